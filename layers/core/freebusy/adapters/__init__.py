@@ -1,0 +1,1 @@
+"""One file per outside thing; each translates foreign errors into ours."""

@@ -1,0 +1,1 @@
+"""What the words mean: values and rules, on the standard library only."""

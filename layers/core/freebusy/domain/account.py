@@ -1,0 +1,107 @@
+"""One end user within one application, and the calendar identities connected to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ProviderName(StrEnum):
+    """``provider_name`` on the wire."""
+
+    GOOGLE = "google_free_busy"
+    MICROSOFT = "ms_graph_free_busy"
+    MANAGED = "cronofy"
+
+
+class Disconnected(StrEnum):
+    """Why a profile no longer works."""
+
+    CREDENTIAL_REVOKED = "credential_revoked"  # the provider says that the credential is dead
+    REVOKED = "revoked"  # the application, or the person through it, disconnected the profile
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed in at the provider.
+
+    ``subject`` never changes (Google: ``sub``; Microsoft: ``tid.oid``) and alone is what accounts are
+    matched on; ``email`` can change hands at the provider, so it is a label and the mailbox to ask for.
+    """
+
+    provider: ProviderName
+    subject: str
+    email: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCredential:
+    """What the provider gave us for one profile. Leaves the service only as a request to that provider."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: int
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One connected calendar identity; its one calendar is ``calendar_id``.
+
+    The managed profile has neither ``identity`` nor ``sealed_credential``. ``version`` rises whenever the
+    credential or the connection state is written, so that a late writer can notice that it is late.
+    """
+
+    profile_id: str
+    provider: ProviderName
+    name: str
+    calendar_id: str
+    identity: Identity | None = None
+    sealed_credential: bytes | None = field(default=None, repr=False)
+    credential_expires_at: int = 0
+    version: int = 0
+    disconnected: Disconnected | None = None
+
+    @property
+    def managed(self) -> bool:
+        return self.provider is ProviderName.MANAGED
+
+    @property
+    def connected(self) -> bool:
+        return self.disconnected is None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One completed authorization of the account by its person. Its tokens live while it is listed here."""
+
+    grant_id: str
+    scope: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last."""
+
+    sub: str
+    client_id: str
+    email: str
+    name: str | None
+    zone: str
+    profiles: tuple[Profile, ...]
+    grants: Mapping[str, Grant]
+    created_at: int = 0
+
+    @property
+    def free_busy_profiles(self) -> tuple[Profile, ...]:
+        return tuple(profile for profile in self.profiles if not profile.managed)
+
+    @property
+    def managed_profile(self) -> Profile:
+        return next(profile for profile in self.profiles if profile.managed)
+
+    def profile(self, profile_id: str) -> Profile | None:
+        return next((profile for profile in self.profiles if profile.profile_id == profile_id), None)

@@ -1,0 +1,76 @@
+"""The values of an authorization round trip (RFC 6749, 4.1; RFC 7636)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from freebusy.domain.account import ProviderName
+
+AUTHORIZATION_REQUEST_LIFETIME = 600
+AUTHORIZATION_CODE_LIFETIME = 300
+LINK_TOKEN_LIFETIME = 300
+ACCESS_TOKEN_LIFETIME = 3600
+PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME = 30 * 86400
+PUBLIC_GRANT_LIFETIME = 180 * 86400
+ROTATION_GRACE = 10
+"""All in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """One trip through ``/oauth/authorize``, kept under the hash of the ``state`` we sent to the provider.
+
+    ``browser_hash`` is the hash of a random value that only the browser's cookie holds; the PKCE verifier
+    and the nonce of the provider leg are derived from that value, so the table alone cannot finish the trip.
+    ``relink_sub``/``relink_profile_id`` are set when a disconnected profile is being connected again from its
+    ``profile_relink_url``: then only the same person at the provider may finish.
+    """
+
+    client_id: str
+    redirect_uri: str
+    scope: str
+    application_state: str | None
+    code_challenge: str | None
+    provider: ProviderName
+    browser_hash: str
+    expires_at: int
+    link_token_hash: str | None = None
+    relink_sub: str | None = None
+    relink_profile_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """What a code stands for; bound to the application, its redirect URI and, with PKCE, its challenge."""
+
+    client_id: str
+    sub: str
+    profile_id: str
+    redirect_uri: str
+    scope: str
+    code_challenge: str | None
+    expires_at: int
+
+
+class TokenKind(StrEnum):
+    ACCESS = "access"
+    REFRESH = "refresh"
+    CLIENT_SECRET = "client_secret"  # noqa: S105 - the name of a kind, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """What is stored about a bearer value, under its hash. Times are epoch seconds; ``None`` never expires.
+
+    ``sub`` and ``grant_id`` are ``None`` only for client secrets. ``rotated_at`` is set once a public
+    application's refresh token was exchanged for its successor.
+    """
+
+    kind: TokenKind
+    client_id: str
+    expires_at: int | None = None
+    sub: str | None = None
+    grant_id: str | None = None
+    scope: str = ""
+    rotated_at: int | None = None

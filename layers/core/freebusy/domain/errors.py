@@ -1,0 +1,157 @@
+"""Every error this service raises on purpose, as one tree.
+
+The class says what went wrong and carries the code that clients see; ``entrypoints.http`` alone knows
+which HTTP status belongs to it. Descriptions are read by the callers' developers: they say what to do
+and never contain a secret, a token or a person's address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class FreeBusyError(Exception):
+    """The root of the tree."""
+
+
+# --- Requests to /v1 -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One entry of a 422 body: ``{"key": "errors.required", "description": "…"}``."""
+
+    key: str
+    description: str
+
+
+class InvalidRequest(FreeBusyError):
+    """The request was understood and cannot be carried out as written (422, a map from field to errors)."""
+
+    def __init__(self, errors: Mapping[str, Sequence[FieldError]]) -> None:
+        super().__init__(", ".join(sorted(errors)))
+        self.errors = errors
+
+    @classmethod
+    def of(cls, field_name: str, key: str, description: str) -> InvalidRequest:
+        return cls({field_name: [FieldError(key, description)]})
+
+
+@dataclass
+class RefusedBecause:
+    """Collects field errors while a request is checked, so that the caller hears of all at once."""
+
+    errors: dict[str, list[FieldError]] = field(default_factory=dict)
+
+    def add(self, field_name: str, key: str, description: str) -> None:
+        self.errors.setdefault(field_name, []).append(FieldError(key, description))
+
+    def raise_if_any(self) -> None:
+        if self.errors:
+            raise InvalidRequest(self.errors)
+
+
+class AuthenticationFailed(FreeBusyError):
+    """The bearer token is missing, unknown, expired or revoked: refresh it and try again (401)."""
+
+
+class InsufficientScope(FreeBusyError):
+    """The caller is known and may not do this (403)."""
+
+
+class NotFound(FreeBusyError):
+    """There is no such thing for this caller; also the answer for things of other applications (404)."""
+
+
+# --- OAuth: the browser leg ------------------------------------------------------------------------
+
+
+class AuthorizationError(FreeBusyError):
+    """Tell the application by way of its ``redirect_uri`` (RFC 6749, 4.1.2.1)."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+
+
+class AuthorizationRefused(FreeBusyError):
+    """Tell the person on a page and never redirect: where a redirect would lead cannot be trusted.
+
+    ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
+    ``unknown_state`` (never issued, used before or expired) and ``other_browser``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# --- OAuth: the token endpoint -----------------------------------------------------------------------
+
+
+class TokenError(FreeBusyError):
+    """A refusal of the token endpoint (RFC 6749, 5.2): ``{"error": code, "error_description": …}``."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+
+
+# --- Providers -----------------------------------------------------------------------------------------
+
+
+class ProviderError(FreeBusyError):
+    """Something about Google or Microsoft. ``reason`` is a stable word that callers may see."""
+
+    reason = "provider_error"
+
+
+class ConsentRefused(ProviderError):
+    """The person, or a policy of their organization, said no at the consent screen."""
+
+    reason = "consent_refused"
+
+
+class ConsentIncomplete(ProviderError):
+    """The person agreed but left the calendar permission unticked."""
+
+    reason = "consent_incomplete"
+
+
+class IdentityRejected(ProviderError):
+    """The id_token is not what this sign-in should have produced; nothing in it may be believed."""
+
+    reason = "identity_rejected"
+
+
+class AccessTokenRejected(ProviderError):
+    """The provider no longer takes the access token: refresh it once and try once more."""
+
+    reason = "access_token_rejected"
+
+
+class CredentialRevoked(ProviderError):
+    """The credential is dead for good; only the person can mend it, by connecting again."""
+
+    reason = "credential_revoked"
+
+
+class CalendarUnreadable(ProviderError):
+    """The provider answered, but not for this calendar (unknown mailbox, no access, an error inside a 200)."""
+
+    reason = "calendar_unreadable"
+
+
+class ProviderMisconfigured(ProviderError):
+    """Our own registration at the provider is wrong (client secret, redirect URI): the operator's business."""
+
+    reason = "provider_misconfigured"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider did not answer in time, is down or throttles us beyond the time box."""
+
+    reason = "provider_unavailable"

@@ -1,0 +1,69 @@
+"""Identifiers and secrets: made from the operating system's entropy, told apart by prefix.
+
+The prefixes of public identifiers are those of the wire contract. Secrets carry 256 bits and a prefix
+that secret scanners can recognise; only their SHA-256 is ever stored, which is enough for values that
+cannot be guessed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def new_account_id() -> str:
+    return f"acc_{secrets.token_hex(12)}"
+
+
+def new_profile_id() -> str:
+    return f"pro_{''.join(secrets.choice(_ALPHABET) for _ in range(14))}"
+
+
+def new_calendar_id(profile_id: str) -> str:
+    """``cal_`` + the profile's own part + ``_`` + a part of its own."""
+    return f"cal_{profile_id.removeprefix('pro_')}_{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
+
+
+def new_grant_id() -> str:
+    return secrets.token_hex(12)
+
+
+def new_client_id() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(32))
+
+
+def new_client_secret() -> str:
+    return f"fbc_cs_{secrets.token_urlsafe(32)}"
+
+
+def new_access_token() -> str:
+    return f"fbc_at_{secrets.token_urlsafe(32)}"
+
+
+def new_refresh_token() -> str:
+    return f"fbc_rt_{secrets.token_urlsafe(32)}"
+
+
+def new_authorization_code() -> str:
+    """32 characters, as the contract promises: 192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
+def new_link_token() -> str:
+    return f"fbc_lt_{secrets.token_urlsafe(32)}"
+
+
+def new_page_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def new_state() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """The form in which a secret of ours is stored and looked up: unpadded base64url of its SHA-256."""
+    return urlsafe_b64encode(sha256(secret.encode()).digest()).rstrip(b"=").decode()

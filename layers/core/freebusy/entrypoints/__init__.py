@@ -1,0 +1,1 @@
+"""How callers reach the services: HTTP, pages and the command line."""

@@ -1,0 +1,165 @@
+"""What every HTTP function shares: reading requests, answering errors, CORS.
+
+The wire contract forces our own request reading (cronofy protocol): bodies come as JSON, as a form or as
+``[]``, GETs carry bodies, DELETE bodies matter, and query lists are spelled ``name[]=``.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from freebusy.bootstrap import dependencies
+from freebusy.domain.errors import (
+    AuthenticationFailed,
+    FreeBusyError,
+    InsufficientScope,
+    InvalidRequest,
+    NotFound,
+    ProviderError,
+    TokenError,
+)
+from freebusy.settings import settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="freebusy")
+
+JSON = "application/json; charset=utf-8"
+
+STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
+    InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    AuthenticationFailed: HTTPStatus.UNAUTHORIZED,
+    InsufficientScope: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    TokenError: HTTPStatus.BAD_REQUEST,
+    ProviderError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Where a class is not listed, its nearest ancestor decides."""
+
+
+class MalformedBody(FreeBusyError):
+    """The body is neither a JSON object nor a form."""
+
+
+STATUS_OF[MalformedBody] = HTTPStatus.BAD_REQUEST
+
+
+def answer(status: HTTPStatus, body: Any = None, headers: Mapping[str, str] | None = None) -> Response[str]:
+    """A JSON answer; without ``body`` an empty one, as the contract has it for 202 and for revocations."""
+    return Response(
+        status_code=status.value,
+        content_type=JSON,
+        body="" if body is None else json.dumps(body, separators=(",", ":"), ensure_ascii=False),
+        headers=dict(headers or {}),
+    )
+
+
+def body_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's parameters from a JSON object or a form; ``{}`` for no body and for PHP's ``[]``.
+
+    Form fields named ``name[]`` become lists under that name; other repeated fields keep their last value.
+    Raises MalformedBody.
+    """
+    raw = event.get("body") or ""
+    try:
+        text = b64decode(raw).decode() if event.get("isBase64Encoded") else raw
+    except ValueError as error:
+        raise MalformedBody("the body is not UTF-8") from error
+    if not text.strip():
+        return {}
+    content_type = event.get("headers", {}).get("content-type", "")
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        fields = parse_qs(text, keep_blank_values=True, max_num_fields=1000)
+        return {name: values if name.endswith("[]") else values[-1] for name, values in fields.items()}
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MalformedBody("the body is not JSON") from error
+    if parsed == []:
+        return {}
+    if not isinstance(parsed, dict):
+        raise MalformedBody("the body is not a JSON object")
+    return parsed
+
+
+def query_of(event: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Every query parameter with all its values. The gateway's own map joins repeated ones by commas."""
+    return parse_qs(event.get("rawQueryString") or "", keep_blank_values=True)
+
+
+def bearer_of(event: Mapping[str, Any]) -> str | None:
+    scheme, _, token = event.get("headers", {}).get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def public_url(event: Mapping[str, Any]) -> str:
+    """This deployment's own address, without a trailing slash."""
+    return settings().public_url or f"https://{event['requestContext']['domainName']}"
+
+
+def resolver() -> APIGatewayHttpResolver:
+    """A resolver with our errors: one per function, never shared."""
+    app = APIGatewayHttpResolver()
+    app.exception_handler(FreeBusyError)(_refusal)
+    app.exception_handler(Exception)(_failure)
+    app.exception_handler(NotFoundError)(lambda _: answer(HTTPStatus.NOT_FOUND))
+    return app
+
+
+def _refusal(error: FreeBusyError) -> Response[str]:
+    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    # The official Ruby SDK reads its exception message from a header named Status.
+    headers = {"Status": f"{status.value} {status.phrase}"}
+    match error:
+        case InvalidRequest():
+            errors = {
+                name: [{"key": entry.key, "description": entry.description} for entry in entries]
+                for name, entries in error.errors.items()
+            }
+            return answer(status, {"errors": errors}, headers)
+        case TokenError():
+            status = HTTPStatus.UNAUTHORIZED if error.code == "invalid_client" else status
+            return answer(status, {"error": error.code, "error_description": error.description})
+        case AuthenticationFailed():
+            return answer(status, {"error": "invalid_token"}, {**headers, "WWW-Authenticate": "Bearer"})
+        case ProviderError():
+            return answer(status, {"error": error.reason}, headers)
+    return answer(status, {"error": status.phrase.lower().replace(" ", "_")}, headers)
+
+
+def _failure(error: Exception) -> Response[str]:
+    """Whatever we did not expect: logged with its trace, and nothing about the inside in the answer."""
+    logger.exception("unexpected error", exc_info=error)
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "server_error"})
+
+
+def serve(app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Routes the request, then adds what every answer carries."""
+    result = app.resolve(event, context)
+    headers = result.setdefault("headers", {})
+    headers.setdefault("Cache-Control", "no-store")
+    headers.update(cross_origin_headers(event))
+    return result
+
+
+def cross_origin_headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """CORS for front ends: an origin counts when the deployment or any application lists it.
+
+    Nothing is gained by a foreign origin: the API reads no cookie, so a caller needs the bearer token anyway.
+    """
+    origin = event.get("headers", {}).get("origin")
+    if not origin:
+        return {}
+    if origin not in settings().allowed_origins and not dependencies().applications.with_origin(origin):
+        return {"Vary": "Origin"}
+    return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}

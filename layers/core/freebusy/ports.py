@@ -1,0 +1,159 @@
+"""What the services need from outside, as Protocols. Each says which errors may come out; nothing else does.
+
+Hashes are those of ``domain.identifiers.hashed``; times are epoch seconds; ``now`` is passed in, so that
+tests own the clock. Nothing here scans: every lookup is by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
+from freebusy.domain.application import Application
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+from freebusy.domain.free_busy import FreeBusyPeriod, Period
+
+
+class Clock(Protocol):
+    def __call__(self) -> int:
+        """The current time in whole epoch seconds."""
+
+
+class ApplicationStore(Protocol):
+    """Reading applications on a request path."""
+
+    def find(self, client_id: str) -> Application | None: ...
+
+    def with_origin(self, origin: str) -> frozenset[str]:
+        """The client ids of the applications that list this browser origin."""
+
+
+class AccountStore(Protocol):
+    """Accounts with their profiles and grants, one item each. All reads are strongly consistent."""
+
+    def find(self, sub: str) -> Account | None: ...
+
+    def find_many(self, subs: Collection[str]) -> dict[str, Account]:
+        """As few reads as possible (100 keys a call); subs that do not exist are left out."""
+
+    def sub_of(self, client_id: str, identity: Identity) -> str | None:
+        """The account of this application to which the identity is connected."""
+
+    def create(self, account: Account) -> bool:
+        """Stores the account and takes its identities, atomically; False when one of them is taken already."""
+
+    def add_profile(self, sub: str, profile: Profile) -> bool:
+        """Adds a free/busy profile and takes its identity, atomically; False when the identity is taken."""
+
+    def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
+        """A new consent: replaces credential and label, raises the version, and the profile is connected again."""
+
+    def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
+        """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
+
+    def lease_refresh(self, sub: str, profile_id: str, *, version: int, now: int, seconds: int) -> bool:
+        """True for the one caller that may refresh this credential now; False while another one holds the lease."""
+
+    def disconnect(self, sub: str, profile_id: str, *, because: Disconnected, version: int | None = None) -> bool:
+        """Forgets the credential and marks the profile; with ``version`` only while it is still that version."""
+
+    def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
+        """Ends these grants, or all; their tokens die with them. Grants that are gone already are no error."""
+
+
+class TokenStore(Protocol):
+    """Bearer values, authorization codes and the other short-lived things, all under hashes.
+
+    Reads check expiry themselves, since DynamoDB deletes expired items late; an expired thing is not found.
+    """
+
+    def find(self, token_hash: str, now: int) -> TokenRecord | None: ...
+
+    def save(self, token_hash: str, token: TokenRecord) -> None: ...
+
+    def rotate(self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, now: int) -> bool:
+        """Marks the refresh token as rotated and stores its successor, atomically; False if it was rotated before."""
+
+    def save_authorization_request(self, state_hash: str, request: AuthorizationRequest) -> None: ...
+
+    def consume_authorization_request(self, state_hash: str, now: int) -> AuthorizationRequest | None:
+        """Single use: one conditional delete."""
+
+    def save_code(self, code_hash: str, code: AuthorizationCode) -> None: ...
+
+    def find_code(self, code_hash: str, now: int) -> AuthorizationCode | None: ...
+
+    def redeem_code(
+        self,
+        code_hash: str,
+        *,
+        code: AuthorizationCode,
+        grant: Grant,
+        tokens: Mapping[str, TokenRecord],
+        now: int,
+    ) -> bool:
+        """Deletes the code, lists the grant on its account, stores the tokens (by hash) and leaves a tombstone.
+
+        All or nothing, in one transaction; False when the code is gone (used or expired meanwhile).
+        """
+
+    def bought_with(self, code_hash: str) -> tuple[str, str] | None:
+        """The (sub, grant id) that a spent code bought, as long as its tombstone lasts (RFC 6749, 4.1.2)."""
+
+    def save_link_token(self, token_hash: str, *, client_id: str, sub: str, expires_at: int) -> None: ...
+
+    def find_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
+        """The sub it links to; tokens of other applications are not found."""
+
+    def consume_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
+        """Single use: one conditional delete."""
+
+
+class PageStore(Protocol):
+    """The later pages of an answer, kept for a while so that all pages show the same moment."""
+
+    def save(self, pages: Mapping[str, bytes], *, sub: str, client_id: str, expires_at: int) -> None:
+        """Each page under the hash of its token."""
+
+    def find(self, token_hash: str, *, sub: str, now: int) -> bytes | None:
+        """None when the page is unknown, expired or somebody else's."""
+
+
+class Vault(Protocol):
+    """Seals provider credentials so that they open only for the application and profile they were sealed for."""
+
+    def seal(self, credential: ProviderCredential, *, client_id: str, profile_id: str) -> bytes: ...
+
+    def unseal(self, sealed: bytes, *, client_id: str, profile_id: str) -> ProviderCredential:
+        """Raises ``ValueError`` when the bytes were not sealed for this application and profile."""
+
+    def derive(self, client_id: str, value: str) -> bytes:
+        """32 bytes that only this deployment can derive from ``value`` (HMAC under the application's data key)."""
+
+
+class CalendarProvider(Protocol):
+    """One kind of upstream. No method raises anything but the ``ProviderError`` family."""
+
+    def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
+        """Where to send the person for consent; asks for identity and free/busy, and for nothing more."""
+
+    def exchange_code(
+        self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
+    ) -> tuple[Identity, ProviderCredential]:
+        """Raises ConsentIncomplete when the calendar permission was unticked, IdentityRejected when the id_token
+        does not check out, ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        ProviderUnavailable.
+        """
+
+    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        """Raises CredentialRevoked, ProviderMisconfigured or ProviderUnavailable."""
+
+    def free_busy(
+        self, credential: ProviderCredential, mailbox: str, window: Period, *, deadline: float
+    ) -> Sequence[FreeBusyPeriod]:
+        """What overlaps ``window``: sorted by start, nothing but times and status, in as many calls as it takes.
+
+        ``deadline`` is on ``time.monotonic``'s clock; waits and retries end before it.
+        Raises AccessTokenRejected, CalendarUnreadable, ProviderUnavailable or ProviderMisconfigured.
+        """

@@ -1,0 +1,1 @@
+"""What the system does: one module per capability; everything outside is passed in as a port."""

@@ -1,0 +1,46 @@
+"""The environment of a function, read once on first use. The template sets every variable named here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``*_origin`` stand in for the providers' own hosts; the template cannot set them, the laptop stack does.
+
+    ``public_url`` is the deployment's own domain; without one, each request says which host it came to
+    (a function cannot name the API it belongs to: CloudFormation would see a circle).
+    """
+
+    table_name: str
+    public_url: str | None
+    credential_key_id: str
+    google_secret_id: str | None
+    microsoft_secret_id: str | None
+    microsoft_tenant: str
+    allowed_origins: tuple[str, ...]
+    google_origin: str | None
+    microsoft_origin: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        return cls(
+            table_name=environment["TABLE_NAME"],
+            public_url=environment.get("PUBLIC_URL", "").rstrip("/") or None,
+            credential_key_id=environment.get("CREDENTIAL_KEY_ID", ""),
+            google_secret_id=environment.get("GOOGLE_SECRET_ID") or None,
+            microsoft_secret_id=environment.get("MICROSOFT_SECRET_ID") or None,
+            microsoft_tenant=environment.get("MICROSOFT_TENANT") or "organizations",
+            allowed_origins=tuple(filter(None, environment.get("ALLOWED_ORIGINS", "").replace(",", " ").split())),
+            google_origin=environment.get("GOOGLE_ORIGIN") or None,
+            microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,
+        )
+
+
+@cache
+def settings() -> Settings:
+    return Settings.from_environment(os.environ)
