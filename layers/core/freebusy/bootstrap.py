@@ -14,10 +14,32 @@ from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
     import httpx
+    from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from freebusy.adapters.secrets import ProviderSecrets
-    from freebusy.ports import AccountStore, ApplicationStore, CalendarProvider, PageStore, TokenStore, Vault
+    from freebusy.ports import (
+        AccountStore,
+        ApplicationRegistry,
+        ApplicationStore,
+        CalendarProvider,
+        PageStore,
+        TokenStore,
+        Vault,
+    )
+    from freebusy.service.calendar_reader import CalendarReader
+
+
+def _patience() -> Config:
+    """AWS may take well less time than the gateway allows us; calendars are read by many threads at once."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=2,
+        read_timeout=4,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=50,
+    )
 
 
 class Dependencies:
@@ -32,12 +54,8 @@ class Dependencies:
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         import boto3
-        from botocore.config import Config
 
-        return boto3.client(
-            "dynamodb",
-            config=Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}),
-        )
+        return boto3.client("dynamodb", config=_patience())
 
     @cached_property
     def applications(self) -> ApplicationStore:
@@ -70,7 +88,10 @@ class Dependencies:
         from freebusy.adapters.vault import KmsVault
 
         return KmsVault(
-            boto3.client("kms"), self.dynamodb, self.settings.table_name, key_id=self.settings.credential_key_id
+            boto3.client("kms", config=_patience()),
+            self.dynamodb,
+            self.settings.table_name,
+            key_id=self.settings.credential_key_id,
         )
 
     @cached_property
@@ -79,7 +100,7 @@ class Dependencies:
 
         from freebusy.adapters.secrets import ProviderSecrets
 
-        return ProviderSecrets(boto3.client("secretsmanager"))
+        return ProviderSecrets(boto3.client("secretsmanager", config=_patience()))
 
     @cached_property
     def _http(self) -> httpx.Client:
@@ -111,6 +132,19 @@ class Dependencies:
                 origin=self.settings.microsoft_origin,
             )
         return providers
+
+    @cached_property
+    def calendar_reader(self) -> CalendarReader:
+        from freebusy.service.calendar_reader import CalendarReader
+
+        return CalendarReader(accounts=self.accounts, vault=self.vault, providers=self.providers, clock=self.clock)
+
+
+def application_registry(dynamodb: DynamoDBClient, table_name: str) -> ApplicationRegistry:
+    """For the command line, which finds table and endpoint by its own options instead of a function's environment."""
+    from freebusy.adapters.dynamodb.applications import DynamoApplications
+
+    return DynamoApplications(dynamodb, table_name)
 
 
 @cache

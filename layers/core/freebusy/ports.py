@@ -1,7 +1,8 @@
 """What the services need from outside, as Protocols. Each says which errors may come out; nothing else does.
 
 Hashes are those of ``domain.identifiers.hashed``; times are epoch seconds; ``now`` is passed in, so that
-tests own the clock. Nothing here scans: every lookup is by key.
+tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of the vault may
+raise StorageUnavailable.
 """
 
 from __future__ import annotations
@@ -29,6 +30,26 @@ class ApplicationStore(Protocol):
         """The client ids of the applications that list this browser origin."""
 
 
+class ApplicationRegistry(ApplicationStore, Protocol):
+    """Registering, changing and erasing applications: the command line's business."""
+
+    def names(self) -> dict[str, str]:
+        """Every registered application, client id to name, also those whose erasure was interrupted."""
+
+    def create(self, application: Application) -> None:
+        """Stores the application with its secrets and origins, atomically."""
+
+    def change(self, before: Application, after: Application) -> bool:
+        """Replaces ``before``, secrets and origins included, atomically; False when somebody changed it meanwhile."""
+
+    def erase(self, client_id: str) -> int:
+        """Removes the application and everything that belongs to it; returns how many items that were.
+
+        Its credentials stop working first, its place among ``names`` goes last, so that an erasure that was
+        interrupted can be seen and is completed by calling again.
+        """
+
+
 class AccountStore(Protocol):
     """Accounts with their profiles and grants, one item each. All reads are strongly consistent."""
 
@@ -44,10 +65,17 @@ class AccountStore(Protocol):
         """Stores the account and takes its identities, atomically; False when one of them is taken already."""
 
     def add_profile(self, sub: str, profile: Profile) -> bool:
-        """Adds a free/busy profile and takes its identity, atomically; False when the identity is taken."""
+        """Adds a free/busy profile and takes its identity, atomically; False when the identity is taken.
+
+        Raises NotFound when the account is gone.
+        """
 
     def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
-        """A new consent: replaces credential and label, raises the version, and the profile is connected again."""
+        """A new consent: replaces credential and label, raises the version, and the profile is connected again.
+
+        The profile's name becomes the identity's e-mail address. Raises NotFound when the profile is gone or is
+        not of this person (``subject``).
+        """
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
@@ -56,7 +84,10 @@ class AccountStore(Protocol):
         """True for the one caller that may refresh this credential now; False while another one holds the lease."""
 
     def disconnect(self, sub: str, profile_id: str, *, because: Disconnected, version: int | None = None) -> bool:
-        """Forgets the credential and marks the profile; with ``version`` only while it is still that version."""
+        """Forgets the credential and marks the profile; with ``version`` only while it is still that version.
+
+        False when it is not, or the profile is gone.
+        """
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         """Ends these grants, or all; their tokens die with them. Grants that are gone already are no error."""
@@ -77,8 +108,10 @@ class TokenStore(Protocol):
 
     def save_authorization_request(self, state_hash: str, request: AuthorizationRequest) -> None: ...
 
-    def consume_authorization_request(self, state_hash: str, now: int) -> AuthorizationRequest | None:
-        """Single use: one conditional delete."""
+    def consume_authorization_request(
+        self, state_hash: str, *, browser_hash: str, now: int
+    ) -> AuthorizationRequest | None:
+        """Single use: one conditional delete, which another browser cannot bring about."""
 
     def save_code(self, code_hash: str, code: AuthorizationCode) -> None: ...
 
@@ -95,7 +128,8 @@ class TokenStore(Protocol):
     ) -> bool:
         """Deletes the code, lists the grant on its account, stores the tokens (by hash) and leaves a tombstone.
 
-        All or nothing, in one transaction; False when the code is gone (used or expired meanwhile).
+        All or nothing, in one transaction; False when the code is gone (used or expired meanwhile) or its account
+        is. An account that has ``MOST_GRANTS`` loses its oldest.
         """
 
     def bought_with(self, code_hash: str) -> tuple[str, str] | None:
@@ -135,25 +169,33 @@ class Vault(Protocol):
 class CalendarProvider(Protocol):
     """One kind of upstream. No method raises anything but the ``ProviderError`` family."""
 
+    @property
+    def issuer(self) -> str | None:
+        """What an ``iss`` parameter of the callback must equal (RFC 9207); None when it is not known beforehand."""
+
     def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
         """Where to send the person for consent; asks for identity and free/busy, and for nothing more."""
 
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
-        """Raises ConsentIncomplete when the calendar permission was unticked, IdentityRejected when the id_token
-        does not check out, ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        """Raises ConsentIncomplete when the calendar permission was unticked or no lasting access was granted,
+        IdentityRejected when the id_token does not check out or names somebody who cannot be served (a personal
+        Microsoft account), ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
         ProviderUnavailable.
         """
 
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
-        """Raises CredentialRevoked, ProviderMisconfigured or ProviderUnavailable."""
+        """Raises CredentialRevoked (also when the calendar permission was withdrawn), ProviderMisconfigured or
+        ProviderUnavailable.
+        """
 
     def free_busy(
         self, credential: ProviderCredential, mailbox: str, window: Period, *, deadline: float
     ) -> Sequence[FreeBusyPeriod]:
         """What overlaps ``window``: sorted by start, nothing but times and status, in as many calls as it takes.
 
+        A period that crosses the window's edge is given as the provider gave it, whole or cut at the edge.
         ``deadline`` is on ``time.monotonic``'s clock; waits and retries end before it.
         Raises AccessTokenRejected, CalendarUnreadable, ProviderUnavailable or ProviderMisconfigured.
         """

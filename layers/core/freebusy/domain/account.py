@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MOST_GRANTS = 50
+"""An account keeps this many grants: one more ends the oldest, as a lost browser never comes back to revoke it."""
+
 
 class ProviderName(StrEnum):
     """``provider_name`` on the wire."""

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+MOST_SECRETS = 2
+"""Two, so that a new secret can be rolled out while the old one still works."""
+
+MOST_REDIRECT_URIS = 50
+MOST_ORIGINS = 20
+
+_LONGEST_NAME = 100
+_LONGEST_URI = 2000
+_URI_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+_LOOPBACK_PORT = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\]|localhost)):[0-9]{1,5}(?=[/?]|\Z)")
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +43,71 @@ class Application:
     origins: tuple[str, ...] = ()
     secrets: tuple[ClientSecret, ...] = ()
     created_at: int = 0
+
+    def allows_redirect_to(self, uri: str) -> bool:
+        """Whether ``uri`` is registered, character by character (RFC 9700, 2.1).
+
+        Only the port of a loopback address may differ: a native application takes any that is free (RFC 8252, 7.3).
+        """
+        return uri in self.redirect_uris or _without_loopback_port(uri) in map(
+            _without_loopback_port, self.redirect_uris
+        )
+
+
+def checked_name(name: str) -> str:
+    """The name as people will see it on the consent page. Raises ``ValueError`` with what is wrong."""
+    name = " ".join(name.split())
+    if not name or len(name) > _LONGEST_NAME:
+        raise ValueError(f"a name has 1 to {_LONGEST_NAME} characters")
+    if not name.isprintable():
+        raise ValueError("a name holds no control characters")
+    return name
+
+
+def checked_redirect_uri(uri: str) -> str:
+    """Unchanged, since redirect URIs are compared as they are (RFC 9700, 2.1). Raises ``ValueError``.
+
+    Plain http is for loopback hosts alone (RFC 8252, 7.3), and there is no fragment (RFC 6749, 3.1.2).
+    """
+    parts = _split(uri)
+    if "#" in uri:
+        raise ValueError(f"a redirect URI has no fragment: {uri}")
+    if len(uri) > _LONGEST_URI:
+        raise ValueError(f"a redirect URI has at most {_LONGEST_URI} characters")
+    _check_transport(parts, uri)
+    return uri
+
+
+def checked_origin(origin: str) -> str:
+    """The origin as browsers send it (RFC 6454, 6.2): lower case, without a default port. Raises ``ValueError``."""
+    parts = _split(origin)
+    if parts.path or parts.query or "?" in origin or "#" in origin:
+        raise ValueError(f"an origin ends after its host and port: {origin}")
+    _check_transport(parts, origin)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    default = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
+
+
+def _without_loopback_port(uri: str) -> str:
+    return _LOOPBACK_PORT.sub(r"\1", uri)
+
+
+def _split(uri: str) -> SplitResult:
+    if not _URI_CHARACTERS.fullmatch(uri):
+        raise ValueError(f"not a URI (spaces and letters beyond ASCII are percent-encoded): {uri!r}")
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"not a URI: {uri}") from error
+    if parts.scheme not in {"https", "http"} or not _HOST.fullmatch(parts.hostname or ""):
+        raise ValueError(f"not an absolute https URI: {uri}")
+    if "@" in parts.netloc:
+        raise ValueError("a URI must not hold a user name or a password")
+    return parts
+
+
+def _check_transport(parts: SplitResult, uri: str) -> None:
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK_HOSTS:
+        raise ValueError(f"plain http is for localhost, 127.0.0.1 and [::1] alone: {uri}")

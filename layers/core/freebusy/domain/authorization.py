@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote, urlencode
 
 from freebusy.domain.account import ProviderName
+from freebusy.domain.errors import AuthorizationError
 
 AUTHORIZATION_REQUEST_LIFETIME = 600
 AUTHORIZATION_CODE_LIFETIME = 300
@@ -38,6 +40,27 @@ class AuthorizationRequest:
     link_token_hash: str | None = None
     relink_sub: str | None = None
     relink_profile_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnAddress:
+    """Where a trip ends: the application's redirect URI, with its own ``state`` and our ``iss`` (RFC 9207)."""
+
+    redirect_uri: str
+    state: str | None
+    issuer: str
+
+    def with_code(self, code: str) -> str:
+        return self._with({"code": code})
+
+    def with_error(self, error: AuthorizationError) -> str:
+        return self._with({"error": error.code, "error_description": error.description})
+
+    def _with(self, parameters: dict[str, str]) -> str:
+        """A query that the redirect URI has already stays (RFC 6749, 3.1.2)."""
+        state = {} if self.state is None else {"state": self.state}
+        query = urlencode({**parameters, **state, "iss": self.issuer}, quote_via=quote)
+        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
 
 
 @dataclass(frozen=True, slots=True)

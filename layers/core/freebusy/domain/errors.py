@@ -15,6 +15,10 @@ class FreeBusyError(Exception):
     """The root of the tree."""
 
 
+class StorageUnavailable(FreeBusyError):
+    """The table, the key service or the network to them does not answer or throttles us: try again later (503)."""
+
+
 # --- Requests to /v1 -------------------------------------------------------------------------------
 
 
@@ -80,7 +84,8 @@ class AuthorizationRefused(FreeBusyError):
     """Tell the person on a page and never redirect: where a redirect would lead cannot be trusted.
 
     ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
-    ``unknown_state`` (never issued, used before or expired) and ``other_browser``.
+    ``unknown_state`` (never issued, used before or expired) and ``other_browser``; and where a profile was being
+    connected again, which leads back to no application: ``consent_refused``, ``other_person``, ``provider_trouble``.
     """
 
     def __init__(self, reason: str) -> None:

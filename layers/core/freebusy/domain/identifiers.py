@@ -44,7 +44,11 @@ def new_access_token() -> str:
 
 
 def new_refresh_token() -> str:
-    return f"fbc_rt_{secrets.token_urlsafe(32)}"
+    return refresh_token_from(secrets.token_bytes(32))
+
+
+def refresh_token_from(entropy: bytes) -> str:
+    return f"fbc_rt_{_base64url(entropy)}"
 
 
 def new_authorization_code() -> str:
@@ -65,5 +69,13 @@ def new_state() -> str:
 
 
 def hashed(secret: str) -> str:
-    """The form in which a secret of ours is stored and looked up: unpadded base64url of its SHA-256."""
-    return urlsafe_b64encode(sha256(secret.encode()).digest()).rstrip(b"=").decode()
+    """The form in which a secret of ours is stored and looked up: unpadded base64url of its SHA-256.
+
+    Callers may send anything: lone surrogates, which JSON can spell, are not a secret of ours but no error either.
+    """
+    return _base64url(sha256(secret.encode(errors="surrogatepass")).digest())
+
+
+def _base64url(value: bytes) -> str:
+    """Unpadded (RFC 7515, 2)."""
+    return urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -44,3 +44,19 @@ def split(scope: str) -> tuple[str, ...]:
 def permissions(scope: str) -> frozenset[Permission]:
     """Everything that a granted scope string permits."""
     return frozenset().union(*(IMPLIED.get(name, frozenset()) for name in split(scope)))
+
+
+def grantable(scope: str) -> str:
+    """What Free/Busy mode grants of what was asked: the supported scopes, in the order given.
+
+    Raises ``ValueError`` with what to ask for instead.
+    """
+    asked = split(scope)
+    if not asked:
+        raise ValueError("scope is required: ask for free_busy_write")
+    unknown = [name for name in asked if name not in IMPLIED and name not in BEYOND_FREE_BUSY]
+    if unknown:
+        raise ValueError("scope holds something unknown: ask for free_busy_write")
+    if CONNECTING.isdisjoint(asked):
+        raise ValueError("scope asks for no free/busy: ask for free_busy_write, beside or instead of the others")
+    return " ".join(name for name in asked if name in IMPLIED)

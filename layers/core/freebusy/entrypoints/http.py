@@ -25,6 +25,7 @@ from freebusy.domain.errors import (
     InvalidRequest,
     NotFound,
     ProviderError,
+    StorageUnavailable,
     TokenError,
 )
 from freebusy.settings import settings
@@ -43,6 +44,7 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     TokenError: HTTPStatus.BAD_REQUEST,
     ProviderError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Where a class is not listed, its nearest ancestor decides."""
 

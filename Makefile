@@ -1,0 +1,82 @@
+# `make` alone lists the commands. Everything they need is installed into the checkout, pinned by hash, when it is
+# missing or its requirements have changed: .venv for the project, .local/venvs for tools with pins of their own.
+
+PYTHON ?= python3
+
+BIN := .venv/bin
+DEV := .venv/.installed
+EMULATOR := .local/venvs/emulator/.installed
+SAM := .local/venvs/sam/.installed
+
+# An environment that forbids .pyc files would make every start of a function several times slower.
+export PYTHONDONTWRITEBYTECODE :=
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help run demo test oracle check bench validate build clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: $(DEV) $(EMULATOR) ## run the whole service on this machine until Ctrl-C (PORT_BASE=9000 moves its ports)
+	@STOP_WITH_PARENT=1 exec $(BIN)/python -m local.stack
+
+demo: $(DEV) $(EMULATOR) ## two people connect, and the slots they share are found
+	@$(BIN)/python -m local.demo
+
+test: $(DEV) $(EMULATOR) ## run the tests (ARGS="tests/unit -k merge" for some of them)
+	@$(BIN)/python -m pytest -m "not oracle" $(ARGS)
+
+oracle: $(DEV) ## compare 100,000 random availability queries with the oracle
+	@$(BIN)/python -m pytest -m oracle $(ARGS)
+
+check: $(DEV) ## lint, formatting and types
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+
+bench: $(DEV) $(EMULATOR) ## measure speed and memory, as ratios
+	@$(BIN)/python -m benchmarks
+
+validate: $(SAM) ## check template.yaml
+	@.local/venvs/sam/bin/sam validate --lint
+
+build: $(SAM) ## build functions and layers into .aws-sam (needs Python 3.13)
+	@python=$$(local/runtime_python.sh) && \
+	PATH="$$(dirname "$$python"):$$PATH" .local/venvs/sam/bin/sam build
+
+clean: ## remove everything that these commands have made
+	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- What the commands need ---------------------------------------------------------------------------------------------
+
+# $(call install,VENV,REQUIREMENTS): uv takes seconds where pip takes a minute, but it does not read pip's
+# configuration, so that behind a company's own index pip has to do it.
+define install
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(1)/bin/python $(2) || \
+	 $(BIN)/python -m pip --python $(1)/bin/python install --quiet --no-deps --require-hashes $(addprefix -r ,$(2))
+endef
+
+$(DEV): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	 { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: try make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing the project into .venv ..."
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	$(call install,.venv,requirements/bootstrap.txt requirements/dev.txt)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(EMULATOR): requirements/aws-emulator.txt | $(DEV)
+	@echo "Installing the AWS emulator into .local/venvs/emulator ..."
+	@test -x .local/venvs/emulator/bin/python || $(BIN)/python -m venv --without-pip .local/venvs/emulator
+	$(call install,.local/venvs/emulator,$<)
+	@touch $@
+
+$(SAM): requirements/sam.txt | $(DEV)
+	@echo "Installing the SAM command line into .local/venvs/sam ..."
+	@test -x .local/venvs/sam/bin/python || $(BIN)/python -m venv --without-pip .local/venvs/sam
+	$(call install,.local/venvs/sam,$<)
+	@touch $@

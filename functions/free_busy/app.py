@@ -1,0 +1,49 @@
+"""GET /v1/free_busy: when one connected person is busy, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from freebusy.bootstrap import dependencies
+from freebusy.domain.scopes import Permission
+from freebusy.entrypoints.authentication import person
+from freebusy.entrypoints.http import public_url, query_of, resolver, serve
+from freebusy.entrypoints.wire.free_busy import BOOLEANS, free_busy_query, free_busy_rows, unreadable_calendars
+from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
+from freebusy.service.free_busy import read_free_busy
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+app = resolver()
+
+
+@app.get("/v1/free_busy")
+def read() -> Response[str]:
+    wired, now = dependencies(), dependencies().clock()
+    caller = person(app.current_event, Permission.READ_FREE_BUSY)
+    asked = read_query(query_of(app.current_event), BOOLEANS)
+    found = read_free_busy(caller.account, free_busy_query(asked), reader=wired.calendar_reader, now=now)
+    return first_page(
+        "/v1/free_busy",
+        "free_busy",
+        free_busy_rows(found, asked),
+        unreadable_calendars(found),
+        account=caller.account,
+        public_url=public_url(app.current_event),
+        pages=wired.pages,
+        now=now,
+    )
+
+
+@app.get("/v1/free_busy/pages/<token>")
+def read_page(token: str) -> Response[str]:
+    wired = dependencies()
+    caller = person(app.current_event, Permission.READ_FREE_BUSY)
+    return kept_page(token, account=caller.account, pages=wired.pages, now=wired.clock())
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return serve(app, event, context)

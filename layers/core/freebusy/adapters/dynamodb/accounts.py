@@ -1,0 +1,316 @@
+"""Accounts: one item each, with profiles and grants as maps in it, so that one read answers a request.
+
+Beside it lies an item per connected identity, by which an identity belongs to one account only. A profile's
+``leased_until`` says until when one caller alone may refresh its credential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from freebusy.adapters.dynamodb.table import (
+    CONDITION_FAILED,
+    Action,
+    Item,
+    Key,
+    Table,
+    Value,
+    attributes,
+    binary,
+    may_be_ours,
+    text,
+)
+from freebusy.domain.account import (
+    MOST_GRANTS,
+    Account,
+    Disconnected,
+    Grant,
+    Identity,
+    Profile,
+    ProviderName,
+)
+from freebusy.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CONNECT = """
+SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
+    #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
+    #profiles.#profile.#version = #profiles.#profile.#version + :one
+REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until
+"""
+_RENEW = """
+SET #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
+    #profiles.#profile.#version = #profiles.#profile.#version + :one
+REMOVE #profiles.#profile.#leased_until
+"""
+_DISCONNECT = """
+SET #profiles.#profile.#disconnected = :because, #profiles.#profile.#expires_at = :never,
+    #profiles.#profile.#version = #profiles.#profile.#version + :one
+REMOVE #profiles.#profile.#sealed, #profiles.#profile.#leased_until
+"""
+_SAME_VERSION = "#profiles.#profile.#version = :version"
+_NOT_LEASED = "(attribute_not_exists(#profiles.#profile.#leased_until) OR #profiles.#profile.#leased_until <= :now)"
+
+
+class DynamoAccounts:
+    """Implements ``ports.AccountStore``."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._table = Table(client, table_name)
+
+    def find(self, sub: str) -> Account | None:
+        item = self._table.get(_key(sub)) if may_be_ours(sub) else None
+        return None if item is None else _account(item)
+
+    def find_many(self, subs: Collection[str]) -> dict[str, Account]:
+        keys = [_key(sub) for sub in dict.fromkeys(subs) if may_be_ours(sub)]
+        return {account.sub: account for account in map(_account, self._table.get_many(keys))}
+
+    def sub_of(self, client_id: str, identity: Identity) -> str | None:
+        item = self._table.get((_identity_pk(client_id, identity), "IDENTITY"))
+        return None if item is None else text(item, "sub")
+
+    def create(self, account: Account) -> bool:
+        storing = self._table.putting(_account_item(account), condition="attribute_not_exists(pk)")
+        taking = [
+            self._taking(account.client_id, account.sub, profile.profile_id, profile.identity)
+            for profile in account.profiles
+            if profile.identity
+        ]
+        return not self._table.transact([storing, *taking])
+
+    def add_profile(self, sub: str, profile: Profile) -> bool:
+        item = self._table.get(_key(sub))
+        if item is None:
+            raise NotFound(sub)
+        client_id, profiles = item["application"]["S"], item["profiles"]["M"]
+        position = 1 + max(int(value["M"]["position"]["N"]) for value in profiles.values())
+        adding = self._table.updating(
+            _key(sub),
+            "SET #profiles.#profile = :profile",
+            condition="attribute_exists(pk)",
+            values={"profile": _profile_values(profile, position)},
+            names={"profile": profile.profile_id},
+        )
+        taking = [self._taking(client_id, sub, profile.profile_id, profile.identity)] if profile.identity else []
+        reasons = self._table.transact([adding, *taking])
+        if reasons and reasons[0] == CONDITION_FAILED:
+            raise NotFound(sub)
+        return not reasons
+
+    def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
+        values: dict[str, Value] = {
+            "email": identity.email,
+            "identity": _identity_values(identity),
+            "subject": identity.subject,
+            "sealed": sealed,
+            "expires_at": expires_at,
+            "one": 1,
+        }
+        condition = "#profiles.#profile.#identity.#subject = :subject"
+        if not self._update_profile(sub, profile_id, _CONNECT, condition=condition, values=values):
+            raise NotFound(profile_id)
+
+    def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
+        values: dict[str, Value] = {"sealed": sealed, "expires_at": expires_at, "version": version, "one": 1}
+        return self._update_profile(sub, profile_id, _RENEW, condition=_SAME_VERSION, values=values)
+
+    def lease_refresh(self, sub: str, profile_id: str, *, version: int, now: int, seconds: int) -> bool:
+        return self._update_profile(
+            sub,
+            profile_id,
+            "SET #profiles.#profile.#leased_until = :until",
+            condition=f"{_SAME_VERSION} AND {_NOT_LEASED}",
+            values={"until": now + seconds, "version": version, "now": now},
+        )
+
+    def disconnect(self, sub: str, profile_id: str, *, because: Disconnected, version: int | None = None) -> bool:
+        values: dict[str, Value] = {"because": because, "never": 0, "one": 1}
+        condition = "attribute_exists(#profiles.#profile)"
+        if version is not None:
+            values["version"] = version
+            condition = _SAME_VERSION
+        return self._update_profile(sub, profile_id, _DISCONNECT, condition=condition, values=values)
+
+    def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
+        existing = "attribute_exists(pk)"
+        if grant_ids is None:
+            self._table.write(
+                self._table.updating(_key(sub), "SET #grants = :none", condition=existing, values={"none": {}})
+            )
+        elif names := {f"grant{place}": grant_id for place, grant_id in enumerate(set(grant_ids))}:
+            removed = ", ".join(f"#grants.#{name}" for name in names)
+            self._table.write(self._table.updating(_key(sub), f"REMOVE {removed}", condition=existing, names=names))
+
+    def _update_profile(
+        self, sub: str, profile_id: str, change: str, *, condition: str, values: Mapping[str, Value]
+    ) -> bool:
+        names = {"profile": profile_id}
+        return self._table.write(
+            self._table.updating(_key(sub), change, condition=condition, values=values, names=names)
+        )
+
+    def _taking(self, client_id: str, sub: str, profile_id: str, identity: Identity) -> Action:
+        item: dict[str, Value] = {
+            "pk": _identity_pk(client_id, identity),
+            "sk": "IDENTITY",
+            "application": client_id,
+            "sub": sub,
+            "profile_id": profile_id,
+        }
+        return self._table.putting(attributes(item), condition="attribute_not_exists(pk)")
+
+
+class GrantList:
+    """Lists grants on their account as part of a transaction, and keeps no more than ``MOST_GRANTS``."""
+
+    def __init__(self, table: Table, sub: str, grant: Grant) -> None:
+        self._table = table
+        self._sub = sub
+        self._grant = grant
+        self._oldest: str | None = None
+
+    def adding(self) -> Action:
+        """Fails when the account is gone or its list is full."""
+        change = "SET #grants.#grant = :grant"
+        values: dict[str, Value] = {"grant": _grant_values(self._grant)}
+        names = {"grant": self._grant.grant_id}
+        if self._oldest is None:
+            condition = "attribute_exists(pk) AND size(#grants) < :most"
+            return self._table.updating(
+                _key(self._sub), change, condition=condition, values={**values, "most": MOST_GRANTS}, names=names
+            )
+        return self._table.updating(
+            _key(self._sub),
+            f"{change} REMOVE #grants.#oldest",
+            condition="attribute_exists(#grants.#oldest)",
+            values=values,
+            names={**names, "oldest": self._oldest},
+        )
+
+    def make_room(self) -> bool:
+        """The next ``adding`` drops the oldest grant if it must; False when the account is gone."""
+        item = self._table.get(_key(self._sub))
+        if item is None:
+            return False
+        grants = sorted(_Grants(item["grants"]["M"]).values(), key=lambda each: (each.created_at, each.grant_id))
+        self._oldest = grants[0].grant_id if len(grants) >= MOST_GRANTS else None
+        return True
+
+
+class _Grants(Mapping[str, Grant]):
+    """Mapped one at a time: a request looks at one grant, an account of many members' query at none."""
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        self._items = items
+
+    def __getitem__(self, grant_id: str) -> Grant:
+        values = self._items[grant_id]["M"]
+        return Grant(grant_id, values["scope"]["S"], int(values["created_at"]["N"]))
+
+    def __contains__(self, grant_id: object) -> bool:
+        return grant_id in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def _key(sub: str) -> Key:
+    return f"ACCOUNT#{sub}", "ACCOUNT"
+
+
+def _identity_pk(client_id: str, identity: Identity) -> str:
+    return f"IDENTITY#{client_id}#{identity.provider}#{identity.subject}"
+
+
+def _account_item(account: Account) -> Item:
+    pk, sk = _key(account.sub)
+    return attributes(
+        {
+            "pk": pk,
+            "sk": sk,
+            "application": account.client_id,
+            "email": account.email,
+            "name": account.name,
+            "zone": account.zone,
+            "created_at": account.created_at,
+            "profiles": {
+                profile.profile_id: _profile_values(profile, position)
+                for position, profile in enumerate(account.profiles)
+            },
+            "grants": {grant.grant_id: _grant_values(grant) for grant in account.grants.values()},
+        }
+    )
+
+
+def _profile_values(profile: Profile, position: int) -> dict[str, Value]:
+    """``position`` keeps the order in which profiles were added, which a map forgets."""
+    return {
+        "provider": profile.provider,
+        "position": position,
+        "name": profile.name,
+        "calendar_id": profile.calendar_id,
+        "identity": _identity_values(profile.identity) if profile.identity else None,
+        "sealed": profile.sealed_credential,
+        "expires_at": profile.credential_expires_at,
+        "version": profile.version,
+        "disconnected": profile.disconnected,
+    }
+
+
+def _identity_values(identity: Identity) -> dict[str, Value]:
+    return {"subject": identity.subject, "email": identity.email, "name": identity.name}
+
+
+def _grant_values(grant: Grant) -> dict[str, Value]:
+    return {"scope": grant.scope, "created_at": grant.created_at}
+
+
+def _account(item: Item) -> Account:
+    profiles = sorted(item["profiles"]["M"].items(), key=_place)
+    return Account(
+        sub=item["pk"]["S"].removeprefix("ACCOUNT#"),
+        client_id=item["application"]["S"],
+        email=item["email"]["S"],
+        name=text(item, "name"),
+        zone=item["zone"]["S"],
+        profiles=tuple([_profile(profile_id, value["M"]) for profile_id, value in profiles]),
+        grants=_Grants(item["grants"]["M"]),
+        created_at=int(item["created_at"]["N"]),
+    )
+
+
+def _place(entry: tuple[str, Item]) -> tuple[bool, int, str]:
+    profile_id, value = entry
+    values = value["M"]
+    return values["provider"]["S"] == ProviderName.MANAGED, int(values["position"]["N"]), profile_id
+
+
+def _profile(profile_id: str, values: Item) -> Profile:
+    provider = ProviderName(values["provider"]["S"])
+    identity = values.get("identity")
+    disconnected = values.get("disconnected")
+    return Profile(
+        profile_id=profile_id,
+        provider=provider,
+        name=values["name"]["S"],
+        calendar_id=values["calendar_id"]["S"],
+        identity=_identity(provider, identity["M"]) if identity else None,
+        sealed_credential=binary(values, "sealed"),
+        credential_expires_at=int(values["expires_at"]["N"]),
+        version=int(values["version"]["N"]),
+        disconnected=Disconnected(disconnected["S"]) if disconnected else None,
+    )
+
+
+def _identity(provider: ProviderName, values: Item) -> Identity:
+    return Identity(provider, values["subject"]["S"], values["email"]["S"], text(values, "name"))

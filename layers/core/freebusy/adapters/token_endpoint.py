@@ -1,0 +1,197 @@
+"""A provider's token endpoint (RFC 6749, 4.1.3 and 6): codes and refresh tokens in, credentials out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+from freebusy.adapters.provider_http import Answer, ProviderHttp, Timing
+from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
+from freebusy.domain.account import ProviderCredential
+from freebusy.domain.errors import (
+    ConsentIncomplete,
+    ConsentRefused,
+    CredentialRevoked,
+    ProviderError,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+)
+
+Verdict = type[ProviderError]
+
+LONGEST_LIFETIME = 86400
+"""Seconds. An access token is never trusted for longer, whatever ``expires_in`` says."""
+
+VERDICTS: Mapping[str, Verdict] = {
+    "invalid_grant": CredentialRevoked,
+    # What only the person, or their administrator, can mend at the consent screen.
+    "access_denied": ConsentRefused,
+    "admin_policy_enforced": ConsentRefused,
+    "consent_required": ConsentRefused,
+    "interaction_required": ConsentRefused,
+    "login_required": ConsentRefused,
+    "org_internal": ConsentRefused,
+    # What only the operator can mend.
+    "deleted_client": ProviderMisconfigured,
+    "invalid_client": ProviderMisconfigured,
+    "invalid_request": ProviderMisconfigured,
+    "invalid_scope": ProviderMisconfigured,
+    "redirect_uri_mismatch": ProviderMisconfigured,
+    "unauthorized_client": ProviderMisconfigured,
+    "unsupported_grant_type": ProviderMisconfigured,
+    "server_error": ProviderUnavailable,
+    "temporarily_unavailable": ProviderUnavailable,
+}
+"""By ``error``. An error that is not listed disconnects nobody: it counts as ProviderUnavailable."""
+
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_GRAVEST_FIRST: tuple[Verdict, ...] = (ProviderMisconfigured, ProviderUnavailable, ConsentRefused, CredentialRevoked)
+"""Of several error codes, one that is our own doing comes before one that would disconnect the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """``client_id`` is the one that asked, to which an ``id_token`` must be addressed."""
+
+    credential: ProviderCredential
+    client_id: str
+    id_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """``covers`` says whether a granted scope string holds all that is needed.
+
+    ``extra`` joins every request. ``codes`` are verdicts by ``error_codes``, which come before those by
+    ``error``; ``wrong_secret`` are the codes that mean ``invalid_client``.
+    """
+
+    http: ProviderHttp
+    url: str
+    registration: RegistrationSource
+    covers: Callable[[str], bool]
+    timing: Timing
+    extra: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[int, Verdict] = field(default_factory=dict)
+    wrong_secret: frozenset[int] = frozenset()
+
+    def exchange(self, code: str, *, redirect_uri: str, code_verifier: str, deadline: float) -> TokenAnswer:
+        """Raises ConsentIncomplete, ConsentRefused, CredentialRevoked, ProviderMisconfigured or ProviderUnavailable.
+
+        A consent that leaves no refresh token is incomplete too: it would end within the hour.
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
+        }
+        answer = self._ask(form, deadline)
+        if not self.covers(answer.credential.scope):
+            raise ConsentIncomplete("the calendar permission was not granted")
+        if not answer.credential.refresh_token:
+            raise ConsentIncomplete("no lasting access was granted")
+        return answer
+
+    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        """Keeps the refresh token and the scope that the answer does not replace (RFC 6749, 6).
+
+        Raises CredentialRevoked, ProviderMisconfigured or ProviderUnavailable.
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": credential.refresh_token}
+        try:
+            renewed = self._ask(form, deadline, scope=credential.scope).credential
+        except ConsentRefused as error:
+            raise CredentialRevoked(str(error)) from None
+        if not self.covers(renewed.scope):
+            raise CredentialRevoked("the calendar permission was withdrawn")
+        return replace(renewed, refresh_token=renewed.refresh_token or credential.refresh_token)
+
+    def _ask(self, form: Mapping[str, str], deadline: float, *, scope: str = "") -> TokenAnswer:
+        registration = self.registration()
+        answer = self._post(form, registration, deadline)
+        if self._refuses_our_secret(answer):
+            # The operator may have renewed the secret within the time that we keep it.
+            registration = self.registration(fresh=True)
+            answer = self._post(form, registration, deadline)
+        if answer.status != HTTPStatus.OK:
+            raise self._refusal(answer)
+        return TokenAnswer(
+            credential=_credential(answer.body, int(self.timing.now()), scope),
+            client_id=registration.client_id,
+            id_token=_text(answer.body, "id_token"),
+        )
+
+    def _post(self, form: Mapping[str, str], registration: ProviderRegistration, deadline: float) -> Answer:
+        credentials = {"client_id": registration.client_id, "client_secret": registration.client_secret}
+        return self.http.send(
+            "POST", self.url, deadline=deadline, throttled=_throttled, data={**form, **credentials, **self.extra}
+        )
+
+    def _refuses_our_secret(self, answer: Answer) -> bool:
+        return not answer.ok and (
+            _error(answer) == "invalid_client" or not self.wrong_secret.isdisjoint(_codes(answer))
+        )
+
+    def _refusal(self, answer: Answer) -> ProviderError:
+        """Branches on ``error`` and ``error_codes`` alone: the texts beside them change and get translated."""
+        error, codes = _error(answer), _codes(answer)
+        by_code = {self.codes[code] for code in codes if code in self.codes}
+        by_error = VERDICTS.get(error, ProviderUnavailable)
+        verdict = next((each for each in _GRAVEST_FIRST if each in by_code), by_error)
+        known = error if error in VERDICTS else "an unknown error"
+        return verdict(
+            f"the token endpoint answered {answer.status} with {known} {sorted(codes)}{_support_ids(answer)}"
+        )
+
+
+def _throttled(answer: Answer) -> bool:
+    return not answer.ok and VERDICTS.get(_error(answer)) is ProviderUnavailable
+
+
+def _error(answer: Answer) -> str:
+    error = answer.body.get("error")
+    return error if isinstance(error, str) else ""
+
+
+def _codes(answer: Answer) -> frozenset[int]:
+    """Microsoft's ``error_codes``, the numbers of its AADSTS messages."""
+    codes = answer.body.get("error_codes")
+    return frozenset(code for code in codes if isinstance(code, int)) if isinstance(codes, list) else frozenset()
+
+
+def _support_ids(answer: Answer) -> str:
+    """The two ids by which Microsoft's support finds a request again."""
+    ids = {name: answer.body.get(name) for name in ("trace_id", "correlation_id")}
+    return "".join(
+        f" {name}={value}" for name, value in ids.items() if isinstance(value, str) and _UUID.fullmatch(value)
+    )
+
+
+def _credential(body: Mapping[str, Any], now: int, scope: str) -> ProviderCredential:
+    """An answer without ``scope`` grants what was asked (RFC 6749, 5.1), and then ``scope`` says what that was."""
+    match body:
+        case {"access_token": str(access_token), "expires_in": int(seconds)} if _sendable(access_token):
+            return ProviderCredential(
+                access_token=access_token,
+                refresh_token=_text(body, "refresh_token"),
+                expires_at=now + max(0, min(seconds, LONGEST_LIFETIME)),
+                scope=_text(body, "scope") or scope,
+            )
+    raise ProviderUnavailable("the token endpoint gave no usable access token")
+
+
+def _sendable(token: str) -> bool:
+    """Fit for an Authorization header (RFC 6750, 2.1)."""
+    return token != "" and token.isascii() and token.isprintable() and " " not in token
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name, "")
+    if not isinstance(value, str):
+        raise ProviderUnavailable(f"the token endpoint's {name} is not text")
+    return value

@@ -1,0 +1,150 @@
+"""When enough participants are free together: the availability engine.
+
+Pure functions on ints (epoch seconds, UTC) and half-open periods: no clock, no zones, nothing is rounded, and
+nothing that is passed in is changed. The rules, which ``tests/oracle`` checks second by second:
+
+* A member is free for the slot from s to e when none of their busy periods reaches into the time from
+  ``s - buffer_before`` to ``e + buffer_after``, and s to e lies within their available periods. A buffer is time
+  to get there and to recover: no meeting may be in it, but it need not lie within anybody's hours, nor within
+  the time the query asks about.
+* A slot is found when it lies within the query's time and every group has as many free members as it requires.
+* Everyone who is free is named with it, whichever group they belong to, not just enough of them.
+
+``periods``
+    A found period is at least ``duration`` long; the same members, enough for every group, are free throughout, and
+    they are named with all others who are. It is as long as it can be: no longer one around it would do. So each
+    slot that can be booked lies within a found period. Where all members are required, these are the times
+    that all have in common; where some suffice, periods may overlap, each with people of its own.
+``slots``
+    As early as possible, one after the other, never overlapping. With a ``start_interval`` they start on its grid.
+``overlapping_slots``
+    Every start on the grid of ``start_interval`` (``DEFAULT_START_INTERVAL`` if none is given) that can be booked.
+
+The grid is that of the clock: multiples of the interval since the epoch, so that a quarter of an hour means :00, :15,
+:30 and :45, wherever the query's time begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from freebusy.domain import quorum
+from freebusy.domain.quorum import Candidate, Found, Quorum
+from freebusy.domain.stretches import Need, Pair, merged, overlaps, shared
+
+DEFAULT_START_INTERVAL = 15 * 60
+MAX_RESULTS = 512
+
+
+class ResponseFormat(StrEnum):
+    PERIODS = "periods"
+    SLOTS = "slots"
+    OVERLAPPING_SLOTS = "overlapping_slots"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One participant, known by ``key``.
+
+    ``busy`` comes in any order, may overlap or touch, and no period ends before it starts. ``available`` limits
+    when they may be booked (``None``: no limit). An unreadable member is never free.
+    """
+
+    key: str
+    busy: Sequence[Pair] = ()
+    available: Sequence[Pair] | None = None
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``required`` of its members must be free at once; as many as are listed means all of them."""
+
+    members: Sequence[Member]
+    required: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for; times and durations in seconds.
+
+    Either ``periods`` bound the search (those that overlap or touch are one), or ``starts`` are the only slots of
+    interest, answered as slots whatever the format. Raises ``ValueError`` for what cannot be searched.
+    """
+
+    groups: Sequence[Group]
+    duration: int
+    periods: Sequence[Pair] = ()
+    starts: Sequence[int] | None = None
+    start_interval: int | None = None
+    buffer_before: int = 0
+    buffer_after: int = 0
+    response_format: ResponseFormat = ResponseFormat.PERIODS
+    max_results: int = MAX_RESULTS
+
+    def __post_init__(self) -> None:
+        if self.duration < 1 or (self.start_interval is not None and self.start_interval < 1):
+            raise ValueError("durations and intervals are at least one second")
+        if min(self.buffer_before, self.buffer_after, self.max_results) < 0:
+            raise ValueError("buffers and the number of results cannot be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """``found`` holds (start, end, free): bit i of ``free`` stands for ``members[i]``, in the order of the request.
+
+    Sorted by start. There are few different ``free`` among many results, so whatever is made of one can be kept.
+    """
+
+    members: tuple[str, ...]
+    found: Sequence[Found]
+
+    def free(self, mask: int) -> tuple[str, ...]:
+        """The keys of the members that a mask stands for."""
+        return tuple(key for number, key in enumerate(self.members) if mask >> number & 1)
+
+
+def find_availability(query: Query) -> Availability:
+    """Everything the query asks for, in the order of time, at most ``max_results`` of it."""
+    people = _people(query.groups)
+    return Availability(tuple(people), [*islice(_search(query, people), query.max_results)])
+
+
+def _people(groups: Iterable[Group]) -> dict[str, Member]:
+    """Every member once, by key. Who is listed more than once must be free by every entry."""
+    people: dict[str, Member] = {}
+    for group in groups:
+        for member in group.members:
+            known = people.setdefault(member.key, member)
+            if known is not member and known != member:
+                people[member.key] = _both(known, member)
+    return people
+
+
+def _both(one: Member, other: Member) -> Member:
+    if one.available is None or other.available is None:
+        available = one.available if other.available is None else other.available
+    else:
+        available = [*overlaps(merged(one.available), merged(other.available), 1)]
+    return Member(one.key, [*one.busy, *other.busy], available, one.readable and other.readable)
+
+
+def _search(query: Query, people: dict[str, Member]) -> Iterator[Found]:
+    bits = {key: 1 << number for number, key in enumerate(people)}
+    wanted: dict[str, Member] = {}
+    quorums: list[Quorum] = []
+    for group in query.groups:
+        keys = {member.key for member in group.members}
+        if group.required == len(group.members):
+            wanted.update((key, people[key]) for key in keys)
+        else:
+            quorums.append(Quorum(sum(bits[key] for key in keys), group.required))
+    candidates = [
+        Candidate(bits[key], member.busy, None if member.available is None else merged(member.available))
+        for key, member in people.items()
+        if member.readable and key not in wanted
+    ]
+    ...

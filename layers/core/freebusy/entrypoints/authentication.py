@@ -1,0 +1,39 @@
+"""Who is calling ``/v1``: an account by its access token, or an application by its client secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from freebusy.bootstrap import dependencies
+from freebusy.domain.account import Account
+from freebusy.domain.errors import InsufficientScope
+from freebusy.domain.scopes import Permission
+from freebusy.entrypoints.http import bearer_of
+from freebusy.service.tokens import Caller, authenticate, require
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A connected account under one grant."""
+
+    account: Account
+    scope: str
+
+
+def caller_of(event: Mapping[str, Any], permission: Permission | None = None) -> Caller:
+    """Either kind of caller. Raises AuthenticationFailed or InsufficientScope."""
+    wired = dependencies()
+    caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
+    if permission is not None:
+        require(caller, permission)
+    return caller
+
+
+def person(event: Mapping[str, Any], permission: Permission | None = None) -> Person:
+    """The account that the request is about. Raises also InsufficientScope for an application's own secret."""
+    caller = caller_of(event, permission)
+    if caller.account is None:
+        raise InsufficientScope("this needs the access token of an account")
+    return Person(caller.account, caller.scope)

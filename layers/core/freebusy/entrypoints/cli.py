@@ -1,0 +1,319 @@
+"""``freebusy``: registers the applications that may use a deployment. For operators, from their own machine.
+
+Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import Any, TypeAlias
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from freebusy.bootstrap import application_registry
+from freebusy.domain.application import Application
+from freebusy.domain.errors import FreeBusyError, InvalidRequest
+from freebusy.ports import ApplicationRegistry
+from freebusy.service.applications import (
+    add_origins,
+    add_redirect_uris,
+    erase_application,
+    find_application,
+    register_application,
+    remove_origins,
+    remove_redirect_uris,
+    rename_application,
+    revoke_secret,
+    rotate_secret,
+)
+
+LAPTOP_STACK_NAME = "freebusy-connect"
+LAPTOP_STACK_FILE = ".local/stack.json"
+LAPTOP_REGION = "us-east-1"
+
+_REFUSED = 2
+_INTERRUPTED = 130
+_TIMES = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
+
+_Answer: TypeAlias = dict[str, Any] | list[dict[str, Any]]
+_Command: TypeAlias = Callable[[argparse.Namespace, ApplicationRegistry], _Answer]
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
+
+
+class CommandRefused(FreeBusyError):
+    """The command cannot be carried out as it was given; the message says why, in one line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when it was done; 2, with one line on the standard error, when it was not."""
+    given = sys.argv[1:] if arguments is None else arguments
+    # A bare --local takes no value, or `freebusy --local applications list` would name a file "applications".
+    options = _parser().parse_args([f"--local={LAPTOP_STACK_FILE}" if word == "--local" else word for word in given])
+    try:
+        answer = options.command(options, _registry(options))
+    except (FreeBusyError, BotoCoreError, ClientError) as error:
+        print(f"freebusy: {_in_one_line(error)}", file=sys.stderr)
+        return _REFUSED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    print(json.dumps(answer, indent=2, ensure_ascii=False) if options.json else _in_columns(answer))
+    return 0
+
+
+# --- Commands --------------------------------------------------------------------------------------
+
+
+def _create(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    application, secret = register_application(
+        options.name,
+        options.redirect_uri,
+        public=options.public,
+        origins=options.origin,
+        registry=registry,
+        now=int(time()),
+    )
+    return _shown(application, secret)
+
+
+def _list(_: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    names = sorted(registry.names().items(), key=lambda entry: entry[1].casefold())
+    return [{"client_id": client_id, "name": name} for client_id, name in names]
+
+
+def _show(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(find_application(options.client_id, registry=registry))
+
+
+def _rename(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(rename_application(options.client_id, options.name, registry=registry))
+
+
+def _add_redirect_uris(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(add_redirect_uris(options.client_id, options.uris, registry=registry))
+
+
+def _remove_redirect_uris(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(remove_redirect_uris(options.client_id, options.uris, registry=registry))
+
+
+def _add_origins(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(add_origins(options.client_id, options.origins, registry=registry))
+
+
+def _remove_origins(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(remove_origins(options.client_id, options.origins, registry=registry))
+
+
+def _rotate_secret(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(*rotate_secret(options.client_id, registry=registry, now=int(time())))
+
+
+def _revoke_secret(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(revoke_secret(options.client_id, options.hint, registry=registry))
+
+
+def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    """The directory still knows the name of an application whose erasure was interrupted."""
+    name = registry.names().get(options.client_id, options.client_id)
+    if not options.yes:
+        _confirm(name)
+    return {"client_id": options.client_id, "erased": erase_application(options.client_id, registry=registry)}
+
+
+def _confirm(name: str) -> None:
+    print(f"This erases the application with all its accounts, for good. Type its name ({name}):", file=sys.stderr)
+    if sys.stdin.readline().strip() != name:
+        raise CommandRefused("nothing was erased, since that is not its name (--yes erases without asking)")
+
+
+# --- Which deployment ------------------------------------------------------------------------------
+
+
+def _registry(options: argparse.Namespace) -> ApplicationRegistry:
+    """Raises CommandRefused, and what boto3 raises."""
+    session, endpoint = _session(options)
+    table = options.table
+    if table is None:
+        stack = options.stack or (LAPTOP_STACK_NAME if endpoint else None)
+        if stack is None:
+            raise CommandRefused("say which deployment: --stack NAME, --table NAME, or --local for the laptop stack")
+        table = _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, "TableName")
+    return application_registry(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
+
+
+def _session(options: argparse.Namespace) -> tuple[boto3.Session, str | None]:
+    """With the endpoint of the laptop stack, whose emulator takes any credentials but wants some."""
+    region = options.region
+    file = options.local
+    if file is None:
+        return boto3.Session(region_name=region), None
+    try:
+        endpoint = json.loads(Path(file).read_text(encoding="utf-8"))["aws"]
+    except OSError as error:
+        raise CommandRefused(
+            f"the laptop stack is not running ({file} is not there): start it with make run"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandRefused(f"{file} is not the file of a laptop stack") from error
+    return boto3.Session("laptop", "laptop", region_name=region or LAPTOP_REGION), endpoint
+
+
+def _output(cloudformation: Any, stack: str, key: str) -> str:
+    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    for output in described.get("Outputs", []):
+        if output["OutputKey"] == key:
+            return str(output["OutputValue"])
+    raise CommandRefused(f"the stack {stack} has no output {key}: is it a deployment of this service?")
+
+
+# --- What people see -------------------------------------------------------------------------------
+
+
+def _shown(application: Application, secret: str | None = None) -> _Answer:
+    """``client_secret`` is there only when it was just made; afterwards nobody knows it but the application."""
+    shown: dict[str, Any] = {
+        "client_id": application.client_id,
+        "name": application.name,
+        "public": application.public,
+        "redirect_uris": list(application.redirect_uris),
+        "origins": list(application.origins),
+        "secrets": [{"hint": each.hint, "created_at": _moment(each.created_at)} for each in application.secrets],
+        "created_at": _moment(application.created_at),
+    }
+    return {**shown, "client_secret": secret} if secret else shown
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in_columns(answer: _Answer) -> str:
+    if isinstance(answer, list):
+        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "no applications yet"
+    width = max(map(len, answer)) + 2
+    lines = [
+        f"{name if first else '':{width}}{line}" for name, value in answer.items() for first, line in _lines(value)
+    ]
+    if "client_secret" in answer:
+        lines.append("Keep the client_secret now: only its hash is stored, and it cannot be shown again.")
+    return "\n".join(lines)
+
+
+def _lines(value: Any) -> Iterator[tuple[bool, str]]:
+    """Each line of a value, and whether it is the first."""
+    values = value if isinstance(value, list) else [value]
+    for place, each in enumerate(values or ["-"]):
+        match each:
+            case bool():
+                text = "yes" if each else "no"
+            case dict():
+                text = "  ".join(each.values())
+            case _:
+                text = str(each)
+        yield place == 0, text
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, InvalidRequest):
+        return "; ".join(entry.description for entries in error.errors.values() for entry in entries)
+    return " ".join(str(error).split())
+
+
+# --- The command line ------------------------------------------------------------------------------
+
+
+_ARGUMENTS: dict[str, dict[str, str]] = {
+    "client_id": {"metavar": "CLIENT_ID"},
+    "name": {"metavar": "NAME", "help": "as people see it when they are asked to connect"},
+    "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
+    "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
+    "hint": {"metavar": "HINT", "help": "how the secret begins, as `show` lists it"},
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="freebusy",
+        description="Registers the applications that may use a deployment of Free/Busy Connect.",
+        epilog="Options may stand before or after the command. AWS credentials come from where AWS tools find them.",
+    )
+    _add_options(parser, default=None)
+    applications = _group(_commands(parser), "applications", "register, change and erase applications")
+
+    create = _add(applications, "create", _create, "register an application and show its secret, once", "name")
+    create.add_argument(
+        "--redirect-uri",
+        action="append",
+        required=True,
+        metavar="URI",
+        help="where people are sent back to; repeatable",
+    )
+    create.add_argument("--public", action="store_true", help="a front end: no secret, PKCE instead")
+    create.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="browser origin that may call the API; repeatable",
+    )
+    _add(applications, "list", _list, "client id and name of every application")
+    _add(applications, "show", _show, "all about one application but its secrets", "client_id")
+    _add(applications, "rename", _rename, "change the name that people see", "client_id", "name")
+    delete = _add(applications, "delete", _delete, "erase an application with all its accounts", "client_id")
+    delete.add_argument("--yes", action="store_true", help="do not ask for the name first")
+
+    redirect_uris = _group(applications, "redirect-uris", "where people are sent back to after they consented")
+    _add(redirect_uris, "add", _add_redirect_uris, "list more redirect URIs", "client_id", "uris")
+    _add(redirect_uris, "remove", _remove_redirect_uris, "take redirect URIs off the list", "client_id", "uris")
+
+    origins = _group(applications, "origins", "browser origins that may call the API (CORS)")
+    _add(origins, "add", _add_origins, "list more origins", "client_id", "origins")
+    _add(origins, "remove", _remove_origins, "take origins off the list", "client_id", "origins")
+
+    secrets = _group(applications, "secrets", "client secrets, of which two can live at once")
+    _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
+    _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
+    return parser
+
+
+def _commands(parser: argparse.ArgumentParser) -> _Commands:
+    return parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def _group(commands: _Commands, name: str, about: str) -> _Commands:
+    return _commands(commands.add_parser(name, help=about, description=about))
+
+
+def _add(commands: _Commands, name: str, command: _Command, about: str, *arguments: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(command=command)
+    for argument in arguments:
+        parser.add_argument(argument, **_ARGUMENTS[argument])  # type: ignore[arg-type]
+    _add_options(parser, default=argparse.SUPPRESS)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:
+    """What is not given after the command must not undo what was given before it, hence SUPPRESS there."""
+    options = parser.add_argument_group("which deployment")
+    options.add_argument(
+        "--stack", metavar="NAME", default=default, help="its CloudFormation stack, which names the table"
+    )
+    options.add_argument("--table", metavar="NAME", default=default, help="its table, where the stack cannot be read")
+    options.add_argument("--region", metavar="REGION", default=default, help="its AWS region")
+    options.add_argument(
+        "--local",
+        nargs="?",
+        metavar="=FILE",
+        default=default,
+        help=f"the laptop stack, as {LAPTOP_STACK_FILE} or another file says where it is",
+    )
+    parser.add_argument("--json", action="store_const", const=True, default=default, help="answer in JSON")

@@ -1,0 +1,62 @@
+"""Times on the wire: UTC with whole seconds, dates, and local times with their zone.
+
+Inside the service a moment is an int of epoch seconds; only this module and ``localized`` callers know zones.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAY = 86400
+
+
+def zone_named(tzid: str) -> ZoneInfo:
+    """Raises ValueError for anything that is no zone of the IANA database."""
+    try:
+        return ZoneInfo(tzid)
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+        raise ValueError(f"no such zone: {tzid[:64]!r}") from error
+
+
+def parse_time(text: str) -> int:
+    """Epoch seconds of an ISO 8601 time that says its offset; a space may stand for the ``T`` (the C# SDK).
+
+    Fractions of a second are cut off. Raises ValueError.
+    """
+    if not _TIME.fullmatch(text):
+        raise ValueError("not a time with an offset")
+    try:
+        return int(datetime.fromisoformat(text).timestamp() // 1)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
+def parse_date_or_time(text: str, zone: ZoneInfo) -> int:
+    """As ``parse_time``; a bare date is midnight in ``zone``. Raises ValueError."""
+    if not _DATE.fullmatch(text):
+        return parse_time(text)
+    try:
+        return int(datetime.combine(date.fromisoformat(text), time(), zone).timestamp())
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
+def format_time(moment: int) -> str:
+    """``2030-01-07T09:00:00Z``."""
+    day, second = divmod(moment, _DAY)
+    return f"{_day(day)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+
+
+@lru_cache(maxsize=1024)
+def _day(day: int) -> str:
+    return datetime.fromtimestamp(day * _DAY, UTC).date().isoformat()
+
+
+def format_local(moment: int, zone: ZoneInfo) -> dict[str, str]:
+    """``{"time": "2030-01-07T10:00:00+01:00", "tzid": "Europe/Paris"}``."""
+    return {"time": datetime.fromtimestamp(moment, zone).isoformat(), "tzid": zone.key}

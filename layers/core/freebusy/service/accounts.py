@@ -1,0 +1,34 @@
+"""What an account shows of itself, and disconnecting a profile."""
+
+from __future__ import annotations
+
+from freebusy.domain.account import Account, Disconnected, Profile
+from freebusy.domain.errors import InvalidRequest, NotFound
+from freebusy.ports import AccountStore
+
+
+def is_connected(account: Account, profile: Profile) -> bool:
+    """Whether the profile works.
+
+    The managed profile needs no credential: it works as long as the account has a free/busy profile that nobody
+    disconnected on purpose, since invitations still reach a person whose credential merely lapsed.
+    """
+    if not profile.managed:
+        return profile.connected
+    return any(other.disconnected is not Disconnected.REVOKED for other in account.free_busy_profiles)
+
+
+def revoke_profile(account: Account, profile_id: str, *, accounts: AccountStore) -> None:
+    """Disconnects a free/busy profile: the credential is forgotten at once, the profile stays listed.
+
+    Revoking twice is no error. Raises NotFound for a profile that this account does not have and InvalidRequest
+    for the managed profile, which lives and ends with the free/busy profiles.
+    """
+    profile = account.profile(profile_id)
+    if profile is None:
+        raise NotFound("no such profile")
+    if profile.managed:
+        raise InvalidRequest.of(
+            "profile_id", "errors.not_supported", "the managed profile ends with the account's free/busy profiles"
+        )
+    accounts.disconnect(account.sub, profile_id, because=Disconnected.REVOKED)

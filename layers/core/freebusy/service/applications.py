@@ -1,0 +1,226 @@
+"""Registering the applications that may use this deployment, and recognising them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from freebusy.domain.application import (
+    MOST_ORIGINS,
+    MOST_REDIRECT_URIS,
+    MOST_SECRETS,
+    Application,
+    ClientSecret,
+    checked_name,
+    checked_origin,
+    checked_redirect_uri,
+)
+from freebusy.domain.authorization import TokenKind
+from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
+from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
+from freebusy.ports import ApplicationRegistry, ApplicationStore, TokenStore
+
+_ATTEMPTS = 5
+_HINT_LENGTH = 13
+
+
+def authenticate_client(
+    client_id: str, secret: str | None, *, applications: ApplicationStore, tokens: TokenStore, now: int
+) -> Application:
+    """The application that is calling the token endpoint (RFC 6749, 2.3.1).
+
+    A public application is known by its ``client_id`` alone and sends no secret. A secret is looked up by its
+    hash, so how long a comparison takes says nothing about it. Raises TokenError ``invalid_client``.
+    """
+    application = applications.find(client_id)
+    if application is None:
+        raise _unrecognised("client_id is not known")
+    if application.public:
+        if secret:
+            raise _unrecognised("this application is public and has no client_secret: leave it out")
+        return application
+    if not secret:
+        raise _unrecognised("client_secret is required")
+    token = tokens.find(hashed(secret), now)
+    if token is None or token.kind is not TokenKind.CLIENT_SECRET or token.client_id != client_id:
+        raise _unrecognised("client_secret is wrong")
+    return application
+
+
+def register_application(  # noqa: PLR0913 - what a registration consists of
+    name: str,
+    redirect_uris: Iterable[str],
+    *,
+    public: bool = False,
+    origins: Iterable[str] = (),
+    registry: ApplicationRegistry,
+    now: int,
+) -> tuple[Application, str | None]:
+    """The new application with its client secret, which is not stored and cannot be had again; none if public.
+
+    Raises InvalidRequest.
+    """
+    application = Application(
+        client_id=new_client_id(),
+        name=_checked("name", checked_name, [name])[0],
+        redirect_uris=_checked_redirect_uris(redirect_uris),
+        public=public,
+        origins=_checked_origins(origins),
+        created_at=now,
+    )
+    if public:
+        registry.create(application)
+        return application, None
+    listed, secret = _new_secret(now)
+    application = replace(application, secrets=(listed,))
+    registry.create(application)
+    return application, secret
+
+
+def find_application(client_id: str, *, registry: ApplicationRegistry) -> Application:
+    """Raises NotFound."""
+    application = registry.find(client_id)
+    if application is None:
+        raise NotFound(f"there is no application {client_id}")
+    return application
+
+
+def rename_application(client_id: str, name: str, *, registry: ApplicationRegistry) -> Application:
+    """Raises NotFound and InvalidRequest."""
+    (name,) = _checked("name", checked_name, [name])
+    return _change(client_id, lambda application: replace(application, name=name), registry)
+
+
+def add_redirect_uris(client_id: str, uris: Iterable[str], *, registry: ApplicationRegistry) -> Application:
+    """Those that are listed already stay as they are. Raises NotFound and InvalidRequest."""
+    uris = tuple(uris)
+
+    def change(application: Application) -> Application:
+        return replace(application, redirect_uris=_checked_redirect_uris((*application.redirect_uris, *uris)))
+
+    return _change(client_id, change, registry)
+
+
+def remove_redirect_uris(client_id: str, uris: Iterable[str], *, registry: ApplicationRegistry) -> Application:
+    """Raises NotFound, and InvalidRequest when one of them is not listed or none would be left."""
+    uris = tuple(uris)
+
+    def change(application: Application) -> Application:
+        left = _without("redirect_uris", application.redirect_uris, uris)
+        return replace(application, redirect_uris=_checked_redirect_uris(left))
+
+    return _change(client_id, change, registry)
+
+
+def add_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:
+    """Those that are listed already stay as they are. Raises NotFound and InvalidRequest."""
+    origins = tuple(origins)
+
+    def change(application: Application) -> Application:
+        return replace(application, origins=_checked_origins((*application.origins, *origins)))
+
+    return _change(client_id, change, registry)
+
+
+def remove_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:
+    """Raises NotFound, and InvalidRequest when one of them is not listed."""
+    origins = _checked_origins(origins)
+
+    def change(application: Application) -> Application:
+        return replace(application, origins=_without("origins", application.origins, origins))
+
+    return _change(client_id, change, registry)
+
+
+def rotate_secret(client_id: str, *, registry: ApplicationRegistry, now: int) -> tuple[Application, str]:
+    """Adds a second secret beside the first, so that both work while the new one is rolled out.
+
+    Raises NotFound, and InvalidRequest for a public application and when two live already.
+    """
+    listed, secret = _new_secret(now)
+
+    def change(application: Application) -> Application:
+        if application.public:
+            raise _invalid("secrets", "a public application has no client secret")
+        if len(application.secrets) >= MOST_SECRETS:
+            raise _invalid("secrets", "two secrets live already: revoke one first")
+        return replace(application, secrets=(*application.secrets, listed))
+
+    return _change(client_id, change, registry), secret
+
+
+def revoke_secret(client_id: str, hint: str, *, registry: ApplicationRegistry) -> Application:
+    """Ends one secret at once, even the last; ``hint`` is the one that it is listed with.
+
+    Raises NotFound, and InvalidRequest when no secret, or more than one, has this hint.
+    """
+
+    def change(application: Application) -> Application:
+        left = tuple(secret for secret in application.secrets if secret.hint != hint)
+        if len(left) != len(application.secrets) - 1:
+            raise _invalid("secrets", f"exactly one secret must have the hint {hint}")
+        return replace(application, secrets=left)
+
+    return _change(client_id, change, registry)
+
+
+def erase_application(client_id: str, *, registry: ApplicationRegistry) -> int:
+    """Removes an application with all its data, also where an earlier erasure was interrupted.
+
+    Returns how many items that were. Raises NotFound when there was nothing.
+    """
+    erased = registry.erase(client_id)
+    if not erased:
+        raise NotFound(f"there is no application {client_id}")
+    return erased
+
+
+def _change(client_id: str, change: Callable[[Application], Application], registry: ApplicationRegistry) -> Application:
+    """Applies a change to the newest state, again when somebody else was faster."""
+    for _ in range(_ATTEMPTS):
+        before = find_application(client_id, registry=registry)
+        after = change(before)
+        if after == before or registry.change(before, after):
+            return after
+    raise StorageUnavailable(f"the application {client_id} is being changed by others: try again")
+
+
+def _new_secret(now: int) -> tuple[ClientSecret, str]:
+    secret = new_client_secret()
+    return ClientSecret(hashed(secret), secret[:_HINT_LENGTH], now), secret
+
+
+def _checked(field: str, check: Callable[[str], str], values: Iterable[str]) -> tuple[str, ...]:
+    """The distinct values in the order given."""
+    try:
+        return tuple(dict.fromkeys(map(check, values)))
+    except ValueError as error:
+        raise _invalid(field, str(error)) from error
+
+
+def _checked_redirect_uris(uris: Iterable[str]) -> tuple[str, ...]:
+    checked = _checked("redirect_uris", checked_redirect_uri, uris)
+    if not 1 <= len(checked) <= MOST_REDIRECT_URIS:
+        raise _invalid("redirect_uris", f"an application has 1 to {MOST_REDIRECT_URIS} redirect URIs")
+    return checked
+
+
+def _checked_origins(origins: Iterable[str]) -> tuple[str, ...]:
+    checked = _checked("origins", checked_origin, origins)
+    if len(checked) > MOST_ORIGINS:
+        raise _invalid("origins", f"an application has at most {MOST_ORIGINS} origins")
+    return checked
+
+
+def _without(field: str, listed: tuple[str, ...], removed: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [value for value in removed if value not in listed]:
+        raise _invalid(field, f"not listed: {', '.join(unknown)}")
+    return tuple(value for value in listed if value not in removed)
+
+
+def _invalid(field: str, description: str) -> InvalidRequest:
+    return InvalidRequest.of(field, "errors.invalid", description)
+
+
+def _unrecognised(description: str) -> TokenError:
+    return TokenError("invalid_client", description)

@@ -1,0 +1,308 @@
+"""The trip of a person's browser: from an application through a provider's consent screen, and back with a code.
+
+``begin_authorization`` and ``begin_reconnection`` send it off, ``finish_authorization`` receives it. Where a redirect
+cannot be trusted they raise AuthorizationRefused; everything else that goes wrong is told to the application.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from freebusy.domain.account import ProviderName
+from freebusy.domain.application import Application
+from freebusy.domain.authorization import (
+    AUTHORIZATION_CODE_LIFETIME,
+    AUTHORIZATION_REQUEST_LIFETIME,
+    AuthorizationCode,
+    AuthorizationRequest,
+    ReturnAddress,
+)
+from freebusy.domain.errors import (
+    AuthorizationError,
+    AuthorizationRefused,
+    NotFound,
+    ProviderError,
+    StorageUnavailable,
+)
+from freebusy.domain.identifiers import hashed, new_authorization_code
+from freebusy.ports import AccountStore, ApplicationStore, CalendarProvider, TokenStore, Vault
+from freebusy.service import consent_trouble
+from freebusy.service.authorization_request import checked
+from freebusy.service.connecting import (
+    Connected,
+    Consent,
+    OtherPerson,
+    connect,
+    link,
+    reconnect_profile,
+    reconnectable,
+)
+from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url, trip_of
+
+logger = logging.getLogger(__name__)
+
+Providers = Mapping[ProviderName, CalendarProvider]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The browser goes to ``location``. It must bring ``browser_secret`` back, kept under the name of the ``trip``."""
+
+    location: str
+    trip: str
+    browser_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The browser goes back to the application, with a code or with an error."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChoice:
+    """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
+
+    application_name: str
+    providers: tuple[ProviderName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """A profile works again, and that is all: no application waits for the browser."""
+
+    application_name: str
+
+
+def relink_url(public_url: str, sub: str, profile_id: str) -> str:
+    """``profile_relink_url`` on the wire: where a person connects a disconnected profile again."""
+    return f"{public_url}/oauth/relink/{sub}/{profile_id}"
+
+
+# --- Setting out -------------------------------------------------------------------------------------------
+
+
+def begin_authorization(  # noqa: PLR0913 - a request and the ports that it needs
+    parameters: Mapping[str, str],
+    *,
+    public_url: str,
+    applications: ApplicationStore,
+    tokens: TokenStore,
+    providers: Providers,
+    now: int,
+) -> Departure | ProviderChoice | Return:
+    """Checks an authorization request (RFC 6749, 4.1.1) and sends the browser to the provider that it names.
+
+    Raises AuthorizationRefused when the application or its redirect URI is not registered.
+    """
+    application = applications.find(parameters.get("client_id", ""))
+    if application is None:
+        raise AuthorizationRefused("unknown_application")
+    redirect_uri, state = parameters.get("redirect_uri", ""), parameters.get("state")
+    if not application.allows_redirect_to(redirect_uri):
+        raise AuthorizationRefused("unregistered_redirect_uri")
+    try:
+        asked = checked(parameters, application, providers)
+        link_token_hash = _known_link_token(parameters, application, tokens, now)
+        if asked.provider is None:
+            return ProviderChoice(application.name, tuple(providers))
+        request = AuthorizationRequest(
+            client_id=application.client_id,
+            redirect_uri=redirect_uri,
+            scope=asked.scope,
+            application_state=state,
+            code_challenge=asked.code_challenge,
+            provider=asked.provider,
+            browser_hash="",
+            expires_at=now + AUTHORIZATION_REQUEST_LIFETIME,
+            link_token_hash=link_token_hash,
+        )
+        return _depart(request, public_url, tokens, providers)
+    except AuthorizationError as error:
+        return Return(ReturnAddress(redirect_uri, state, public_url).with_error(error))
+
+
+def begin_reconnection(  # noqa: PLR0913 - a profile and the ports that it needs
+    sub: str,
+    profile_id: str,
+    *,
+    public_url: str,
+    accounts: AccountStore,
+    tokens: TokenStore,
+    providers: Providers,
+    now: int,
+) -> Departure:
+    """Sends the browser off to connect this very profile again. Raises NotFound and AuthorizationRefused."""
+    account, profile = reconnectable(Connected(sub, profile_id), accounts=accounts)
+    request = AuthorizationRequest(
+        client_id=account.client_id,
+        redirect_uri="",
+        scope="",
+        application_state=None,
+        code_challenge=None,
+        provider=profile.provider,
+        browser_hash="",
+        expires_at=now + AUTHORIZATION_REQUEST_LIFETIME,
+        relink_sub=sub,
+        relink_profile_id=profile_id,
+    )
+    try:
+        return _depart(request, public_url, tokens, providers)
+    except AuthorizationError as error:
+        raise _refused(error) from error
+
+
+def _known_link_token(
+    parameters: Mapping[str, str], application: Application, tokens: TokenStore, now: int
+) -> str | None:
+    link_token = parameters.get("link_token")
+    if not link_token:
+        return None
+    link_token_hash = hashed(link_token)
+    if tokens.find_link_token(link_token_hash, client_id=application.client_id, now=now) is None:
+        raise AuthorizationError("invalid_request", "link_token is unknown, used or expired: ask for a new one")
+    return link_token_hash
+
+
+def _depart(request: AuthorizationRequest, public_url: str, tokens: TokenStore, providers: Providers) -> Departure:
+    """Stores the request, bound to this browser. Raises AuthorizationError."""
+    leg = ProviderLeg()
+    try:
+        location = _provider(request, providers).authorization_url(
+            redirect_uri=callback_url(public_url, request.provider),
+            state=leg.state,
+            nonce=leg.nonce,
+            code_challenge=leg.code_challenge,
+        )
+    except ProviderError as error:
+        raise consent_trouble.raised(error, request.client_id) from error
+    tokens.save_authorization_request(leg.state_hash, replace(request, browser_hash=leg.browser_hash))
+    return Departure(location, trip_of(leg.state), leg.browser_secret)
+
+
+# --- Coming back ------------------------------------------------------------------------------------------
+
+
+def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the ports that it needs
+    callback_name: str,
+    answer: Mapping[str, str],
+    *,
+    browser_secret: str | None,
+    public_url: str,
+    applications: ApplicationStore,
+    accounts: AccountStore,
+    tokens: TokenStore,
+    vault: Vault,
+    providers: Providers,
+    now: int,
+) -> Return | Reconnected:
+    """Receives the browser from a provider's consent screen. Unless all went well, nothing is created or changed.
+
+    Raises NotFound for a callback that no provider has, and AuthorizationRefused for anything but a trip that
+    this very browser has under way.
+    """
+    leg, request = _consumed(callback_name, answer.get("state", ""), browser_secret, tokens, now)
+    try:
+        consent = _consent(request, leg, answer, public_url, providers)
+        if request.relink_sub and request.relink_profile_id:
+            at = Connected(request.relink_sub, request.relink_profile_id)
+            reconnect_profile(consent, at, accounts=accounts, vault=vault)
+            application = applications.find(request.client_id)
+            return Reconnected(application.name if application else "")
+        if request.link_token_hash:
+            began = request.expires_at - AUTHORIZATION_REQUEST_LIFETIME
+            at = link(consent, request.link_token_hash, began=began, accounts=accounts, tokens=tokens, vault=vault)
+        else:
+            at = connect(consent, accounts=accounts, vault=vault, now=now)
+        code = _issue_code(request, at, tokens, now)
+    except (StorageUnavailable, NotFound):
+        logger.exception("an authorization could not be stored", extra={"client_id": request.client_id})
+        trouble = AuthorizationError("temporarily_unavailable", "the authorization could not be stored: try again")
+    except AuthorizationError as error:
+        trouble = error
+    else:
+        return Return(_return_address(request, public_url).with_code(code))
+    if request.relink_sub:
+        raise _refused(trouble)
+    return Return(_return_address(request, public_url).with_error(trouble))
+
+
+def _consumed(
+    callback_name: str, state: str, browser_secret: str | None, tokens: TokenStore, now: int
+) -> tuple[ProviderLeg, AuthorizationRequest]:
+    """Only the browser that began the trip can use it up, so nobody gains or breaks anything by a leaked address."""
+    if callback_name not in CALLBACK_NAMES.values():
+        raise NotFound("no such callback")
+    if not state:
+        raise AuthorizationRefused("unknown_state")
+    if not browser_secret:
+        raise AuthorizationRefused("other_browser")
+    leg = ProviderLeg(state, browser_secret)
+    request = tokens.consume_authorization_request(leg.state_hash, browser_hash=leg.browser_hash, now=now)
+    if request is None or CALLBACK_NAMES[request.provider] != callback_name:
+        raise AuthorizationRefused("unknown_state")
+    return leg, request
+
+
+def _consent(
+    request: AuthorizationRequest, leg: ProviderLeg, answer: Mapping[str, str], public_url: str, providers: Providers
+) -> Consent:
+    """Raises AuthorizationError."""
+    provider = _provider(request, providers)
+    if provider.issuer is not None and answer.get("iss", provider.issuer) != provider.issuer:
+        raise AuthorizationError("server_error", "another provider answered than the one that was asked (RFC 9207)")
+    if error := answer.get("error"):
+        raise consent_trouble.answered(error, answer.get("error_description", ""))
+    code = answer.get("code")
+    if not code:
+        raise AuthorizationError("server_error", "the calendar provider sent neither a code nor an error")
+    try:
+        identity, credential = provider.exchange_code(
+            code,
+            redirect_uri=callback_url(public_url, request.provider),
+            code_verifier=leg.code_verifier,
+            nonce=leg.nonce,
+        )
+    except ProviderError as error:
+        raise consent_trouble.raised(error, request.client_id) from error
+    return Consent(request.client_id, identity, credential)
+
+
+def _issue_code(request: AuthorizationRequest, at: Connected, tokens: TokenStore, now: int) -> str:
+    code = new_authorization_code()
+    tokens.save_code(
+        hashed(code),
+        AuthorizationCode(
+            client_id=request.client_id,
+            sub=at.sub,
+            profile_id=at.profile_id,
+            redirect_uri=request.redirect_uri,
+            scope=request.scope,
+            code_challenge=request.code_challenge,
+            expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+        ),
+    )
+    return code
+
+
+# --- What both share -----------------------------------------------------------------------------------------
+
+
+def _provider(request: AuthorizationRequest, providers: Providers) -> CalendarProvider:
+    if request.provider not in providers:
+        raise AuthorizationError("server_error", "this provider is no longer offered here")
+    return providers[request.provider]
+
+
+def _return_address(request: AuthorizationRequest, public_url: str) -> ReturnAddress:
+    return ReturnAddress(request.redirect_uri, request.application_state, public_url)
+
+
+def _refused(trouble: AuthorizationError) -> AuthorizationRefused:
+    """For a trip that leads back to no application: the person reads it on a page."""
+    if isinstance(trouble, OtherPerson):
+        return AuthorizationRefused("other_person")
+    return AuthorizationRefused("consent_refused" if trouble.code == "access_denied" else "provider_trouble")

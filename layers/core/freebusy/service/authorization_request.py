@@ -1,0 +1,77 @@
+"""Checking what an application asks for at ``/oauth/authorize`` (RFC 6749, 4.1.1; RFC 7636, 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from freebusy.domain.account import ProviderName
+from freebusy.domain.application import Application
+from freebusy.domain.errors import AuthorizationError
+from freebusy.domain.pkce import METHOD, is_well_formed
+from freebusy.domain.scopes import grantable
+
+LONGEST_STATE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``scope`` is what will be granted; ``provider`` is ``None`` while the person has to choose."""
+
+    scope: str
+    code_challenge: str | None
+    provider: ProviderName | None
+
+
+def checked(parameters: Mapping[str, str], application: Application, offered: Collection[ProviderName]) -> Asked:
+    """What does not concern us is ignored, ``avoid_linking`` too: nothing is ever linked behind a person's back.
+
+    Raises AuthorizationError.
+    """
+    _check_response_type(parameters.get("response_type"))
+    if len(parameters.get("state", "")) > LONGEST_STATE:
+        raise AuthorizationError("invalid_request", f"state has at most {LONGEST_STATE} characters")
+    return Asked(
+        scope=_granted(parameters.get("scope", "")),
+        code_challenge=_challenge(parameters, application),
+        provider=_provider(parameters.get("provider_name"), offered),
+    )
+
+
+def _check_response_type(response_type: str | None) -> None:
+    if not response_type:
+        raise AuthorizationError("invalid_request", "response_type is required: send code")
+    if response_type != "code":
+        raise AuthorizationError("unsupported_response_type", "response_type must be code")
+
+
+def _granted(scope: str) -> str:
+    try:
+        return grantable(scope)
+    except ValueError as error:
+        raise AuthorizationError("invalid_scope", str(error)) from error
+
+
+def _challenge(parameters: Mapping[str, str], application: Application) -> str | None:
+    """A challenge without a method would be ``plain``, which protects nobody (RFC 9700, 2.1.1)."""
+    challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method")
+    if not challenge:
+        if method or application.public:
+            raise AuthorizationError("invalid_request", "code_challenge is required, with method S256")
+        return None
+    if method != METHOD:
+        raise AuthorizationError("invalid_request", "code_challenge_method must be S256")
+    if not is_well_formed(challenge):
+        raise AuthorizationError("invalid_request", "code_challenge must be 43 to 128 unreserved characters")
+    return challenge
+
+
+def _provider(name: str | None, offered: Collection[ProviderName]) -> ProviderName | None:
+    """Official SDKs send ``provider_name`` empty when the person shall choose."""
+    if not name:
+        return None
+    if name not in set(ProviderName) - {ProviderName.MANAGED}:
+        raise AuthorizationError("invalid_request", "provider_name must be google_free_busy or ms_graph_free_busy")
+    if name not in offered:
+        raise AuthorizationError("invalid_request", "this provider_name is not offered here: leave it out")
+    return ProviderName(name)

@@ -1,0 +1,121 @@
+"""When enough people are free together: ``POST /v1/availability``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from freebusy.domain.account import Account, Profile
+from freebusy.domain.availability import Group, Member, Query, ResponseFormat, Slot, find_availability
+from freebusy.domain.errors import ProviderError, ProviderUnavailable, RefusedBecause
+from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.ports import AccountStore
+from freebusy.service.calendar_reader import CalendarReader
+
+MAX_RESULTS = 512
+
+TIME_BOX = 10.0
+"""Seconds for all provider calls of one query; a calendar that has not answered by then is unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRequest:
+    """``calendar_ids`` empty means all calendars of the account; ``path`` is where errors point to."""
+
+    sub: str
+    path: str
+    calendar_ids: frozenset[str]
+    available: tuple[Period, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRequest:
+    members: tuple[MemberRequest, ...]
+    required: int
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityRequest:
+    """Durations in seconds. Exactly one of ``periods`` and ``starts`` (the query slots) is not empty."""
+
+    groups: tuple[GroupRequest, ...]
+    duration: int
+    periods: tuple[Period, ...]
+    starts: tuple[int, ...]
+    start_interval: int | None
+    before: int
+    after: int
+    response_format: ResponseFormat
+    max_results: int
+
+    @property
+    def window(self) -> Period:
+        """All the time that can matter to the answer, buffers included."""
+        if self.periods:
+            start, end = min(period.start for period in self.periods), max(period.end for period in self.periods)
+        else:
+            start, end = min(self.starts), max(self.starts) + self.duration
+        return Period(start - self.before, end + self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableMember:
+    sub: str
+    profile_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityAnswer:
+    """Bit ``n`` of a result's ``free`` stands for ``subs[n]``."""
+
+    subs: Sequence[str]
+    results: Sequence[Slot]
+    unreadable: Sequence[UnreadableMember]
+
+
+def query_availability(
+    request: AvailabilityRequest, *, client_id: str, accounts: AccountStore, reader: CalendarReader
+) -> AvailabilityAnswer:
+    """Reads every calendar that counts, at once and each once, then asks the engine.
+
+    A member whose calendar cannot be read is never free, and is listed with the reason.
+    Raises InvalidRequest for members or calendars that are not this application's.
+    """
+    members = [member for group in request.groups for member in group.members]
+    found = accounts.find_many({member.sub for member in members})
+    found = {sub: account for sub, account in found.items() if account.client_id == client_id}
+    _require_known(members, found)
+    sources = {
+        profile.profile_id: (found[member.sub], profile)
+        for member in members
+        for profile in _counting(member, found[member.sub])
+    }
+    read = reader.read_all(sources.values(), request.window, within=TIME_BOX)
+    return _answer(request, found, dict(zip(sources, read, strict=True)))
+
+
+def _require_known(members: Iterable[MemberRequest], found: Mapping[str, Account]) -> None:
+    refused = RefusedBecause()
+    for member in members:
+        account = found.get(member.sub)
+        if account is None:
+            refused.add(f"{member.path}.sub", "errors.not_recognized", "no such account of this application")
+        elif not member.calendar_ids <= {profile.calendar_id for profile in account.profiles}:
+            refused.add(
+                f"{member.path}.calendar_ids",
+                "errors.invalid_calendar_ids",
+                "calendar_ids must be calendars of this account",
+            )
+    refused.raise_if_any()
+
+
+def _counting(member: MemberRequest, account: Account) -> Iterable[Profile]:
+    """The free/busy profiles whose calendars count for this member."""
+    return (
+        profile
+        for profile in account.free_busy_profiles
+        if not member.calendar_ids or profile.calendar_id in member.calendar_ids
+    )
+
+

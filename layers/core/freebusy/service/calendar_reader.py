@@ -1,0 +1,145 @@
+"""A provider credential that works right now, refreshed at most once however many ask for it.
+
+The lease that one refresher holds is an economy, not a correctness rule: Google does not rotate refresh
+tokens and Microsoft leaves the old one valid, so a second refresh would only be wasted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+
+from freebusy.domain.account import Account, Disconnected, Profile, ProviderCredential, ProviderName
+from freebusy.domain.errors import (
+    AccessTokenRejected,
+    CredentialRevoked,
+    ProviderError,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+)
+from freebusy.domain.free_busy import FreeBusyPeriod, Period
+from freebusy.ports import AccountStore, CalendarProvider, Clock, Vault
+
+EXPIRY_MARGIN = 60
+LEASE_SECONDS = 5
+POLL_SECONDS = 0.05
+PARALLEL_READS = 64
+
+Source = tuple[Account, Profile]
+Reading = Sequence[FreeBusyPeriod] | ProviderError
+"""What a provider said about one profile, or why it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarReader:
+    """Reads the free/busy of connected profiles, renewing their credentials where needed."""
+
+    accounts: AccountStore
+    vault: Vault
+    providers: Mapping[ProviderName, CalendarProvider]
+    clock: Clock
+
+    def read_all(self, sources: Iterable[Source], window: Period, *, within: float) -> list[Reading]:
+        """Reads every profile at once, each for itself: one that fails or is late says so and holds up no other.
+
+        ``within`` seconds bound the whole; the readings come in the order of ``sources``.
+        """
+        deadline = time.monotonic() + within
+        started = [_pool().submit(self._reading, *source, window, deadline) for source in sources]
+        wait(started, timeout=within)
+        late = ProviderUnavailable("the time box is over")
+        return [late if future.cancel() or not future.done() else future.result() for future in started]
+
+    def _reading(self, account: Account, profile: Profile, window: Period, deadline: float) -> Reading:
+        try:
+            return self.read(account, profile, window, deadline=deadline)
+        except ProviderError as error:
+            return error
+
+    def read(self, account: Account, profile: Profile, window: Period, *, deadline: float) -> Sequence[FreeBusyPeriod]:
+        """What the provider says about ``window``; ``deadline`` is on ``time.monotonic``'s clock.
+
+        Raises the ``ProviderError`` family only. A credential that turns out to be dead marks the profile as
+        disconnected.
+        """
+        provider = self.providers.get(profile.provider)
+        if provider is None:
+            raise ProviderMisconfigured(f"no registration for {profile.provider}")
+        if profile.identity is None or not profile.connected:
+            raise CredentialRevoked(profile.profile_id)
+        credential = self._unsealed(account, profile)
+        if credential.expires_at - EXPIRY_MARGIN <= self.clock():
+            credential = self._renewed(account, profile, credential, provider, deadline)
+        try:
+            return provider.free_busy(credential, profile.identity.email, window, deadline=deadline)
+        except AccessTokenRejected:
+            credential = self._renewed(account, profile, credential, provider, deadline)
+            return provider.free_busy(credential, profile.identity.email, window, deadline=deadline)
+
+    def _renewed(
+        self,
+        account: Account,
+        profile: Profile,
+        credential: ProviderCredential,
+        provider: CalendarProvider,
+        deadline: float,
+    ) -> ProviderCredential:
+        """The credential that follows ``credential``, whether this caller or another one fetched it."""
+        while not self.accounts.lease_refresh(
+            account.sub, profile.profile_id, version=profile.version, now=self.clock(), seconds=LEASE_SECONDS
+        ):
+            if time.monotonic() >= deadline:
+                raise ProviderUnavailable("the credential is being refreshed elsewhere")
+            time.sleep(POLL_SECONDS)
+            current = self._current(account, profile)
+            if current.version != profile.version:
+                renewed = self._unsealed(account, current)
+                if renewed.access_token != credential.access_token:
+                    return renewed
+                profile = current
+        return self._refreshed(account, profile, credential, provider, deadline)
+
+    def _refreshed(
+        self,
+        account: Account,
+        profile: Profile,
+        credential: ProviderCredential,
+        provider: CalendarProvider,
+        deadline: float,
+    ) -> ProviderCredential:
+        sub, profile_id, version = account.sub, profile.profile_id, profile.version
+        try:
+            renewed = provider.refresh(credential, deadline=deadline)
+        except CredentialRevoked:
+            self.accounts.disconnect(sub, profile_id, because=Disconnected.CREDENTIAL_REVOKED, version=version)
+            raise
+        sealed = self.vault.seal(renewed, client_id=account.client_id, profile_id=profile_id)
+        self.accounts.renew(sub, profile_id, sealed=sealed, expires_at=renewed.expires_at, version=version)
+        return renewed
+
+    def _current(self, account: Account, profile: Profile) -> Profile:
+        reread = self.accounts.find(account.sub)
+        current = reread.profile(profile.profile_id) if reread else None
+        if current is None or not current.connected:
+            raise CredentialRevoked(profile.profile_id)
+        return current
+
+    def _unsealed(self, account: Account, profile: Profile) -> ProviderCredential:
+        if profile.sealed_credential is None:
+            raise CredentialRevoked(profile.profile_id)
+        try:
+            return self.vault.unseal(
+                profile.sealed_credential, client_id=account.client_id, profile_id=profile.profile_id
+            )
+        except ValueError as error:
+            # Only a new consent can mend a credential that no longer opens.
+            raise CredentialRevoked(profile.profile_id) from error
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Kept while the sandbox is warm; every call in it ends by its own deadline."""
+    return ThreadPoolExecutor(PARALLEL_READS, thread_name_prefix="calendar")

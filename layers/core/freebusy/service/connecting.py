@@ -1,0 +1,146 @@
+"""What a person's consent does to accounts: a new one, another profile, or a profile connected again.
+
+People are matched by what never changes at the provider, and never by their address or by a browser's cookie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.errors import AuthorizationError, NotFound, StorageUnavailable
+from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
+from freebusy.ports import AccountStore, TokenStore, Vault
+
+ZONE = "Etc/UTC"
+"""Of every account: a person's own zone is more than free/busy consent lets us see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Somebody let this application see when they are busy."""
+
+    client_id: str
+    identity: Identity
+    credential: ProviderCredential
+
+
+class Connected(NamedTuple):
+    sub: str
+    profile_id: str
+
+
+class OtherPerson(AuthorizationError):
+    """Somebody else signed in than the one whose profile was to be connected again."""
+
+
+def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int) -> Connected:
+    """The account of this person within this application: the one that exists, else a new one.
+
+    Raises StorageUnavailable, and NotFound when the account is erased meanwhile.
+    """
+    known = accounts.sub_of(consent.client_id, consent.identity)
+    if known is None:
+        account = _new_account(consent, vault, now)
+        if accounts.create(account):
+            return Connected(account.sub, account.profiles[0].profile_id)
+        # The same person finished another trip in this very moment.
+        known = accounts.sub_of(consent.client_id, consent.identity)
+    if known is None:
+        raise StorageUnavailable("the identity was taken and given up again in one moment")
+    return _reconnect(known, consent, accounts, vault)
+
+
+def link(  # noqa: PLR0913 - a consent, a link token and the ports that they need
+    consent: Consent, link_token_hash: str, *, began: int, accounts: AccountStore, tokens: TokenStore, vault: Vault
+) -> Connected:
+    """Adds the profile to the account that issued the link token, which is spent only if that can be done.
+
+    The link token must have been good when the trip began. Raises AuthorizationError, StorageUnavailable and NotFound.
+    """
+    sub = tokens.find_link_token(link_token_hash, client_id=consent.client_id, now=began)
+    owner = accounts.sub_of(consent.client_id, consent.identity)
+    if sub is not None and owner not in {None, sub}:
+        raise _connected_elsewhere()
+    profile = _free_busy_profile(consent, vault)
+    if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
+        raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
+    if owner is None and accounts.add_profile(sub, profile):
+        return Connected(sub, profile.profile_id)
+    if accounts.sub_of(consent.client_id, consent.identity) != sub:
+        raise _connected_elsewhere()
+    return _reconnect(sub, consent, accounts, vault)
+
+
+def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:
+    """Connects this very profile again. Raises OtherPerson, StorageUnavailable and NotFound."""
+    account, profile = reconnectable(at, accounts=accounts)
+    identity = profile.identity
+    if identity is None or _who(identity) != _who(consent.identity) or account.client_id != consent.client_id:
+        raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
+    _replace_credential(at, consent, accounts, vault)
+
+
+def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Profile]:
+    """The account and its free/busy profile; NotFound when there is no such profile.
+
+    Nor is there one once the application gave up the whole authorization: nobody is left to connect for.
+    """
+    account = accounts.find(at.sub)
+    profile = account.profile(at.profile_id) if account else None
+    if account is None or profile is None or profile.managed or not account.grants:
+        raise NotFound("no such profile")
+    return account, profile
+
+
+def _reconnect(sub: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
+    account = accounts.find(sub)
+    for profile in account.free_busy_profiles if account else ():
+        if profile.identity is not None and _who(profile.identity) == _who(consent.identity):
+            at = Connected(sub, profile.profile_id)
+            _replace_credential(at, consent, accounts, vault)
+            return at
+    raise NotFound("the account was erased meanwhile")
+
+
+def _replace_credential(at: Connected, consent: Consent, accounts: AccountStore, vault: Vault) -> None:
+    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.profile_id)
+    expires_at = consent.credential.expires_at
+    accounts.connect(at.sub, at.profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
+
+
+def _who(identity: Identity) -> tuple[ProviderName, str]:
+    return identity.provider, identity.subject
+
+
+def _new_account(consent: Consent, vault: Vault, now: int) -> Account:
+    identity, profile_id = consent.identity, new_profile_id()
+    managed = Profile(profile_id, ProviderName.MANAGED, identity.email, new_calendar_id(profile_id))
+    return Account(
+        sub=new_account_id(),
+        client_id=consent.client_id,
+        email=identity.email,
+        name=identity.name,
+        zone=ZONE,
+        profiles=(_free_busy_profile(consent, vault), managed),
+        grants={},
+        created_at=now,
+    )
+
+
+def _free_busy_profile(consent: Consent, vault: Vault) -> Profile:
+    identity, profile_id = consent.identity, new_profile_id()
+    return Profile(
+        profile_id=profile_id,
+        provider=identity.provider,
+        name=identity.email,
+        calendar_id=new_calendar_id(profile_id),
+        identity=identity,
+        sealed_credential=vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile_id),
+        credential_expires_at=consent.credential.expires_at,
+    )
+
+
+def _connected_elsewhere() -> AuthorizationError:
+    return AuthorizationError("access_denied", "this calendar is already connected to another account")

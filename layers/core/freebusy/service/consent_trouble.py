@@ -1,0 +1,61 @@
+"""What went wrong between a person and their provider, in the words of RFC 6749 (4.1.2.1) for the application."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+
+from freebusy.domain.errors import (
+    AuthorizationError,
+    ConsentIncomplete,
+    ConsentRefused,
+    IdentityRejected,
+    ProviderError,
+    ProviderUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+_DECLINED = frozenset(
+    {"access_denied", "consent_declined", "interaction_required", "login_required", "account_selection_required"}
+)
+_ADMINISTRATOR_DECIDES = frozenset({"admin_policy_enforced", "org_internal", "consent_required"})
+_ADMINISTRATOR_CODES = re.compile(r"AADSTS(90094|90095|50105)\b")
+"""https://learn.microsoft.com/entra/identity-platform/reference-error-codes. A redirect has them in its text alone."""
+
+_TOLD: Mapping[type[ProviderError], tuple[str, str]] = {
+    ConsentIncomplete: (
+        "access_denied",
+        "the calendar permission was not ticked at the consent screen: send the person there again",
+    ),
+    ConsentRefused: ("access_denied", "the person, or a policy of their organization, refused"),
+    IdentityRejected: (
+        "access_denied",
+        "the account that signed in cannot be used: Microsoft's must be for work or school, Google's address verified",
+    ),
+    ProviderUnavailable: ("temporarily_unavailable", "the calendar provider does not answer: try again"),
+}
+
+
+def answered(error: str, description: str) -> AuthorizationError:
+    """For the ``error`` that the provider's consent screen sent back."""
+    if error in _ADMINISTRATOR_DECIDES or _ADMINISTRATOR_CODES.search(description):
+        return AuthorizationError(
+            "access_denied", "an administrator of the person's organization must allow this at the provider first"
+        )
+    if error in _DECLINED:
+        return AuthorizationError("access_denied", "the person did not agree at the consent screen")
+    if error == "temporarily_unavailable":
+        return AuthorizationError(*_TOLD[ProviderUnavailable])
+    logger.error("the consent screen refused our request", extra={"provider_error": error[:64]})
+    return AuthorizationError("server_error", "the calendar provider refused the request of this deployment")
+
+
+def raised(error: ProviderError, client_id: str) -> AuthorizationError:
+    """For what the provider's adapter raised. Trouble that only the operator can mend is logged for them."""
+    told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
+    if told is None:
+        logger.error("the provider refused our request", exc_info=error, extra={"client_id": client_id})
+        return AuthorizationError("server_error", "the calendar provider refused the request of this deployment")
+    return AuthorizationError(*told)

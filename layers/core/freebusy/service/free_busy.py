@@ -1,0 +1,102 @@
+"""When one connected person is busy: ``GET /v1/free_busy``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from freebusy.domain.account import Account
+from freebusy.domain.errors import InvalidRequest, ProviderError
+from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.service.calendar_reader import CalendarReader
+
+PAST_DAYS = 42
+FUTURE_DAYS = 201
+"""How far back and ahead of today free/busy can be read; both default and limit (the contract's window)."""
+
+TIME_BOX = 15.0
+"""Seconds for all provider calls of one request, well under the gateway's 30."""
+
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class FreeBusyQuery:
+    """``start`` and ``end`` are epoch seconds or ``None`` for the default; ``calendar_ids`` empty means all.
+
+    ``last_modified`` does not appear: a provider's free/busy carries no time of change, so every period may have
+    changed and none is left out.
+    """
+
+    start: int | None = None
+    end: int | None = None
+    calendar_ids: frozenset[str] = frozenset()
+    include_free: bool = False
+
+
+class FreeBusyRow(NamedTuple):
+    calendar_id: str
+    start: int
+    end: int
+    status: FreeBusyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableCalendar:
+    """``reason`` is that of the ``ProviderError``."""
+
+    calendar_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreeBusyAnswer:
+    rows: list[FreeBusyRow]
+    unreadable: list[UnreadableCalendar]
+
+
+def read_free_busy(account: Account, query: FreeBusyQuery, *, reader: CalendarReader, now: int) -> FreeBusyAnswer:
+    """The rows of every asked-for calendar, by start.
+
+    A calendar that cannot be read is ``unknown`` for the whole window, and listed: leaving it out would say
+    that the person is free. Raises InvalidRequest for a calendar that is not this account's.
+    """
+    require_calendars(account, query.calendar_ids)
+    answer = FreeBusyAnswer([], [])
+    window = _window(query, now)
+    if window is None:
+        return answer
+    profiles = [
+        profile
+        for profile in account.free_busy_profiles
+        if not query.calendar_ids or profile.calendar_id in query.calendar_ids
+    ]
+    readings = reader.read_all(((account, profile) for profile in profiles), window, within=TIME_BOX)
+    for profile, reading in zip(profiles, readings, strict=True):
+        if isinstance(reading, ProviderError):
+            answer.unreadable.append(UnreadableCalendar(profile.calendar_id, reading.reason))
+            reading = [FreeBusyPeriod(window.start, window.end, FreeBusyStatus.UNKNOWN)]  # noqa: PLW2901 - never free
+        answer.rows.extend(
+            FreeBusyRow(profile.calendar_id, start, end, status)
+            for start, end, status in reading
+            if query.include_free or status is not FreeBusyStatus.FREE
+        )
+    answer.rows.sort(key=lambda row: (row.start, row.end, row.calendar_id))
+    return answer
+
+
+def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:
+    """Raises InvalidRequest unless every id names a calendar of this account."""
+    if not calendar_ids <= {profile.calendar_id for profile in account.profiles}:
+        raise InvalidRequest.of(
+            "calendar_ids", "errors.invalid_calendar_ids", "calendar_ids must be calendars of this account"
+        )
+
+
+def _window(query: FreeBusyQuery, now: int) -> Period | None:
+    """The asked-for window within the contract's limits; ``None`` when nothing of it is left."""
+    today = now - now % _DAY
+    earliest, latest = today - PAST_DAYS * _DAY, today + FUTURE_DAYS * _DAY
+    start = max(earliest, earliest if query.start is None else query.start)
+    end = min(latest, latest if query.end is None else query.end)
+    return Period(start, end) if start < end else None

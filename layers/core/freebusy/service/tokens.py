@@ -1,0 +1,236 @@
+"""Tokens: bought with a code, renewed, revoked, and recognised when they come back as bearers.
+
+An access or refresh token lives only while its grant is listed on its account, so ending a grant ends them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from freebusy.domain.account import Account, Disconnected, Grant, Profile
+from freebusy.domain.application import Application
+from freebusy.domain.authorization import (
+    ACCESS_TOKEN_LIFETIME,
+    PUBLIC_GRANT_LIFETIME,
+    PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME,
+    ROTATION_GRACE,
+    AuthorizationCode,
+    TokenKind,
+    TokenRecord,
+)
+from freebusy.domain.errors import AuthenticationFailed, InsufficientScope, TokenError
+from freebusy.domain.identifiers import (
+    hashed,
+    new_access_token,
+    new_grant_id,
+    new_refresh_token,
+    refresh_token_from,
+)
+from freebusy.domain.pkce import proves
+from freebusy.domain.scopes import Permission, permissions
+from freebusy.ports import AccountStore, TokenStore, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: an application, by its client secret; or an account under a grant, by its access token."""
+
+    client_id: str
+    account: Account | None = None
+    grant: Grant | None = None
+
+    @property
+    def scope(self) -> str:
+        return self.grant.scope if self.grant else ""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTokens:
+    """``expires_in`` is that of the access token, in seconds; ``profile`` is the one that the person just connected."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    scope: str
+    sub: str
+    expires_in: int = ACCESS_TOKEN_LIFETIME
+    profile: Profile | None = None
+
+
+# --- Bearers ---------------------------------------------------------------------------------------------
+
+
+def authenticate(bearer: str | None, *, tokens: TokenStore, accounts: AccountStore, now: int) -> Caller:
+    """Recognises an access token or a client secret. Raises AuthenticationFailed."""
+    token = tokens.find(hashed(bearer), now) if bearer else None
+    if token is None or token.kind is TokenKind.REFRESH:
+        raise AuthenticationFailed("the bearer token is missing, unknown or expired")
+    if token.kind is TokenKind.CLIENT_SECRET:
+        return Caller(token.client_id)
+    held = _held(token, accounts)
+    if held is None:
+        raise AuthenticationFailed("the authorization of this token was revoked")
+    return Caller(token.client_id, *held)
+
+
+def require(caller: Caller, permission: Permission) -> None:
+    """Raises InsufficientScope. What an application may do by its client secret is each endpoint's own rule."""
+    if caller.grant is not None and permission not in permissions(caller.grant.scope):
+        raise InsufficientScope(permission)
+
+
+# --- The token endpoint -------------------------------------------------------------------------------
+
+
+def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, and the ports
+    application: Application,
+    code: str,
+    *,
+    redirect_uri: str,
+    code_verifier: str | None,
+    tokens: TokenStore,
+    accounts: AccountStore,
+    now: int,
+) -> IssuedTokens:
+    """Turns a code into a grant with its tokens (RFC 6749, 4.1.3; RFC 7636, 4.6).
+
+    Raises TokenError ``invalid_grant``: whoever presents it wrongly does not spend the code, and a code that comes
+    back after it was spent takes what it bought with it, since one of the two had stolen it (RFC 6749, 4.1.2).
+    """
+    code_hash = hashed(code)
+    bound = tokens.find_code(code_hash, now)
+    if bound is None:
+        _refuse_replay(application, code_hash, tokens, accounts)
+    _require_bound(bound, application, redirect_uri, code_verifier)
+    account = accounts.find(bound.sub)
+    profile = account.profile(bound.profile_id) if account else None
+    if profile is None or profile.disconnected is Disconnected.REVOKED:
+        raise _invalid_grant("the authorization behind this code was revoked")
+    access_token, refresh_token = new_access_token(), new_refresh_token()
+    grant = Grant(new_grant_id(), bound.scope, now)
+    records = {
+        hashed(access_token): _record(TokenKind.ACCESS, application, bound.sub, grant, now),
+        hashed(refresh_token): _record(TokenKind.REFRESH, application, bound.sub, grant, now),
+    }
+    if not tokens.redeem_code(code_hash, code=bound, grant=grant, tokens=records, now=now):
+        _refuse_replay(application, code_hash, tokens, accounts)
+    return IssuedTokens(access_token, refresh_token, bound.scope, bound.sub, profile=profile)
+
+
+def refresh(  # noqa: PLR0913 - of these, four are ports
+    application: Application,
+    refresh_token: str,
+    *,
+    tokens: TokenStore,
+    accounts: AccountStore,
+    vault: Vault,
+    now: int,
+) -> IssuedTokens:
+    """A new access token (RFC 6749, 6); public applications get a new refresh token with it (RFC 9700, 4.14.2).
+
+    Raises TokenError ``invalid_grant``.
+    """
+    token = tokens.find(hashed(refresh_token), now)
+    if token is None or token.kind is not TokenKind.REFRESH or token.client_id != application.client_id:
+        raise _invalid_grant("the refresh token is unknown or expired")
+    held = _held(token, accounts)
+    if held is None:
+        raise _invalid_grant("the authorization behind this refresh token was revoked")
+    account, grant = held
+    if application.public:
+        if token.rotated_at is not None and now - token.rotated_at > ROTATION_GRACE:
+            accounts.revoke_grants(account.sub, [grant.grant_id])
+            raise _invalid_grant("the refresh token was used before; its authorization is revoked")
+        # The store refuses a second rotation, which is no failure: within the grace it is an honest retry,
+        # and it gets the same successor as the first try, since that is derived and not drawn.
+        successor = refresh_token_from(vault.derive(application.client_id, f"the token after {refresh_token}"))
+        record = _record(TokenKind.REFRESH, application, account.sub, grant, now)
+        tokens.rotate(hashed(refresh_token), successor_hash=hashed(successor), successor=record, now=now)
+        refresh_token = successor
+    access_token = new_access_token()
+    tokens.save(hashed(access_token), _record(TokenKind.ACCESS, application, account.sub, grant, now))
+    return IssuedTokens(access_token, refresh_token, grant.scope, account.sub)
+
+
+# --- Revocation -------------------------------------------------------------------------------------------
+
+
+def revoke_token(application: Application, token: str, *, tokens: TokenStore, accounts: AccountStore, now: int) -> None:
+    """Ends the whole authorization that an access or refresh token belongs to.
+
+    A token that is unknown, expired, revoked already or somebody else's is no error (RFC 7009, 2.2).
+    """
+    record = tokens.find(hashed(token), now)
+    if record is None or record.client_id != application.client_id:
+        return
+    if held := _held(record, accounts):
+        _end(held[0], accounts)
+
+
+def revoke_account(application: Application, sub: str, *, accounts: AccountStore) -> None:
+    """Ends the whole authorization of an account; an account of another application is left alone, silently.
+
+    Raises TokenError ``unauthorized_client`` for public applications: an account's id is no secret, and with
+    nothing else to show anybody could disconnect anybody.
+    """
+    if application.public:
+        raise TokenError("unauthorized_client", "a public application revokes by token, not by sub")
+    account = accounts.find(sub)
+    if account is not None and account.client_id == application.client_id:
+        _end(account, accounts)
+
+
+def _end(account: Account, accounts: AccountStore) -> None:
+    """The grants go last: as long as they are listed, an interrupted revocation can be asked for again."""
+    for profile in account.free_busy_profiles:
+        accounts.disconnect(account.sub, profile.profile_id, because=Disconnected.REVOKED)
+    accounts.revoke_grants(account.sub)
+
+
+# --- What they share ---------------------------------------------------------------------------------------
+
+
+def _held(token: TokenRecord, accounts: AccountStore) -> tuple[Account, Grant] | None:
+    """The account and the grant behind a token, while that grant lasts."""
+    if token.sub is None or token.grant_id is None:
+        return None
+    account = accounts.find(token.sub)
+    grant = account.grants.get(token.grant_id) if account else None
+    return (account, grant) if account and grant else None
+
+
+def _record(kind: TokenKind, application: Application, sub: str, grant: Grant, now: int) -> TokenRecord:
+    """Refresh tokens of confidential applications never expire; those of public ones do when idle or old."""
+    expires_at: int | None = now + ACCESS_TOKEN_LIFETIME
+    if kind is TokenKind.REFRESH:
+        last = min(now + PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME, grant.created_at + PUBLIC_GRANT_LIFETIME)
+        expires_at = last if application.public else None
+    return TokenRecord(kind, application.client_id, expires_at, sub, grant.grant_id, grant.scope)
+
+
+def _require_bound(
+    code: AuthorizationCode, application: Application, redirect_uri: str, code_verifier: str | None
+) -> None:
+    if code.client_id != application.client_id:
+        raise _invalid_grant("the code is unknown, expired or used")
+    if code.redirect_uri != redirect_uri:
+        raise _invalid_grant("redirect_uri is not the one that the code was asked for with")
+    if code.code_challenge is None:
+        # Otherwise an attacker could strip the challenge from the request unnoticed (RFC 9700, 4.8.2).
+        if code_verifier is not None:
+            raise _invalid_grant("the code was asked for without a code_challenge: there is nothing to verify")
+    elif code_verifier is None or not proves(code_verifier, code.code_challenge):
+        raise _invalid_grant("code_verifier does not match the code_challenge")
+
+
+def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore, accounts: AccountStore) -> NoReturn:
+    if bought := tokens.bought_with(code_hash):
+        sub, grant_id = bought
+        account = accounts.find(sub)
+        if account is not None and account.client_id == application.client_id:
+            accounts.revoke_grants(sub, [grant_id])
+    raise _invalid_grant("the code is unknown, expired or used")
+
+
+def _invalid_grant(description: str) -> TokenError:
+    return TokenError("invalid_grant", description)

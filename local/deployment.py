@@ -1,0 +1,125 @@
+"""Deploys template.yaml to the emulator, and reads back what was made: functions, routes, names of resources.
+
+Nothing about functions is written here a second time. Environment, handler, timeout and memory are those
+that CloudFormation resolved and gave to Lambda; routes are those that SAM gave to the HTTP API.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import emulator
+from local.gateway import ANY, DEFAULT_ROUTE, Route
+from local.lambda_host import Function
+
+STACK = "freebusy-connect"
+
+_INTEGRATED_FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}/invocations$")
+_ANY_METHOD = "x-amazon-apigateway-any-method"
+_METHODS = {"get", "head", "post", "put", "patch", "delete", "options", _ANY_METHOD}
+
+
+class DeploymentFailed(Exception):
+    """The emulator could not make the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What was deployed. ``layers`` are the folders that the template's layers put on the import path."""
+
+    functions: list[Function]
+    layers: list[Path]
+    routes: list[Route]
+    api_id: str
+
+    def variable(self, name: str) -> str | None:
+        """The value of an environment variable that the template gives to functions, where it has one."""
+        return next((function.environment[name] for function in self.functions if name in function.environment), None)
+
+
+def deploy(template: Mapping[str, Any], endpoint: str, root: Path) -> Deployment:
+    """``template`` is the transformed one; code folders are relative to ``root``. Raises DeploymentFailed."""
+    physical = _create_stack(template, endpoint)
+    _switch_on_expiry(template, physical, endpoint)
+    functions = {
+        logical: _function(physical[logical], root / resource["Properties"]["Code"]["S3Key"], endpoint)
+        for logical, resource in _of_type(template, "AWS::Lambda::Function")
+        if logical in physical
+    }
+    apis = list(_of_type(template, "AWS::ApiGatewayV2::Api"))
+    routes = [
+        Route(key, functions[logical].name) for _, api in apis for key, logical in _routes(api["Properties"]["Body"])
+    ]
+    return Deployment(
+        functions=list(functions.values()),
+        layers=[
+            root / layer["Properties"]["Content"]["S3Key"]
+            for _, layer in _of_type(template, "AWS::Lambda::LayerVersion")
+        ],
+        routes=routes,
+        api_id=physical[apis[0][0]] if apis else "",
+    )
+
+
+def _create_stack(template: Mapping[str, Any], endpoint: str) -> dict[str, str]:
+    """Makes the stack; returns the physical id of each logical one."""
+    cloudformation = emulator.client("cloudformation", endpoint)
+    cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
+    )
+    resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+
+def _switch_on_expiry(template: Mapping[str, Any], physical: Mapping[str, str], endpoint: str) -> None:
+    """The emulator's CloudFormation leaves out TimeToLiveSpecification; its DynamoDB knows it."""
+    dynamodb = emulator.client("dynamodb", endpoint)
+    for logical, table in _of_type(template, "AWS::DynamoDB::Table"):
+        if expiry := table["Properties"].get("TimeToLiveSpecification"):
+            dynamodb.update_time_to_live(TableName=physical[logical], TimeToLiveSpecification=expiry)
+
+
+def _function(name: str, code: Path, endpoint: str) -> Function:
+    configuration = emulator.client("lambda", endpoint).get_function_configuration(FunctionName=name)
+    return Function(
+        name=name,
+        arn=configuration["FunctionArn"],
+        code=code,
+        handler=configuration["Handler"],
+        timeout=float(configuration["Timeout"]),
+        memory=int(configuration["MemorySize"]),
+        environment={**_logging(configuration), **configuration.get("Environment", {}).get("Variables", {})},
+    )
+
+
+def _logging(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """The variables by which the runtime learns of LoggingConfig."""
+    logging = configuration.get("LoggingConfig", {})
+    variables = {"AWS_LAMBDA_LOG_FORMAT": "LogFormat", "AWS_LAMBDA_LOG_LEVEL": "ApplicationLogLevel"}
+    return {variable: logging[key] for variable, key in variables.items() if key in logging}
+
+
+def _routes(api: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each route key with the logical id of its function, from the OpenAPI body that SAM writes."""
+    for path, operations in api["paths"].items():
+        for method, operation in operations.items():
+            if method not in _METHODS:
+                continue
+            uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            integrated = _INTEGRATED_FUNCTION.search(uri)
+            if not integrated:
+                raise DeploymentFailed(f"{method} {path} leads to something other than a function: {uri}")
+            verb = ANY if method == _ANY_METHOD else method.upper()
+            yield (DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{verb} {path}"), integrated[1]
+
+
+def _of_type(template: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
+    for logical, resource in template["Resources"].items():
+        if resource["Type"] == kind:
+            yield logical, resource

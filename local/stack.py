@@ -1,0 +1,267 @@
+"""`make run`: the whole service on this machine, without Docker and without an AWS account.
+
+The AWS emulator holds the resources of template.yaml, each function runs in processes of its own behind a gateway
+that reads its routes from the template, and simulators stand in for Google and Microsoft unless real client
+ids are in the environment. Everything binds to the loopback, and nothing is left when it stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import emulator
+from local.deployment import Deployment, DeploymentFailed, deploy
+from local.gateway import Gateway
+from local.lambda_host import LambdaHost
+from local.processes import LOOPBACK, ChildFailed, Children, inherited_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
+PROVIDERS = ("google", "microsoft")
+
+PARENT_CHECK = 0.5  # seconds
+
+_DEFAULT_BASE = 8080
+_DEFAULT_AWS = 4566
+
+
+class CannotStart(Exception):
+    """Something about this machine or its environment is in the way; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """``PORT_BASE`` moves all of them. At the default, AWS is where its emulators usually are."""
+
+    gateway: int
+    google: int
+    microsoft: int
+    aws: int
+
+    @classmethod
+    def from_base(cls, base: int) -> Ports:
+        return cls(base, base + 1, base + 2, _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4)
+
+    def refuse_taken(self) -> None:
+        """Raises CannotStart."""
+        for name in self.__slots__:
+            port = getattr(self, name)
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((LOOPBACK, port))
+                except OSError as error:
+                    raise CannotStart(
+                        f"port {port} ({name}) is taken: stop what uses it, or choose others, PORT_BASE=9000 say"
+                    ) from error
+
+
+class Stack:
+    """One laptop stack. ``file`` is where applications find it: there when it is ready, gone when it stops.
+
+    The logs are beside it, those of a moved stack in a folder named for its first port.
+    """
+
+    def __init__(self, ports: Ports, file: Path) -> None:
+        self._ports = ports
+        self._file = file
+        logs = file.parent / "logs"
+        self._logs = logs if ports.gateway == _DEFAULT_BASE else logs / str(ports.gateway)
+        self.url = f"http://{LOOPBACK}:{ports.gateway}"
+
+    async def run(self) -> None:
+        """Runs until cancelled. Raises ChildFailed, DeploymentFailed or CannotStart."""
+        began = time.monotonic()
+        self._ports.refuse_taken()
+        remove_if_ours(self._file, self.url)  # left by one that was killed
+        async with Children(self._logs) as children:
+            keep_log(children.log_of("gateway"))
+            endpoint = await emulator.start(children, self._ports.aws)
+            registrations, origins = await self._start_providers(children)
+            template = await emulator.transform(ROOT / "template.yaml")
+            await children.all_listening()
+            say("AWS emulator", endpoint)
+            for provider in PROVIDERS:
+                say(provider, origins.get(provider, "the real one, with the client id of the environment"))
+            deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT)
+            await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
+            say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
+            client = await asyncio.to_thread(register_demo_application, deployment, endpoint)
+            host = LambdaHost(
+                deployment.functions,
+                children,
+                layers=deployment.layers,
+                environment=self._environment(endpoint, origins),
+            )
+            gateway = Gateway(deployment.routes, host.invoke, api_id=deployment.api_id, account_id=emulator.ACCOUNT_ID)
+            try:
+                await gateway.server.listen(self._ports.gateway)
+                write_atomically(self._file, {"url": self.url, **client, **origins, "aws": endpoint})
+                say_how_to_try_it(self.url, self._file, self._logs, time.monotonic() - began)
+                await children.first_to_end()
+            finally:
+                remove_if_ours(self._file, self.url)
+                gateway.server.close()
+                host.close()
+
+    async def _start_providers(self, children: Children) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+        """The registration at each provider, and the origin of each that is simulated."""
+        registrations: dict[str, dict[str, str]] = {}
+        origins: dict[str, str] = {}
+        for provider in PROVIDERS:
+            if real := real_registration(provider):
+                registrations[provider] = real
+                continue
+            simulated = {"client_id": f"laptop-{provider}", "client_secret": secrets.token_urlsafe(24)}
+            port = getattr(self._ports, provider)
+            await children.start(
+                [sys.executable, "-m", "local.simulators", provider, "--port", str(port)],
+                log=provider,
+                port=port,
+                environment={
+                    **inherited_environment(),
+                    "SIMULATOR_CLIENT_ID": simulated["client_id"],
+                    "SIMULATOR_CLIENT_SECRET": simulated["client_secret"],
+                },
+                folder=ROOT,
+            )
+            registrations[provider], origins[provider] = simulated, f"http://{LOOPBACK}:{port}"
+        return registrations, origins
+
+    def _environment(self, endpoint: str, origins: dict[str, str]) -> dict[str, str]:
+        """What functions are told here and cannot be told by the template."""
+        environment = {**emulator.CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "PUBLIC_URL": self.url}
+        environment |= {f"{provider.upper()}_ORIGIN": origin for provider, origin in origins.items()}
+        if tenant := os.environ.get("MICROSOFT_TENANT"):
+            environment["MICROSOFT_TENANT"] = tenant
+        return environment
+
+
+def real_registration(provider: str) -> dict[str, str] | None:
+    """Your own OAuth client at the provider, when the environment has one. Raises CannotStart for half of one."""
+    names = {key: f"{provider}_{key}".upper() for key in ("client_id", "client_secret")}
+    registration = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+    if registration and len(registration) < len(names):
+        raise CannotStart(f"set both {' and '.join(names.values())}, or neither for a simulated {provider}")
+    return registration or None
+
+
+def store_registrations(registrations: dict[str, dict[str, str]], deployment: Deployment, endpoint: str) -> None:
+    """Does what an operator does after a deployment: puts the OAuth clients into the template's secrets."""
+    secrets_manager = emulator.client("secretsmanager", endpoint)
+    for provider, registration in registrations.items():
+        if secret_id := deployment.variable(f"{provider.upper()}_SECRET_ID"):
+            secrets_manager.put_secret_value(SecretId=secret_id, SecretString=json.dumps(registration))
+
+
+def register_demo_application(deployment: Deployment, endpoint: str) -> dict[str, Any]:
+    """An application to try things with: its client id, secret and redirect URIs."""
+    from freebusy.adapters.dynamodb.applications import DynamoApplications
+    from freebusy.service.applications import register_application
+
+    table = deployment.variable("TABLE_NAME")
+    if table is None:
+        raise DeploymentFailed("no function of template.yaml has a TABLE_NAME")
+    registry = DynamoApplications(emulator.client("dynamodb", endpoint), table)
+    application, secret = register_application("Demo", REDIRECT_URIS, registry=registry, now=int(time.time()))
+    return {"client_id": application.client_id, "client_secret": secret, "redirect_uris": REDIRECT_URIS}
+
+
+def write_atomically(file: Path, content: dict[str, Any]) -> None:
+    """Whoever sees the file sees all of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draft.replace(file)
+
+
+def remove_if_ours(file: Path, url: str) -> None:
+    """Another stack may have put its own there since."""
+    if file.exists() and json.loads(file.read_text(encoding="utf-8")).get("url") == url:
+        file.unlink()
+
+
+def keep_log(file: Path) -> None:
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("local").addHandler(handler)
+    logging.getLogger("local").setLevel(logging.INFO)
+
+
+def say(what: str, text: str) -> None:
+    print(f"  {what:<14} {text}", flush=True)
+
+
+def say_how_to_try_it(url: str, file: Path, logs: Path, seconds: float) -> None:
+    say("service", url)
+    print(
+        f"""
+Ready after {seconds:.1f} s. Try it from another terminal:
+
+  make demo
+  .venv/bin/freebusy --local applications list
+  curl {url}/.well-known/oauth-authorization-server
+
+{file} holds these addresses and the client id and secret of a registered application.
+Logs are in {logs}. Ctrl-C stops everything.""",
+        flush=True,
+    )
+
+
+async def until_told_to_stop(stack: Stack) -> None:
+    """Runs the stack until SIGINT, SIGTERM or SIGHUP, or until `make` is gone, and then stops it in good order."""
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signals.append(signal.SIGHUP)
+
+    def stop() -> None:
+        """Only the first signal is handled with care; a second one ends this process as it would any other."""
+        for number in signals:
+            loop.remove_signal_handler(number)
+        if running:
+            running.cancel()
+
+    for number in signals:
+        loop.add_signal_handler(number, stop)
+    watch = loop.create_task(when_parent_ends(stop)) if os.environ.get("STOP_WITH_PARENT") else None
+    try:
+        await stack.run()
+    finally:
+        if watch:
+            watch.cancel()
+
+
+async def when_parent_ends(stop: Callable[[], None]) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing would set an event
+        await asyncio.sleep(PARENT_CHECK)
+    stop()
+
+
+def main() -> None:
+    ports = Ports.from_base(int(os.environ.get("PORT_BASE") or _DEFAULT_BASE))
+    file = Path(os.environ.get("STACK_FILE") or ROOT / ".local" / "stack.json").resolve()
+    print("Starting Free/Busy Connect on this machine", flush=True)
+    try:
+        asyncio.run(until_told_to_stop(Stack(ports, file)))
+    except asyncio.CancelledError:
+        print("Stopped.", flush=True)
+    except (CannotStart, ChildFailed, DeploymentFailed) as error:
+        sys.exit(f"\nThe stack cannot run: {error}")
+
+
+if __name__ == "__main__":
+    main()

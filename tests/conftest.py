@@ -1,0 +1,33 @@
+"""What many tests share: the laptop stack and the AWS emulator, each started once for the run, if it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import emulator as aws
+from local.processes import Children
+from tests.background import background_loop
+from tests.laptop import free_ports, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The contents of stack.json of a running laptop stack."""
+    with running_stack(tmp_path_factory.mktemp("stack") / "stack.json") as (_, content):
+        yield content
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of an AWS emulator that has nothing in it yet."""
+    with background_loop() as run:
+        children = run(Children(tmp_path_factory.mktemp("emulator")).__aenter__())
+        try:
+            endpoint = run(aws.start(children, free_ports(1)))
+            run(children.all_listening())
+            yield endpoint
+        finally:
+            run(children.__aexit__(None, None, None))

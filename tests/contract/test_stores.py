@@ -1,0 +1,689 @@
+"""What every implementation of the stores promises: the fakes and DynamoDB, as two emulators know it,
+pass the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.domain.account import (
+    MOST_GRANTS,
+    Account,
+    Disconnected,
+    Grant,
+    Identity,
+    Profile,
+    ProviderName,
+)
+from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.errors import NotFound
+from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, TokenStore
+from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeTokens
+from tests.tables import create_table
+
+LATER = NOW + 300
+ANA = Identity(ProviderName.GOOGLE, "google-ana", "ana@example.com", "Ana")
+BEN = Identity(ProviderName.MICROSOFT, "tenant.ben", "ben@example.com")
+
+
+@dataclass(frozen=True)
+class Stores:
+    applications: ApplicationRegistry
+    accounts: AccountStore
+    tokens: TokenStore
+    pages: PageStore
+
+
+def client(**options: Any) -> Any:
+    return boto3.client(
+        "dynamodb",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # the emulators take anything
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    with mock_aws():
+        yield client()
+
+
+@pytest.fixture(scope="module")
+def ministack(emulator: str) -> Any:
+    return client(endpoint_url=emulator)
+
+
+@pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    if request.param == "fake":
+        accounts, pages = FakeAccounts(), FakePages()
+        tokens = FakeTokens(accounts)
+        return Stores(FakeApplications(tokens=tokens, accounts=accounts, pages=pages), accounts, tokens, pages)
+    dynamodb = request.getfixturevalue(request.param)
+    table = create_table(dynamodb, f"table-{uuid4().hex}")
+    return Stores(
+        DynamoApplications(dynamodb, table, pause=lambda _: None),
+        DynamoAccounts(dynamodb, table),
+        DynamoTokens(dynamodb, table),
+        DynamoPages(dynamodb, table),
+    )
+
+
+def free_busy_profile(profile_id: str = "pro_1", identity: Identity = ANA, sealed: bytes = b"\x00sealed") -> Profile:
+    return Profile(
+        profile_id=profile_id,
+        provider=identity.provider,
+        name=identity.email,
+        calendar_id=f"cal_{profile_id}",
+        identity=identity,
+        sealed_credential=sealed,
+        credential_expires_at=LATER,
+    )
+
+
+def managed_profile(profile_id: str = "pro_0") -> Profile:
+    return Profile(profile_id, ProviderName.MANAGED, "Cronofy", f"cal_{profile_id}")
+
+
+def account(sub: str = "acc_1", *profiles: Profile, client_id: str = "app") -> Account:
+    return Account(
+        sub=sub,
+        client_id=client_id,
+        email="ana@example.com",
+        name="Ana",
+        zone="Europe/Lisbon",
+        profiles=(*(profiles or (free_busy_profile(),)), managed_profile()),
+        grants={"grant-0": Grant("grant-0", "free_busy_write", NOW)},
+        created_at=NOW,
+    )
+
+
+def code(**changes: Any) -> AuthorizationCode:
+    usual = AuthorizationCode("app", "acc_1", "pro_1", "https://app.example/cb", "free_busy_write", None, LATER)
+    return replace(usual, **changes)
+
+
+def request(**changes: Any) -> AuthorizationRequest:
+    usual = AuthorizationRequest(
+        client_id="app",
+        redirect_uri="https://app.example/cb",
+        scope="free_busy_write",
+        application_state="where I was ⏰",
+        code_challenge="challenge",
+        provider=ProviderName.GOOGLE,
+        browser_hash="browser",
+        expires_at=LATER,
+        link_token_hash="link",
+        relink_sub="acc_1",
+        relink_profile_id="pro_1",
+    )
+    return replace(usual, **changes)
+
+
+def token(kind: TokenKind = TokenKind.REFRESH, **changes: Any) -> TokenRecord:
+    return replace(TokenRecord(kind, "app", LATER, "acc_1", "grant-1", "free_busy_write"), **changes)
+
+
+def application(client_id: str = "app", **changes: Any) -> Application:
+    usual = Application(
+        client_id=client_id,
+        name="Scheduler",
+        redirect_uris=("https://app.example/cb", "https://app.example/other"),
+        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW),),
+        created_at=NOW,
+    )
+    return replace(usual, **changes)
+
+
+class TestAccounts:
+    def test_an_account_comes_back_as_it_was_stored(self, stores):
+        stored = account("acc_1", free_busy_profile("pro_1", ANA), free_busy_profile("pro_2", BEN))
+        assert stores.accounts.create(stored)
+        assert stores.accounts.find("acc_1") == stored
+
+    def test_what_is_unknown_about_a_person_stays_unknown(self, stores):
+        stored = replace(account("acc_1", free_busy_profile(identity=BEN)), name=None, grants={})
+        stores.accounts.create(stored)
+        assert stores.accounts.find("acc_1") == stored
+
+    @pytest.mark.parametrize(
+        "sub",
+        [
+            pytest.param("acc_2", id="never issued"),
+            pytest.param("", id="empty"),
+            pytest.param("acc_" + "0" * 3000, id="longer than a key may be"),
+            pytest.param("acc_☃", id="not ASCII"),
+            pytest.param("acc_\ud800", id="a lone surrogate"),
+        ],
+    )
+    def test_an_unknown_sub_is_not_found(self, stores, sub):
+        stores.accounts.create(account())
+        assert stores.accounts.find(sub) is None
+        assert list(stores.accounts.find_many([sub, "acc_1"])) == ["acc_1"]
+
+    def test_many_accounts_are_found_at_once(self, stores):
+        subs = [f"acc_{number}" for number in range(105)]
+        for number, sub in enumerate(subs):
+            identity = replace(ANA, subject=f"person-{number}")
+            assert stores.accounts.create(account(sub, free_busy_profile(identity=identity)))
+        found = stores.accounts.find_many([*subs, "acc_unknown", subs[0]])
+        assert found.keys() == set(subs)
+        assert all(found[sub].sub == sub for sub in subs)
+
+    def test_no_accounts_are_found_for_no_subs(self, stores):
+        assert stores.accounts.find_many([]) == {}
+
+    def test_the_managed_profile_comes_last_whatever_the_names(self, stores):
+        stores.accounts.create(account("acc_1", free_busy_profile("pro_9", ANA)))
+        assert stores.accounts.add_profile("acc_1", free_busy_profile("pro_5", BEN))
+        assert [each.profile_id for each in stores.accounts.find("acc_1").profiles] == ["pro_9", "pro_5", "pro_0"]
+
+    def test_an_identity_leads_to_its_account(self, stores):
+        stores.accounts.create(account())
+        renamed = replace(ANA, email="new@example.com", name=None)
+        assert stores.accounts.sub_of("app", renamed) == "acc_1"
+
+    def test_an_identity_is_known_to_its_own_application_alone(self, stores):
+        stores.accounts.create(account())
+        assert stores.accounts.sub_of("other", ANA) is None
+
+    def test_the_same_subject_at_another_provider_is_somebody_else(self, stores):
+        stores.accounts.create(account())
+        assert stores.accounts.sub_of("app", replace(ANA, provider=ProviderName.MICROSOFT)) is None
+
+    def test_an_identity_belongs_to_one_account(self, stores):
+        assert stores.accounts.create(account("acc_1"))
+        assert not stores.accounts.create(account("acc_2"))
+        assert stores.accounts.find("acc_2") is None
+        assert stores.accounts.sub_of("app", ANA) == "acc_1"
+
+    def test_applications_never_share_accounts(self, stores):
+        assert stores.accounts.create(account("acc_1", client_id="app"))
+        assert stores.accounts.create(account("acc_2", client_id="other"))
+        assert stores.accounts.sub_of("other", ANA) == "acc_2"
+
+    def test_a_second_profile_takes_its_identity(self, stores):
+        stores.accounts.create(account("acc_1"))
+        assert stores.accounts.add_profile("acc_1", free_busy_profile("pro_2", BEN))
+        assert stores.accounts.sub_of("app", BEN) == "acc_1"
+        assert not stores.accounts.create(account("acc_2", free_busy_profile(identity=BEN)))
+
+    def test_a_profile_is_not_added_when_its_identity_is_taken(self, stores):
+        stores.accounts.create(account("acc_1"))
+        stores.accounts.create(account("acc_2", free_busy_profile("pro_2", BEN)))
+        before = stores.accounts.find("acc_1")
+        assert not stores.accounts.add_profile("acc_1", free_busy_profile("pro_3", BEN))
+        assert stores.accounts.find("acc_1") == before
+
+    def test_a_profile_cannot_be_added_to_an_account_that_is_gone(self, stores):
+        with pytest.raises(NotFound):
+            stores.accounts.add_profile("acc_1", free_busy_profile())
+        assert stores.accounts.sub_of("app", ANA) is None
+
+
+class TestCredentials:
+    @pytest.fixture(autouse=True)
+    def _connected(self, stores):
+        stores.accounts.create(account("acc_1", free_busy_profile("pro_1", ANA), free_busy_profile("pro_2", BEN)))
+
+    def profile(self, stores, profile_id="pro_1") -> Profile:
+        return stores.accounts.find("acc_1").profile(profile_id)
+
+    def test_a_refreshed_credential_replaces_the_old_one_and_raises_the_version(self, stores):
+        before = self.profile(stores)
+        assert stores.accounts.renew("acc_1", "pro_1", sealed=b"new", expires_at=LATER + 1, version=before.version)
+        assert self.profile(stores) == replace(
+            before, sealed_credential=b"new", credential_expires_at=LATER + 1, version=before.version + 1
+        )
+
+    def test_a_late_refresh_changes_nothing(self, stores):
+        stores.accounts.renew("acc_1", "pro_1", sealed=b"new", expires_at=LATER, version=0)
+        assert not stores.accounts.renew("acc_1", "pro_1", sealed=b"late", expires_at=LATER, version=0)
+        assert self.profile(stores).sealed_credential == b"new"
+
+    def test_a_refresh_that_was_overtaken_by_a_disconnection_changes_nothing(self, stores):
+        stores.accounts.disconnect("acc_1", "pro_1", because=Disconnected.REVOKED)
+        assert not stores.accounts.renew("acc_1", "pro_1", sealed=b"late", expires_at=LATER, version=0)
+        assert self.profile(stores).sealed_credential is None
+
+    def test_other_profiles_stay_as_they_are(self, stores):
+        before = self.profile(stores, "pro_2")
+        stores.accounts.renew("acc_1", "pro_1", sealed=b"new", expires_at=LATER, version=0)
+        stores.accounts.disconnect("acc_1", "pro_1", because=Disconnected.REVOKED)
+        assert self.profile(stores, "pro_2") == before
+
+    def test_one_caller_at_a_time_may_refresh(self, stores):
+        assert stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW, seconds=10)
+        assert not stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW + 9, seconds=10)
+        assert stores.accounts.lease_refresh("acc_1", "pro_2", version=0, now=NOW, seconds=10)
+
+    def test_a_lease_that_ran_out_goes_to_the_next_caller(self, stores):
+        stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW, seconds=10)
+        assert stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW + 10, seconds=10)
+
+    def test_what_was_refreshed_meanwhile_is_not_leased(self, stores):
+        stores.accounts.renew("acc_1", "pro_1", sealed=b"new", expires_at=LATER, version=0)
+        assert not stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW, seconds=10)
+
+    def test_a_refresh_ends_the_lease(self, stores):
+        stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW, seconds=10)
+        stores.accounts.renew("acc_1", "pro_1", sealed=b"new", expires_at=LATER, version=0)
+        assert stores.accounts.lease_refresh("acc_1", "pro_1", version=1, now=NOW + 1, seconds=10)
+
+    def test_disconnecting_forgets_the_credential(self, stores):
+        assert stores.accounts.disconnect("acc_1", "pro_1", because=Disconnected.CREDENTIAL_REVOKED)
+        profile = self.profile(stores)
+        assert profile.disconnected is Disconnected.CREDENTIAL_REVOKED
+        assert profile.sealed_credential is None
+        assert profile.credential_expires_at == 0
+        assert profile.version == 1
+        assert profile.identity == ANA
+
+    def test_disconnecting_spares_a_credential_that_is_newer_than_the_one_that_failed(self, stores):
+        stores.accounts.renew("acc_1", "pro_1", sealed=b"new", expires_at=LATER, version=0)
+        because = Disconnected.CREDENTIAL_REVOKED
+        assert not stores.accounts.disconnect("acc_1", "pro_1", because=because, version=0)
+        assert self.profile(stores).connected
+        assert stores.accounts.disconnect("acc_1", "pro_1", because=because, version=1)
+
+    def test_a_new_consent_connects_the_profile_again(self, stores):
+        stores.accounts.disconnect("acc_1", "pro_1", because=Disconnected.REVOKED)
+        moved = Identity(ANA.provider, ANA.subject, "ana@new.example", None)
+        stores.accounts.connect("acc_1", "pro_1", identity=moved, sealed=b"again", expires_at=LATER + 9)
+        assert self.profile(stores) == replace(
+            free_busy_profile("pro_1", moved, b"again"), credential_expires_at=LATER + 9, version=2
+        )
+
+    def test_a_new_consent_ends_the_lease_on_the_old_credential(self, stores):
+        stores.accounts.lease_refresh("acc_1", "pro_1", version=0, now=NOW, seconds=10)
+        stores.accounts.connect("acc_1", "pro_1", identity=ANA, sealed=b"again", expires_at=LATER)
+        assert stores.accounts.lease_refresh("acc_1", "pro_1", version=1, now=NOW, seconds=10)
+
+    @pytest.mark.parametrize(
+        ("sub", "profile_id", "identity"),
+        [
+            pytest.param("acc_2", "pro_1", ANA, id="no such account"),
+            pytest.param("acc_1", "pro_3", ANA, id="no such profile"),
+            pytest.param("acc_1", "pro_0", ANA, id="the managed profile"),
+            pytest.param("acc_1", "pro_1", BEN, id="somebody else's profile"),
+        ],
+    )
+    def test_a_consent_connects_only_the_profile_of_its_person(self, stores, sub, profile_id, identity):
+        before = stores.accounts.find("acc_1")
+        with pytest.raises(NotFound):
+            stores.accounts.connect(sub, profile_id, identity=identity, sealed=b"x", expires_at=LATER)
+        assert stores.accounts.find("acc_1") == before
+        assert stores.accounts.find("acc_2") is None
+
+    @pytest.mark.parametrize(("sub", "profile_id"), [("acc_2", "pro_1"), ("acc_1", "pro_3")])
+    def test_writing_to_what_is_gone_makes_nothing(self, stores, sub, profile_id):
+        before = stores.accounts.find("acc_1")
+        assert not stores.accounts.renew(sub, profile_id, sealed=b"x", expires_at=LATER, version=0)
+        assert not stores.accounts.lease_refresh(sub, profile_id, version=0, now=NOW, seconds=10)
+        assert not stores.accounts.disconnect(sub, profile_id, because=Disconnected.REVOKED)
+        stores.accounts.revoke_grants("acc_2")
+        stores.accounts.revoke_grants("acc_2", ["grant-0"])
+        assert stores.accounts.find("acc_1") == before
+        assert stores.accounts.find("acc_2") is None
+
+
+class TestGrants:
+    @pytest.fixture(autouse=True)
+    def _account(self, stores):
+        grants = {name: Grant(name, "free_busy_write", NOW) for name in ("grant-0", "grant-1", "grant-2")}
+        stores.accounts.create(replace(account("acc_1"), grants=grants))
+
+    def grants(self, stores) -> set[str]:
+        return set(stores.accounts.find("acc_1").grants)
+
+    def test_one_grant_is_ended(self, stores):
+        stores.accounts.revoke_grants("acc_1", ["grant-1"])
+        assert self.grants(stores) == {"grant-0", "grant-2"}
+
+    def test_several_grants_are_ended(self, stores):
+        stores.accounts.revoke_grants("acc_1", ["grant-1", "grant-2", "grant-1"])
+        assert self.grants(stores) == {"grant-0"}
+
+    def test_all_grants_are_ended(self, stores):
+        stores.accounts.revoke_grants("acc_1")
+        assert self.grants(stores) == set()
+
+    def test_ending_no_grants_ends_none(self, stores):
+        stores.accounts.revoke_grants("acc_1", [])
+        assert len(self.grants(stores)) == 3
+
+    def test_a_grant_that_is_gone_already_is_no_error(self, stores):
+        stores.accounts.revoke_grants("acc_1", ["grant-9", "grant-0"])
+        assert self.grants(stores) == {"grant-1", "grant-2"}
+
+    def test_grants_can_be_listed_again_after_all_were_ended(self, stores):
+        stores.accounts.revoke_grants("acc_1")
+        stores.tokens.save_code("code", code())
+        assert stores.tokens.redeem_code("code", code=code(), grant=Grant("new", "s", NOW), tokens={}, now=NOW)
+        assert self.grants(stores) == {"new"}
+
+
+class TestCodes:
+    @pytest.fixture(autouse=True)
+    def _account(self, stores):
+        stores.accounts.create(account("acc_1"))
+
+    def redeem(self, stores, code_hash="code", now=NOW, grant_id="grant-1", **tokens):
+        grant = Grant(grant_id, "free_busy_write", now)
+        return stores.tokens.redeem_code(code_hash, code=code(), grant=grant, tokens=tokens, now=now)
+
+    def test_a_code_is_found_as_it_was_saved_and_stays(self, stores):
+        stores.tokens.save_code("code", code(code_challenge="challenge"))
+        for _ in range(2):
+            assert stores.tokens.find_code("code", NOW) == code(code_challenge="challenge")
+
+    def test_a_code_expires_whether_or_not_it_was_deleted(self, stores):
+        stores.tokens.save_code("code", code())
+        assert stores.tokens.find_code("code", LATER) is None
+        assert not self.redeem(stores, now=LATER)
+        assert stores.tokens.bought_with("code") is None
+
+    def test_an_unknown_code_buys_nothing(self, stores):
+        assert stores.tokens.find_code("code", NOW) is None
+        assert not self.redeem(stores, access=token())
+        assert stores.tokens.find("access", NOW) is None
+        assert "grant-1" not in stores.accounts.find("acc_1").grants
+
+    def test_a_code_buys_a_grant_and_its_tokens(self, stores):
+        stores.tokens.save_code("code", code())
+        access, refresh = token(TokenKind.ACCESS), token(TokenKind.REFRESH, expires_at=None)
+        assert self.redeem(stores, access=access, refresh=refresh)
+        assert stores.accounts.find("acc_1").grants["grant-1"] == Grant("grant-1", "free_busy_write", NOW)
+        assert stores.tokens.find("access", NOW) == access
+        assert stores.tokens.find("refresh", NOW) == refresh
+        assert stores.tokens.find_code("code", NOW) is None
+
+    def test_a_code_is_used_once_and_a_replay_finds_what_it_bought(self, stores):
+        stores.tokens.save_code("code", code())
+        assert stores.tokens.bought_with("code") is None
+        assert self.redeem(stores)
+        assert not self.redeem(stores, grant_id="grant-2", access=token())
+        assert stores.tokens.find("access", NOW) is None
+        assert stores.tokens.bought_with("code") == ("acc_1", "grant-1")
+
+    def test_a_code_of_an_account_that_is_gone_buys_nothing(self, stores):
+        orphan = code(sub="acc_2")
+        stores.tokens.save_code("code", orphan)
+        grant = Grant("grant-1", "free_busy_write", NOW)
+        assert not stores.tokens.redeem_code("code", code=orphan, grant=grant, tokens={"access": token()}, now=NOW)
+        assert stores.tokens.find("access", NOW) is None
+        assert stores.accounts.find("acc_2") is None
+
+    def test_an_account_keeps_its_newest_grants(self, stores):
+        grants = {f"grant-{age}": Grant(f"grant-{age}", "s", NOW - age) for age in range(MOST_GRANTS)}
+        stores.accounts.create(replace(account("acc_3", free_busy_profile(identity=BEN)), grants=grants))
+        bought = code(sub="acc_3")
+        stores.tokens.save_code("code", bought)
+        newest = Grant("newest", "s", NOW + 1)
+        assert stores.tokens.redeem_code("code", code=bought, grant=newest, tokens={}, now=NOW)
+        assert set(stores.accounts.find("acc_3").grants) == grants.keys() - {f"grant-{MOST_GRANTS - 1}"} | {"newest"}
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        "record",
+        [
+            pytest.param(token(TokenKind.ACCESS), id="access token"),
+            pytest.param(token(TokenKind.REFRESH, expires_at=None), id="refresh token that never expires"),
+            pytest.param(TokenRecord(TokenKind.CLIENT_SECRET, "app"), id="client secret"),
+            pytest.param(token(rotated_at=NOW), id="rotated refresh token"),
+        ],
+    )
+    def test_a_token_is_found_as_it_was_saved(self, stores, record):
+        stores.tokens.save("hash", record)
+        assert stores.tokens.find("hash", NOW) == record
+
+    def test_an_expired_token_is_not_found(self, stores):
+        stores.tokens.save("hash", token())
+        assert stores.tokens.find("hash", LATER - 1)
+        assert stores.tokens.find("hash", LATER) is None
+
+    def test_an_unknown_token_is_not_found(self, stores):
+        assert stores.tokens.find("hash", NOW) is None
+
+    def test_a_refresh_token_is_rotated_once(self, stores):
+        stores.tokens.save("old", token())
+        successor = token(expires_at=LATER + 99)
+        assert stores.tokens.rotate("old", successor_hash="new", successor=successor, now=NOW)
+        assert stores.tokens.find("old", NOW) == token(rotated_at=NOW)
+        assert stores.tokens.find("new", NOW) == successor
+        assert not stores.tokens.rotate("old", successor_hash="newer", successor=successor, now=NOW + 1)
+        assert stores.tokens.find("newer", NOW) is None
+        assert stores.tokens.find("old", NOW) == token(rotated_at=NOW)
+
+    def test_a_refresh_token_without_expiry_is_rotated_too(self, stores):
+        stores.tokens.save("old", token(expires_at=None))
+        assert stores.tokens.rotate("old", successor_hash="new", successor=token(), now=NOW)
+
+    @pytest.mark.parametrize("now", [pytest.param(NOW, id="unknown"), pytest.param(LATER, id="expired")])
+    def test_a_refresh_token_that_is_not_there_is_not_rotated(self, stores, now):
+        if now == LATER:
+            stores.tokens.save("old", token())
+        assert not stores.tokens.rotate("old", successor_hash="new", successor=token(expires_at=None), now=now)
+        assert stores.tokens.find("new", now) is None
+
+
+class TestAuthorizationRequests:
+    @pytest.mark.parametrize(
+        "saved",
+        [
+            pytest.param(request(), id="everything"),
+            pytest.param(
+                request(
+                    application_state=None,
+                    code_challenge=None,
+                    link_token_hash=None,
+                    relink_sub=None,
+                    relink_profile_id=None,
+                ),
+                id="what must be",
+            ),
+            pytest.param(request(application_state=""), id="an empty state is a state"),
+        ],
+    )
+    def test_a_state_is_consumed_once(self, stores, saved):
+        stores.tokens.save_authorization_request("state", saved)
+        assert stores.tokens.consume_authorization_request("state", browser_hash="browser", now=NOW) == saved
+        assert stores.tokens.consume_authorization_request("state", browser_hash="browser", now=NOW) is None
+
+    def test_another_browser_neither_learns_of_a_state_nor_spends_it(self, stores):
+        stores.tokens.save_authorization_request("state", request())
+        assert stores.tokens.consume_authorization_request("state", browser_hash="other", now=NOW) is None
+        assert stores.tokens.consume_authorization_request("state", browser_hash="browser", now=NOW) == request()
+
+    def test_an_expired_state_is_not_found(self, stores):
+        stores.tokens.save_authorization_request("state", request())
+        assert stores.tokens.consume_authorization_request("state", browser_hash="browser", now=LATER) is None
+
+
+class TestLinkTokens:
+    @pytest.fixture(autouse=True)
+    def _link_token(self, stores):
+        stores.tokens.save_link_token("link", client_id="app", sub="acc_1", expires_at=LATER)
+
+    def test_a_link_token_is_consumed_once(self, stores):
+        assert stores.tokens.find_link_token("link", client_id="app", now=NOW) == "acc_1"
+        assert stores.tokens.consume_link_token("link", client_id="app", now=NOW) == "acc_1"
+        assert stores.tokens.find_link_token("link", client_id="app", now=NOW) is None
+        assert stores.tokens.consume_link_token("link", client_id="app", now=NOW) is None
+
+    def test_another_application_neither_finds_nor_spends_it(self, stores):
+        assert stores.tokens.find_link_token("link", client_id="other", now=NOW) is None
+        assert stores.tokens.consume_link_token("link", client_id="other", now=NOW) is None
+        assert stores.tokens.consume_link_token("link", client_id="app", now=NOW) == "acc_1"
+
+    def test_an_expired_link_token_is_not_found(self, stores):
+        assert stores.tokens.find_link_token("link", client_id="app", now=LATER) is None
+        assert stores.tokens.consume_link_token("link", client_id="app", now=LATER) is None
+
+
+class TestPages:
+    @pytest.fixture(autouse=True)
+    def _pages(self, stores):
+        self.pages = {f"page-{number}": f"page {number} ⏰".encode() * 100 for number in range(60)}
+        stores.pages.save(self.pages, sub="acc_1", client_id="app", expires_at=LATER)
+
+    def test_pages_are_found_as_they_were_saved_as_often_as_asked(self, stores):
+        for token_hash, page in (*self.pages.items(), *self.pages.items()):
+            assert stores.pages.find(token_hash, sub="acc_1", now=NOW) == page
+
+    @pytest.mark.parametrize(
+        ("token_hash", "sub", "now"),
+        [
+            pytest.param("page-60", "acc_1", NOW, id="unknown"),
+            pytest.param("page-1", "acc_2", NOW, id="somebody else's"),
+            pytest.param("page-1", "acc_1", LATER, id="expired"),
+        ],
+    )
+    def test_other_pages_are_not_found(self, stores, token_hash, sub, now):
+        assert stores.pages.find(token_hash, sub=sub, now=now) is None
+
+    def test_no_pages_may_be_saved(self, stores):
+        stores.pages.save({}, sub="acc_1", client_id="app", expires_at=LATER)
+
+
+class TestApplications:
+    @pytest.mark.parametrize(
+        "registered",
+        [
+            pytest.param(application(), id="confidential"),
+            pytest.param(application(public=True, secrets=(), origins=("https://app.example",)), id="public"),
+        ],
+    )
+    def test_an_application_comes_back_as_it_was_registered(self, stores, registered):
+        stores.applications.create(registered)
+        assert stores.applications.find("app") == registered
+
+    @pytest.mark.parametrize("client_id", ["", "other", "x" * 3000, "☃", "\ud800"])
+    def test_an_unknown_client_id_is_not_found(self, stores, client_id):
+        stores.applications.create(application())
+        assert stores.applications.find(client_id) is None
+
+    def test_applications_are_listed_by_name(self, stores):
+        stores.applications.create(application("app"))
+        stores.applications.create(application("other", name="Planner"))
+        assert stores.applications.names() == {"app": "Scheduler", "other": "Planner"}
+
+    def test_a_client_secret_is_found_as_a_token_is(self, stores):
+        stores.applications.create(application())
+        assert stores.tokens.find("app-secret-1", NOW) == TokenRecord(TokenKind.CLIENT_SECRET, "app")
+
+    def test_an_origin_leads_to_the_applications_that_list_it(self, stores):
+        stores.applications.create(application("app", origins=("https://a.example", "https://b.example")))
+        stores.applications.create(application("other", origins=("https://b.example",)))
+        assert stores.applications.with_origin("https://a.example") == {"app"}
+        assert stores.applications.with_origin("https://b.example") == {"app", "other"}
+        assert stores.applications.with_origin("https://c.example") == frozenset()
+        assert stores.applications.with_origin("https://☃.example") == frozenset()
+        assert stores.applications.with_origin("https://" + "c" * 3000) == frozenset()
+
+    def test_a_change_replaces_everything_that_hangs_on_the_application(self, stores):
+        before = application(origins=("https://a.example", "https://b.example"))
+        after = replace(
+            before,
+            name="Planner",
+            redirect_uris=("https://new.example/cb",),
+            origins=("https://b.example", "https://c.example"),
+            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER),),
+        )
+        stores.applications.create(before)
+        assert stores.applications.change(before, after)
+        assert stores.applications.find("app") == after
+        assert stores.applications.names() == {"app": "Planner"}
+        assert stores.tokens.find("app-secret-1", NOW) is None
+        assert stores.tokens.find("app-secret-2", NOW) == TokenRecord(TokenKind.CLIENT_SECRET, "app")
+        listed = {host: stores.applications.with_origin(f"https://{host}.example") for host in "abc"}
+        assert listed == {"a": frozenset(), "b": {"app"}, "c": {"app"}}
+
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [
+            pytest.param({"name": "Planner"}, id="renamed"),
+            pytest.param({"redirect_uris": ("https://app.example/other", "https://app.example/cb")}, id="reordered"),
+            pytest.param({"origins": ("https://a.example",)}, id="another origin"),
+            pytest.param({"secrets": ()}, id="a secret revoked"),
+        ],
+    )
+    def test_a_change_of_what_has_changed_meanwhile_is_not_made(self, stores, meanwhile):
+        before = application()
+        changed = replace(before, **meanwhile)
+        stores.applications.create(before)
+        assert stores.applications.change(before, changed)
+        assert not stores.applications.change(before, replace(before, name="Late"))
+        assert stores.applications.find("app") == changed
+
+    def test_a_change_of_what_is_gone_makes_nothing(self, stores):
+        assert not stores.applications.change(application(), application(name="Late"))
+        assert stores.applications.find("app") is None
+        assert stores.applications.names() == {}
+
+
+class TestErasure:
+    @pytest.fixture(autouse=True)
+    def _two_applications_in_use(self, stores):
+        for client_id in ("app", "other"):
+            stores.applications.create(application(client_id, origins=("https://app.example",)))
+            identity = replace(ANA, subject=f"{client_id}-ana")
+            stores.accounts.create(
+                account(f"{client_id}-acc", free_busy_profile(identity=identity), client_id=client_id)
+            )
+            stores.tokens.save_authorization_request(f"{client_id}-state", request(client_id=client_id))
+            stores.tokens.save_code(f"{client_id}-code", code(client_id=client_id))
+            spent = code(client_id=client_id, sub=f"{client_id}-acc")
+            stores.tokens.save_code(f"{client_id}-spent", spent)
+            stores.tokens.redeem_code(
+                f"{client_id}-spent",
+                code=spent,
+                grant=Grant("grant-1", "free_busy_write", NOW),
+                tokens={f"{client_id}-token": token(client_id=client_id)},
+                now=NOW,
+            )
+            stores.tokens.save_link_token(f"{client_id}-link", client_id=client_id, sub="acc", expires_at=LATER)
+            pages = {f"{client_id}-page-{number}": b"page" for number in range(60)}
+            stores.pages.save(pages, sub="acc", client_id=client_id, expires_at=LATER)
+
+    def traces(self, stores, client_id) -> list[bool]:
+        return [
+            stores.applications.find(client_id) is not None,
+            client_id in stores.applications.names(),
+            client_id in stores.applications.with_origin("https://app.example"),
+            stores.accounts.find(f"{client_id}-acc") is not None,
+            stores.accounts.sub_of(client_id, replace(ANA, subject=f"{client_id}-ana")) is not None,
+            stores.tokens.find(f"{client_id}-secret-1", NOW) is not None,
+            stores.tokens.find(f"{client_id}-token", NOW) is not None,
+            stores.tokens.find_code(f"{client_id}-code", NOW) is not None,
+            stores.tokens.bought_with(f"{client_id}-spent") is not None,
+            stores.tokens.find_link_token(f"{client_id}-link", client_id=client_id, now=NOW) is not None,
+            stores.pages.find(f"{client_id}-page-59", sub="acc", now=NOW) is not None,
+            stores.tokens.consume_authorization_request(f"{client_id}-state", browser_hash="browser", now=NOW)
+            is not None,
+        ]
+
+    def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):
+        assert stores.applications.erase("app") > 60
+        assert not any(self.traces(stores, "app"))
+        assert all(self.traces(stores, "other"))
+
+    def test_an_application_that_is_gone_is_erased_to_no_effect(self, stores):
+        stores.applications.erase("app")
+        assert stores.applications.erase("app") == 0
+        assert stores.applications.erase("x" * 3000) == 0
+        assert all(self.traces(stores, "other"))

@@ -1,0 +1,3 @@
+"""What a layer puts on the import path."""
+
+WORD = "shared"

@@ -1,0 +1,80 @@
+"""The official Node SDK, unmodified, drives the main job against the laptop stack; runs where Node is present."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from local.browser import visit
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node is not installed"),
+]
+
+SCRIPT = Path(__file__).with_name("node_sdk.cjs")
+SDK = "cronofy@3.8.4"
+DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
+
+
+def at(minutes: int) -> str:
+    return (DAY + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture(scope="module")
+def node_modules() -> Path:
+    """The SDK, installed once beside the other things that the laptop stack installs."""
+    folder = Path(".local/node").absolute()
+    if not (folder / "node_modules/cronofy/package.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", SDK]
+        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder / "node_modules"
+
+
+def test_the_node_sdk_does_the_main_job(stack, node_modules):
+    email, redirect_uri = "node@contoso.example", stack["redirect_uris"][0]
+    # Ten minutes of every quarter of an hour on the first day, and the second day free: more than one page of rows.
+    busy = [{"start": at(quarter * 10), "end": at(quarter * 10 + 5)} for quarter in range(144)]
+    httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
+    asked = {
+        "response_type": "code",
+        "client_id": stack["client_id"],
+        "redirect_uri": redirect_uri,
+        "scope": "free_busy_write",
+        "provider_name": "ms_graph_free_busy",
+    }
+    link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
+    code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
+
+    given = {**stack, "redirect_uri": redirect_uri, "code": code, "from": at(0), "to": at(26 * 60)}
+    ran = subprocess.run(
+        ["node", str(SCRIPT), json.dumps(given)],
+        env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    seen = json.loads(ran.stdout)
+
+    assert seen["tokens"]["linking_profile"]["provider_name"] == "ms_graph_free_busy"
+    assert seen["refreshed"]["refresh_token"]
+    profiles = seen["userinfo"]["cronofy.data"]["profiles"]
+    assert [profile["provider_name"] for profile in profiles] == ["ms_graph_free_busy", "cronofy"]
+    assert len(seen["profiles"]["profiles"]) == len(seen["calendars"]["calendars"]) == 2
+    assert seen["total"] > 1
+    assert [row["start"] for row in seen["rows"]] == [period["start"] for period in busy]
+    slots = [slot["start"] for slot in seen["availability"]["available_slots"]]
+    assert slots == [at(143 * 10 + 5), at(143 * 10 + 65)]
+    assert seen["afterwards"] == 401

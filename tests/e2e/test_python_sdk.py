@@ -1,0 +1,173 @@
+"""The official Python SDK, unmodified, drives the main job against the laptop stack."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pycronofy
+import pytest
+from pycronofy.exceptions import PyCronofyRequestError
+
+from local.browser import visit
+
+pytestmark = pytest.mark.stack
+
+DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
+
+
+def at(hour: float, day: datetime = DAY) -> str:
+    return (day + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture(autouse=True)
+def _base_url(stack, monkeypatch):
+    monkeypatch.setattr(pycronofy.settings, "API_BASE_URL", stack["url"])
+    monkeypatch.setattr(pycronofy.settings, "APP_BASE_URL", stack["url"])
+
+
+@pytest.fixture
+def connect(stack):
+    def connected(provider: str, email: str, busy: list[tuple[float, float]], **person: object) -> pycronofy.Client:
+        simulated = {"busy": [{"start": at(start), "end": at(end)} for start, end in busy], **person}
+        httpx.put(f"{stack[provider]}/sim/users/{email}", json=simulated).raise_for_status()
+        client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
+        name = {"google": "google_free_busy", "microsoft": "ms_graph_free_busy"}[provider]
+        link = client.user_auth_link(
+            stack["redirect_uris"][0], scope="free_busy_write", state="s p&ace", provider_name=name
+        )
+        brought = visit(link, until=stack["redirect_uris"][0], consent={"sim_user": email})
+        assert brought["state"] == "s p&ace"
+        tokens = client.get_authorization_from_code(brought["code"])
+        assert set(tokens) >= {"access_token", "refresh_token", "token_expiration"}
+        return client
+
+    return connected
+
+
+@pytest.mark.parametrize(
+    ("provider", "provider_name"), [("google", "google_free_busy"), ("microsoft", "ms_graph_free_busy")]
+)
+def test_a_person_connects_and_is_read_and_disconnected(connect, provider, provider_name):
+    client = connect(provider, f"kim@{provider}.example", [(9, 10), (13, 14.5)])
+
+    client.refresh_authorization()
+    userinfo = client.userinfo()
+    free_busy_profile, managed_profile = userinfo["cronofy.data"]["profiles"]
+    assert [free_busy_profile["provider_name"], managed_profile["provider_name"]] == [provider_name, "cronofy"]
+    assert free_busy_profile["profile_connected"]
+    assert free_busy_profile["profile_name"] == f"kim@{provider}.example"
+    assert client.account()["account_id"] == userinfo["sub"]
+    assert [profile["profile_id"] for profile in client.list_profiles()] == [
+        free_busy_profile["profile_id"],
+        managed_profile["profile_id"],
+    ]
+    calendars = client.list_calendars()
+    assert [calendar["calendar_readonly"] for calendar in calendars] == [True, False]
+
+    rows = client.read_free_busy(from_date=at(0), to_date=at(24)).all()
+    assert [(row["start"], row["end"], row["free_busy_status"]) for row in rows] == [
+        (at(9), at(10), "busy"),
+        (at(13), at(14.5), "busy"),
+    ]
+    assert {row["calendar_id"] for row in rows} == {calendars[0]["calendar_id"]}
+    assert client.read_events(from_date=at(0), to_date=at(24)).all() == []
+
+    client.revoke_authorization()
+    with pytest.raises(PyCronofyRequestError) as refused:
+        client.account()
+    assert refused.value.response.status_code == 401
+
+
+def test_many_busy_periods_come_page_by_page(connect):
+    quarters = [(hour / 2, hour / 2 + 0.25) for hour in range(24 * 2 * 6)]
+    client = connect("google", "busy@google.example", quarters)
+
+    pages = client.read_free_busy(from_date=at(0), to_date=at(24 * 8))
+
+    assert pages.total > 1
+    assert len(pages.current_page()) < len(quarters)
+    assert [row["start"] for row in pages.all()] == [at(start) for start, _ in quarters]
+
+
+def test_two_people_of_different_providers_share_slots(connect):
+    ana = connect("google", "ana@google.example", [(8, 9.5), (11, 12)])
+    ben = connect("microsoft", "ben@contoso.example", [(9, 10), (12, 13)])
+    subs = [client.account()["account_id"] for client in (ana, ben)]
+
+    slots = ana.availability(
+        participants={"members": subs, "required": "all"},
+        required_duration=60,
+        available_periods=[{"start": at(8), "end": at(15)}],
+        response_format="slots",
+    )
+    periods = ana.availability(
+        participants=[{"members": [{"sub": sub} for sub in subs], "required": 1}],
+        required_duration={"minutes": 60},
+        available_periods=[{"start": at(8), "end": at(10)}],
+    )
+    tested = ana.availability(
+        participants={"members": subs, "required": "all"},
+        required_duration=60,
+        query_slots=[{"start": at(10)}, {"start": at(11)}],
+    )
+
+    assert [(slot["start"], slot["end"]) for slot in slots] == [(at(10), at(11)), (at(13), at(14)), (at(14), at(15))]
+    assert all(slot["participants"] == [{"sub": sub} for sub in subs] for slot in slots)
+    assert [(period["start"], period["participants"]) for period in periods] == [(at(8), [{"sub": subs[1]}])]
+    assert [slot["start"] for slot in tested] == [at(10)]
+
+
+def test_the_same_person_connecting_twice_is_the_same_account(connect):
+    first, second = (connect("google", "twice@google.example", []) for _ in range(2))
+    assert first.account()["account_id"] == second.account()["account_id"]
+
+
+def test_refusing_leads_back_to_the_application(stack):
+    client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
+    redirect_uri = stack["redirect_uris"][0]
+    link = client.user_auth_link(redirect_uri, scope="free_busy_write", state="x", provider_name="google_free_busy")
+    brought = visit(link, until=redirect_uri, consent={"sim_deny": "access_denied"})
+    assert (brought["error"], brought["state"]) == ("access_denied", "x")
+    assert "code" not in brought
+
+
+def test_leaving_the_calendar_unticked_is_a_refusal(stack):
+    httpx.put(
+        f"{stack['google']}/sim/users/unticked@google.example", json={"busy": [], "scopes_granted": ["openid", "email"]}
+    ).raise_for_status()
+    client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
+    redirect_uri = stack["redirect_uris"][0]
+    link = client.user_auth_link(redirect_uri, scope="free_busy_write", provider_name="google_free_busy")
+    brought = visit(link, until=redirect_uri, consent={"sim_user": "unticked@google.example"})
+    assert brought["error"] == "access_denied"
+
+
+def test_a_lost_grant_shows_and_reconnecting_mends_it(stack, connect):
+    client = connect("google", "lost@google.example", [(9, 10)], token_lifetime=1)
+    httpx.post(f"{stack['google']}/sim/users/lost@google.example/revoke").raise_for_status()
+
+    rows = client.read_free_busy(from_date=at(0), to_date=at(24)).all()
+    assert [row["free_busy_status"] for row in rows] == ["unknown"]
+    profile = client.list_profiles()[0]
+    assert not profile["profile_connected"]
+    sub = client.account()["account_id"]
+    answer = httpx.post(
+        f"{stack['url']}/v1/availability",
+        headers={"Authorization": f"Bearer {stack['client_secret']}"},
+        json={
+            "participants": [{"members": [{"sub": sub}]}],
+            "required_duration": {"minutes": 30},
+            "query_periods": [{"start": at(8), "end": at(12)}],
+        },
+    ).json()
+    assert answer["available_periods"] == []
+    assert [(member["sub"], member["reason"]) for member in answer["unreadable_members"]] == [
+        (sub, "credential_revoked")
+    ]
+
+    again = connect("google", "lost@google.example", [(9, 10)])
+    assert again.account()["account_id"] == sub
+    assert again.list_profiles()[0]["profile_connected"]
+    assert "profile_relink_url" not in again.list_profiles()[0]
+    assert profile["profile_relink_url"].startswith(stack["url"])

@@ -1,0 +1,366 @@
+"""Small honest implementations of the ports, in memory.
+
+``tests/contract/test_stores.py`` holds the stores to the same rules as the DynamoDB adapters. Whatever
+checks before it writes does so under a lock, since services call the stores from several threads.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, replace
+from threading import RLock
+from typing import TypeVar
+
+from freebusy.domain.account import (
+    MOST_GRANTS,
+    Account,
+    Disconnected,
+    Grant,
+    Identity,
+    Profile,
+    ProviderCredential,
+)
+from freebusy.domain.application import Application
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.errors import NotFound
+
+NOW = 1_800_000_000
+"""Where a ``FakeClock`` starts: 2027-01-15T08:00:00Z."""
+
+_Kept = TypeVar("_Kept")
+_IdentityKey = tuple[str, str, str]
+
+
+class FakeClock:
+    """Stands still until it is told to move."""
+
+    def __init__(self, now: int = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: int) -> None:
+        self.now += seconds
+
+
+class FakeAccounts:
+    def __init__(self, *accounts: Account) -> None:
+        self._lock = RLock()
+        self._accounts: dict[str, Account] = {}
+        self._subs: dict[_IdentityKey, str] = {}
+        self._leases: dict[tuple[str, str], int] = {}
+        for account in accounts:
+            assert self.create(account)
+
+    def find(self, sub: str) -> Account | None:
+        return self._accounts.get(sub)
+
+    def find_many(self, subs: Collection[str]) -> dict[str, Account]:
+        return {sub: self._accounts[sub] for sub in subs if sub in self._accounts}
+
+    def sub_of(self, client_id: str, identity: Identity) -> str | None:
+        return self._subs.get((client_id, identity.provider, identity.subject))
+
+    def create(self, account: Account) -> bool:
+        keys = [key for profile in account.profiles if (key := _identity_key(account.client_id, profile))]
+        with self._lock:
+            if account.sub in self._accounts or any(key in self._subs for key in keys):
+                return False
+            self._accounts[account.sub] = account
+            self._subs.update(dict.fromkeys(keys, account.sub))
+            return True
+
+    def add_profile(self, sub: str, profile: Profile) -> bool:
+        with self._lock:
+            account = self._existing(sub)
+            key = _identity_key(account.client_id, profile)
+            if key in self._subs:
+                return False
+            if key:
+                self._subs[key] = sub
+            profiles = sorted((*account.profiles, profile), key=lambda each: each.managed)
+            self._accounts[sub] = replace(account, profiles=tuple(profiles))
+            return True
+
+    def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
+        with self._lock:
+            profile = self._existing(sub).profile(profile_id)
+            if profile is None or profile.identity is None or profile.identity.subject != identity.subject:
+                raise NotFound(profile_id)
+            self._write(
+                sub,
+                replace(
+                    profile,
+                    name=identity.email,
+                    identity=identity,
+                    sealed_credential=sealed,
+                    credential_expires_at=expires_at,
+                    disconnected=None,
+                ),
+            )
+
+    def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
+        with self._lock:
+            profile = self._profile(sub, profile_id)
+            if profile is None or profile.version != version:
+                return False
+            self._write(sub, replace(profile, sealed_credential=sealed, credential_expires_at=expires_at))
+            return True
+
+    def lease_refresh(self, sub: str, profile_id: str, *, version: int, now: int, seconds: int) -> bool:
+        with self._lock:
+            profile = self._profile(sub, profile_id)
+            if profile is None or profile.version != version or self._leases.get((sub, profile_id), 0) > now:
+                return False
+            self._leases[sub, profile_id] = now + seconds
+            return True
+
+    def disconnect(self, sub: str, profile_id: str, *, because: Disconnected, version: int | None = None) -> bool:
+        with self._lock:
+            profile = self._profile(sub, profile_id)
+            if profile is None or (version is not None and profile.version != version):
+                return False
+            self._write(sub, replace(profile, sealed_credential=None, credential_expires_at=0, disconnected=because))
+            return True
+
+    def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
+        with self._lock:
+            if account := self._accounts.get(sub):
+                ended = account.grants if grant_ids is None else grant_ids
+                grants = {grant_id: grant for grant_id, grant in account.grants.items() if grant_id not in ended}
+                self._accounts[sub] = replace(account, grants=grants)
+
+    def add_grant(self, sub: str, grant: Grant) -> bool:
+        """What ``TokenStore.redeem_code`` does to the account; False when there is none."""
+        with self._lock:
+            if (account := self._accounts.get(sub)) is None:
+                return False
+            oldest_first = sorted(account.grants.values(), key=lambda each: (each.created_at, each.grant_id))
+            kept = (*oldest_first, grant)[-MOST_GRANTS:]
+            self._accounts[sub] = replace(account, grants={each.grant_id: each for each in kept})
+            return True
+
+    def erase(self, client_id: str) -> int:
+        with self._lock:
+            erased = [sub for sub, account in self._accounts.items() if account.client_id == client_id]
+            for sub in erased:
+                del self._accounts[sub]
+            identities = [key for key, sub in self._subs.items() if sub in erased]
+            for key in identities:
+                del self._subs[key]
+            return len(erased) + len(identities)
+
+    def _existing(self, sub: str) -> Account:
+        if (account := self._accounts.get(sub)) is None:
+            raise NotFound(sub)
+        return account
+
+    def _profile(self, sub: str, profile_id: str) -> Profile | None:
+        account = self._accounts.get(sub)
+        return account.profile(profile_id) if account else None
+
+    def _write(self, sub: str, changed: Profile) -> None:
+        """Every write to a profile raises its version and ends the refresh lease."""
+        account = self._accounts[sub]
+        self._leases.pop((sub, changed.profile_id), None)
+        self._accounts[sub] = replace(
+            account,
+            profiles=tuple(
+                replace(changed, version=profile.version + 1) if profile.profile_id == changed.profile_id else profile
+                for profile in account.profiles
+            ),
+        )
+
+
+class FakeTokens:
+    """``accounts`` is where redeemed codes list their grants."""
+
+    def __init__(self, accounts: FakeAccounts | None = None) -> None:
+        self._lock = RLock()
+        self._accounts = accounts or FakeAccounts()
+        self._tokens: dict[str, TokenRecord] = {}
+        self._requests: dict[str, AuthorizationRequest] = {}
+        self._codes: dict[str, AuthorizationCode] = {}
+        self._spent: dict[str, tuple[str, str, str]] = {}
+        self._link_tokens: dict[str, tuple[str, str, int]] = {}
+
+    def find(self, token_hash: str, now: int) -> TokenRecord | None:
+        token = self._tokens.get(token_hash)
+        return token if token and (token.expires_at is None or token.expires_at > now) else None
+
+    def save(self, token_hash: str, token: TokenRecord) -> None:
+        self._tokens[token_hash] = token
+
+    def delete(self, token_hash: str) -> None:
+        self._tokens.pop(token_hash, None)
+
+    def rotate(self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, now: int) -> bool:
+        with self._lock:
+            token = self.find(refresh_hash, now)
+            if token is None or token.rotated_at is not None:
+                return False
+            self._tokens[refresh_hash] = replace(token, rotated_at=now)
+            self._tokens[successor_hash] = successor
+            return True
+
+    def save_authorization_request(self, state_hash: str, request: AuthorizationRequest) -> None:
+        self._requests[state_hash] = request
+
+    def consume_authorization_request(
+        self, state_hash: str, *, browser_hash: str, now: int
+    ) -> AuthorizationRequest | None:
+        with self._lock:
+            request = self._requests.get(state_hash)
+            if request is None or request.expires_at <= now or request.browser_hash != browser_hash:
+                return None
+            return self._requests.pop(state_hash)
+
+    def save_code(self, code_hash: str, code: AuthorizationCode) -> None:
+        self._codes[code_hash] = code
+
+    def find_code(self, code_hash: str, now: int) -> AuthorizationCode | None:
+        code = self._codes.get(code_hash)
+        return code if code and code.expires_at > now else None
+
+    def redeem_code(
+        self,
+        code_hash: str,
+        *,
+        code: AuthorizationCode,
+        grant: Grant,
+        tokens: Mapping[str, TokenRecord],
+        now: int,
+    ) -> bool:
+        with self._lock:
+            if self.find_code(code_hash, now) is None or not self._accounts.add_grant(code.sub, grant):
+                return False
+            del self._codes[code_hash]
+            self._tokens.update(tokens)
+            self._spent[code_hash] = (code.client_id, code.sub, grant.grant_id)
+            return True
+
+    def bought_with(self, code_hash: str) -> tuple[str, str] | None:
+        spent = self._spent.get(code_hash)
+        return spent and spent[1:]
+
+    def save_link_token(self, token_hash: str, *, client_id: str, sub: str, expires_at: int) -> None:
+        self._link_tokens[token_hash] = (client_id, sub, expires_at)
+
+    def find_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
+        owner, sub, expires_at = self._link_tokens.get(token_hash, ("", "", 0))
+        return sub if owner == client_id and expires_at > now else None
+
+    def consume_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
+        with self._lock:
+            sub = self.find_link_token(token_hash, client_id=client_id, now=now)
+            if sub is not None:
+                del self._link_tokens[token_hash]
+            return sub
+
+    def erase(self, client_id: str) -> int:
+        return (
+            _erase(self._tokens, lambda token: token.client_id == client_id)
+            + _erase(self._requests, lambda request: request.client_id == client_id)
+            + _erase(self._codes, lambda code: code.client_id == client_id)
+            + _erase(self._spent, lambda spent: spent[0] == client_id)
+            + _erase(self._link_tokens, lambda link_token: link_token[0] == client_id)
+        )
+
+
+class FakePages:
+    def __init__(self) -> None:
+        self._pages: dict[str, tuple[bytes, str, str, int]] = {}
+
+    def save(self, pages: Mapping[str, bytes], *, sub: str, client_id: str, expires_at: int) -> None:
+        self._pages.update({token_hash: (page, sub, client_id, expires_at) for token_hash, page in pages.items()})
+
+    def find(self, token_hash: str, *, sub: str, now: int) -> bytes | None:
+        page, owner, _, expires_at = self._pages.get(token_hash, (b"", "", "", 0))
+        return page if owner == sub and expires_at > now else None
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._pages, lambda page: page[2] == client_id)
+
+
+class FakeApplications:
+    """Reads and registers; client secrets are listed in ``tokens``, as the real store does."""
+
+    def __init__(
+        self,
+        *applications: Application,
+        tokens: FakeTokens | None = None,
+        accounts: FakeAccounts | None = None,
+        pages: FakePages | None = None,
+    ) -> None:
+        self._lock = RLock()
+        self._applications: dict[str, Application] = {}
+        self._tokens = tokens or FakeTokens()
+        self._accounts = accounts or FakeAccounts()
+        self._pages = pages or FakePages()
+        for application in applications:
+            self.create(application)
+
+    def find(self, client_id: str) -> Application | None:
+        return self._applications.get(client_id)
+
+    def with_origin(self, origin: str) -> frozenset[str]:
+        return frozenset(each.client_id for each in self._applications.values() if origin in each.origins)
+
+    def names(self) -> dict[str, str]:
+        return {client_id: application.name for client_id, application in self._applications.items()}
+
+    def create(self, application: Application) -> None:
+        with self._lock:
+            self._applications[application.client_id] = application
+            self._list_secrets(application)
+
+    def change(self, before: Application, after: Application) -> bool:
+        with self._lock:
+            if self._applications.get(before.client_id) != before:
+                return False
+            for secret in before.secrets:
+                self._tokens.delete(secret.secret_hash)
+            self._applications[after.client_id] = after
+            self._list_secrets(after)
+            return True
+
+    def erase(self, client_id: str) -> int:
+        with self._lock:
+            application = self._applications.pop(client_id, None)
+            erased = 0 if application is None else 1
+            return erased + sum(store.erase(client_id) for store in (self._tokens, self._accounts, self._pages))
+
+    def _list_secrets(self, application: Application) -> None:
+        for secret in application.secrets:
+            self._tokens.save(secret.secret_hash, TokenRecord(TokenKind.CLIENT_SECRET, application.client_id))
+
+
+class FakeVault:
+    """Readable, but opens only where it should."""
+
+    def seal(self, credential: ProviderCredential, *, client_id: str, profile_id: str) -> bytes:
+        return json.dumps([client_id, profile_id, asdict(credential)]).encode()
+
+    def unseal(self, sealed: bytes, *, client_id: str, profile_id: str) -> ProviderCredential:
+        *sealed_for, credential = json.loads(sealed)
+        if sealed_for != [client_id, profile_id]:
+            raise ValueError("sealed for another profile")
+        return ProviderCredential(**credential)
+
+    def derive(self, client_id: str, value: str) -> bytes:
+        return hmac.digest(client_id.encode(), value.encode(), "sha256")
+
+
+def _identity_key(client_id: str, profile: Profile) -> _IdentityKey | None:
+    identity = profile.identity
+    return (client_id, identity.provider, identity.subject) if identity else None
+
+
+def _erase(kept: dict[str, _Kept], belongs: Callable[[_Kept], bool]) -> int:
+    erased = [key for key, value in kept.items() if belongs(value)]
+    for key in erased:
+        del kept[key]
+    return len(erased)

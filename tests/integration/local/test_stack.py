@@ -1,0 +1,179 @@
+"""The laptop stack starts from nothing, says where it is, and leaves nothing behind however it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from local import emulator as aws
+from local.stack import CannotStart, Ports, real_registration, remove_if_ours, write_atomically
+from tests.laptop import free_ports, ready, running_stack, start_stack
+
+GONE_WITHIN = 20.0
+
+
+def descendants(pid):
+    """Every process that ``pid`` started, and those that these started."""
+    parents = dict(tuple(map(int, line.split())) for line in told_by_ps("-A", "-o", "pid=,ppid=").splitlines())
+    found, size = {pid}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {child for child, parent in parents.items() if parent in found}
+    return found - {pid}
+
+
+def alive(pid):
+    state = told_by_ps("-o", "stat=", "-p", str(pid))
+    return bool(state) and not state.startswith("Z")
+
+
+def command_of(pid):
+    return told_by_ps("-o", "args=", "-p", str(pid))
+
+
+def told_by_ps(*options):
+    return subprocess.run(["ps", *options], check=False, capture_output=True, text=True).stdout.strip()
+
+
+def survivors(pids):
+    """Those that are still there after a while."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while (left := {pid for pid in pids if alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+@pytest.mark.stack
+class TestAStackThatRuns:
+    def test_says_where_everything_is(self, stack):
+        assert stack.keys() == {"url", "client_id", "client_secret", "redirect_uris", "google", "microsoft", "aws"}
+        assert stack["redirect_uris"] == ["http://127.0.0.1:9999/callback"]
+
+    def test_has_the_simulators_where_it_says(self, stack):
+        for provider in ("google", "microsoft"):
+            assert httpx.get(f"{stack[provider]}/sim/requests").status_code == 200
+
+    def test_has_the_simulated_clients_in_the_secrets(self, stack):
+        secrets = aws.client("secretsmanager", stack["aws"])
+        for secret in secrets.list_secrets()["SecretList"]:
+            value = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+            assert json.loads(value).keys() == {"client_id", "client_secret"}
+
+    def test_answers_from_a_function(self, stack):
+        answer = httpx.get(f"{stack['url']}/.well-known/oauth-authorization-server", timeout=30)
+        assert answer.json()["issuer"] == stack["url"]
+
+    def test_answers_from_the_gateway_where_no_function_does(self, stack):
+        answer = httpx.get(f"{stack['url']}/nowhere")
+        assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loopback has one address")
+    def test_lets_only_this_machine_in(self, stack):
+        for address in (stack["url"], stack["google"], stack["microsoft"], stack["aws"]):
+            port = httpx.URL(address).port
+            with socket.socket() as other, pytest.raises(ConnectionRefusedError):
+                # Another address of the loopback: a server on 0.0.0.0 would answer here.
+                other.connect(("127.0.0.2", port))
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stack_that_is_told_to_stop_leaves_nothing(tmp_path, number):
+    file = tmp_path / "stack.json"
+    with running_stack(file) as (process, content):
+        httpx.get(f"{content['url']}/v1/account", timeout=30)
+        children = descendants(process.pid)
+        assert len(children) >= 4
+        process.send_signal(number)
+        assert process.wait() == 0
+        assert survivors(children) == set()
+        assert not file.exists()
+
+
+@pytest.mark.stack
+def test_the_children_of_a_stack_that_is_killed_end_by_themselves(tmp_path):
+    with running_stack(tmp_path / "stack.json") as (process, content):
+        httpx.get(f"{content['url']}/v1/account", timeout=30)
+        children = descendants(process.pid)
+        process.kill()
+        assert survivors(children) == set()
+
+
+@pytest.mark.stack
+def test_a_stack_that_is_stopped_while_it_starts_leaves_nothing(tmp_path):
+    process = start_stack(tmp_path / "stack.json", free_ports(5))
+    while not (children := descendants(process.pid)):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert survivors(children) == set()
+
+
+@pytest.mark.stack
+def test_two_stacks_run_side_by_side(stack, tmp_path):
+    with running_stack(tmp_path / "stack.json") as (_, other):
+        assert other["url"] != stack["url"]
+        assert httpx.get(f"{other['url']}/nowhere").status_code == 404
+        assert httpx.get(f"{stack['url']}/nowhere").status_code == 404
+
+
+@pytest.mark.stack
+def test_a_stack_whose_emulator_dies_says_so_and_ends(tmp_path):
+    file = tmp_path / "stack.json"
+    process = start_stack(file, free_ports(5))
+    ready(process, file)
+    (emulator,) = (child for child in descendants(process.pid) if "ministack" in command_of(child))
+    os.kill(emulator, signal.SIGKILL)
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "aws has ended" in output
+    assert not file.exists()
+
+
+@pytest.mark.stack
+def test_a_taken_port_is_named_and_nothing_is_started(tmp_path):
+    base = free_ports(5)
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", base + 1))
+        somebody.listen()
+        process = start_stack(tmp_path / "stack.json", base)
+        output, _ = process.communicate()
+    assert process.returncode == 1
+    assert f"port {base + 1} (google) is taken" in output
+
+
+def test_the_default_ports_are_the_well_known_ones():
+    assert Ports.from_base(8080) == Ports(gateway=8080, google=8081, microsoft=8082, aws=4566)
+
+
+def test_another_base_moves_every_port():
+    assert Ports.from_base(9000) == Ports(gateway=9000, google=9001, microsoft=9002, aws=9004)
+
+
+def test_a_client_of_your_own_replaces_the_simulator(monkeypatch):
+    monkeypatch.setenv("GOOGLE_CLIENT_ID", "mine")
+    monkeypatch.setenv("GOOGLE_CLIENT_SECRET", "hush")
+    assert real_registration("google") == {"client_id": "mine", "client_secret": "hush"}
+    assert real_registration("microsoft") is None
+
+
+def test_half_a_client_is_an_oversight(monkeypatch):
+    monkeypatch.setenv("GOOGLE_CLIENT_ID", "mine")
+    monkeypatch.delenv("GOOGLE_CLIENT_SECRET", raising=False)
+    with pytest.raises(CannotStart, match="GOOGLE_CLIENT_SECRET"):
+        real_registration("google")
+
+
+def test_a_stack_does_not_remove_the_file_of_another(tmp_path):
+    file = tmp_path / "stack.json"
+    write_atomically(file, {"url": "http://127.0.0.1:9000"})
+    remove_if_ours(file, "http://127.0.0.1:8080")
+    assert file.exists()
+    remove_if_ours(file, "http://127.0.0.1:9000")
+    assert not file.exists()

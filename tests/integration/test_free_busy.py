@@ -1,0 +1,187 @@
+import pytest
+
+from freebusy.domain.account import ProviderName
+from freebusy.domain.authorization import TokenKind, TokenRecord
+from freebusy.domain.errors import ProviderUnavailable
+from freebusy.domain.free_busy import FreeBusyStatus
+from freebusy.domain.identifiers import hashed
+from tests.api import call
+from tests.fakes import NOW
+from tests.people import CLIENT_ID, busy, connected
+
+TOKEN = "access token of acc_1"
+UTC = ("tzid", "Etc/UTC")
+READS = [("free_busy", "/v1/free_busy"), ("events", "/v1/events")]
+
+
+def sign_in(wired, account, token):
+    wired.accounts.create(account)
+    wired.tokens.save(
+        hashed(token), TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 60, account.sub, "g1", account.grants["g1"].scope)
+    )
+    return account
+
+
+@pytest.fixture
+def account(wired, calendars):
+    account = connected(providers=(ProviderName.GOOGLE, ProviderName.MICROSOFT))
+    sealed = connected_with(wired, account)
+    return sign_in(wired, sealed, TOKEN)
+
+
+def connected_with(wired, account):
+    """The same account with credentials that the deployment's own vault opens."""
+    from dataclasses import replace
+
+    from freebusy.domain.account import ProviderCredential
+
+    return replace(
+        account,
+        profiles=tuple(
+            profile
+            if profile.managed
+            else replace(
+                profile,
+                sealed_credential=wired.vault.seal(
+                    ProviderCredential("token", "refresh token", NOW + 3600),
+                    client_id=CLIENT_ID,
+                    profile_id=profile.profile_id,
+                ),
+            )
+            for profile in account.profiles
+        ),
+    )
+
+
+def read(*query, path="/v1/free_busy", function="free_busy", bearer=TOKEN):
+    return call(function, "GET", path, query=list(query), bearer=bearer, body={})
+
+
+def rows(*query):
+    return read(UTC, *query).json()["free_busy"]
+
+
+def test_rows_hold_times_and_status_and_nothing_else(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy((1, 2.5))}
+    assert rows(("calendar_ids[]", "cal_goacc_1")) == [
+        {
+            "calendar_id": "cal_goacc_1",
+            "start": "2027-01-15T09:00:00Z",
+            "end": "2027-01-15T10:30:00Z",
+            "free_busy_status": "busy",
+        }
+    ]
+
+
+def test_calendars_are_chosen_by_repeated_parameters(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy((1, 2))}
+    both = rows(("calendar_ids[]", "cal_goacc_1"), ("calendar_ids[]", "cal_msacc_1"))
+    assert [row["calendar_id"] for row in both] == ["cal_goacc_1", "cal_msacc_1"]
+    assert rows(("calendar_ids[]", account.managed_profile.calendar_id), ("include_managed", "True")) == []
+
+
+def test_localized_times_carry_offset_and_zone(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy((1, 2))}
+    row = read(("tzid", "Europe/Paris"), ("localized_times", "True")).json()["free_busy"][0]
+    assert row["start"] == {"time": "2027-01-15T10:00:00+01:00", "tzid": "Europe/Paris"}
+
+
+def test_dates_are_read_in_the_zone_asked_for(account, calendars):
+    read(("tzid", "Pacific/Auckland"), ("from", "2027-01-15"), ("to", "2027-01-16"))
+    assert calendars.windows[0] == (NOW - 21 * 3600, NOW + 3 * 3600)
+
+
+def test_free_rows_come_only_when_asked_for(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy((1, 2), status=FreeBusyStatus.FREE)}
+    assert rows() == []
+    assert {row["free_busy_status"] for row in rows(("include_free", "1"))} == {"free"}
+
+
+def test_a_long_answer_comes_in_pages_that_all_show_the_same_moment(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy(*((hour, hour + 0.5) for hour in range(250)))}
+    first = read(UTC, ("calendar_ids[]", "cal_goacc_1")).json()
+    calendars.kept = {}
+    seen, page = first["free_busy"], first
+    assert first["pages"]["total"] == 3
+    while "next_page" in page["pages"]:
+        base, path = page["pages"]["next_page"].split("/v1", 1)
+        assert base == "https://calendar.example.com"
+        # The Node SDK sends the caller's other options again.
+        page = read(UTC, ("from", "2027-01-15"), path=f"/v1{path}").json()
+        seen = seen + page["free_busy"]
+    assert page["pages"]["current"] == 3
+    assert len(seen) == 250
+    assert len({row["start"] for row in seen}) == 250
+
+
+def test_pages_are_their_accounts_alone(wired, account, calendars):
+    calendars.kept = {"acc_1@example.com": busy(*((hour, hour + 0.5) for hour in range(150)))}
+    path = read(UTC).json()["pages"]["next_page"].removeprefix("https://calendar.example.com")
+    sign_in(wired, connected("acc_2"), "token of acc_2")
+    assert read(path=path).status == 200
+    assert read(path=path, bearer="token of acc_2").status == 404
+
+
+@pytest.mark.parametrize(("function", "path"), READS)
+def test_unknown_pages_are_not_found(account, function, path):
+    assert read(function=function, path=f"{path}/pages/nonsense").status == 404
+
+
+def test_a_calendar_that_cannot_be_read_is_unknown_and_named(account, calendars):
+    calendars.trouble = {"acc_1@example.com": ProviderUnavailable("down")}
+    answer = read(UTC, ("calendar_ids[]", "cal_goacc_1")).json()
+    assert [row["free_busy_status"] for row in answer["free_busy"]] == ["unknown"]
+    assert answer["unreadable_calendars"] == [{"calendar_id": "cal_goacc_1", "reason": "provider_unavailable"}]
+
+
+@pytest.mark.parametrize(("function", "path"), READS)
+@pytest.mark.parametrize(
+    ("query", "field", "key"),
+    [
+        pytest.param([], "tzid", "errors.required", id="no zone"),
+        pytest.param([("tzid", "")], "tzid", "errors.required", id="empty zone"),
+        pytest.param([("tzid", "Mars/Olympus")], "tzid", "errors.tzid_unrecognized", id="no such zone"),
+        pytest.param([UTC, ("from", "yesterday")], "from", "errors.invalid_format", id="no date"),
+        pytest.param([UTC, ("to", "2027-02-30")], "to", "errors.invalid_format", id="no such date"),
+        pytest.param([UTC, ("from", "2027-01-15T09:00:00")], "from", "errors.invalid_format", id="time without zone"),
+        pytest.param(
+            [UTC, ("from", "2027-01-16"), ("to", "2027-01-15")], "to", "errors.invalid_time_pair", id="ends first"
+        ),
+        pytest.param([UTC, ("include_managed", "maybe")], "include_managed", "errors.must_be_boolean", id="no boolean"),
+        pytest.param([UTC, ("last_modified", "x")], "last_modified", "errors.invalid_format", id="no time"),
+        pytest.param(
+            [UTC, ("calendar_ids[]", "cal_x")], "calendar_ids", "errors.invalid_calendar_ids", id="not its calendar"
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_said_by_field(account, function, path, query, field, key):
+    answer = read(*query, function=function, path=path)
+    assert answer.status == 422
+    assert [error["key"] for error in answer.json()["errors"][field]] == [key]
+
+
+@pytest.mark.parametrize(("function", "path"), READS)
+def test_unknown_parameters_are_ignored(account, function, path):
+    assert read(UTC, ("colour", "green"), ("tzid[]", "x"), function=function, path=path).status == 200
+
+
+def test_events_of_the_person_are_never_shown(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy((1, 2))}
+    answer = read(UTC, ("include_managed", "True"), function="events", path="/v1/events")
+    assert answer.json() == {"pages": {"current": 1, "total": 1}, "events": []}
+    assert calendars.reads == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "function", "path", "status"),
+    [
+        ("read_free_busy", "free_busy", "/v1/free_busy", 200),
+        ("read_free_busy", "events", "/v1/events", 403),
+        ("read_account", "free_busy", "/v1/free_busy", 403),
+        ("free_busy", "events", "/v1/events", 403),
+        ("free_busy_write", "events", "/v1/events", 200),
+    ],
+)
+def test_the_scope_decides_what_may_be_read(wired, scope, function, path, status):
+    sign_in(wired, connected("acc_3", scope=scope), "token of acc_3")
+    assert read(UTC, function=function, path=path, bearer="token of acc_3").status == status

@@ -1,0 +1,275 @@
+"""Sixteen callers at once, one winner: what the emulator's DynamoDB decides under threads, as the real one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.adapters.vault import KmsVault
+from freebusy.domain.account import (
+    MOST_GRANTS,
+    Account,
+    Grant,
+    Identity,
+    Profile,
+    ProviderCredential,
+    ProviderName,
+)
+from freebusy.domain.application import Application
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.errors import InvalidRequest, StorageUnavailable
+from freebusy.service.applications import add_redirect_uris, rotate_secret
+from tests.fakes import NOW
+from tests.tables import create_table
+
+pytestmark = pytest.mark.emulator
+
+CALLERS = 16
+ROUNDS = 12
+LATER = NOW + 300
+CODE = AuthorizationCode("app", "acc", "pro", "https://app.example/cb", "free_busy_write", None, LATER)
+REFRESH = TokenRecord(TokenKind.REFRESH, "app", LATER, "acc", "grant", "free_busy_write")
+
+
+@pytest.fixture(scope="module")
+def connect(emulator: str) -> Callable[[str], Any]:
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=emulator,
+            region_name="us-east-1",
+            aws_access_key_id="laptop",
+            aws_secret_access_key="laptop",
+            config=Config(max_pool_connections=CALLERS),
+        )
+
+    return client
+
+
+@pytest.fixture(scope="module")
+def dynamodb(connect) -> Any:
+    return connect("dynamodb")
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb) -> str:
+    return create_table(dynamodb, f"races-{uuid4().hex}")
+
+
+@pytest.fixture(scope="module")
+def callers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(CALLERS) as pool:
+        yield pool
+
+
+@pytest.fixture
+def race(callers) -> Callable[[Callable[[int], Any]], list[Any]]:
+    """Lets all callers go at the same moment; returns what each of them got."""
+
+    def race(attempt: Callable[[int], Any]) -> list[Any]:
+        barrier = Barrier(CALLERS)
+
+        def run(caller: int) -> Any:
+            barrier.wait()
+            return attempt(caller)
+
+        return list(callers.map(run, range(CALLERS)))
+
+    return race
+
+
+@pytest.fixture
+def accounts(dynamodb, table) -> DynamoAccounts:
+    return DynamoAccounts(dynamodb, table)
+
+
+@pytest.fixture
+def tokens(dynamodb, table) -> DynamoTokens:
+    return DynamoTokens(dynamodb, table)
+
+
+def account(sub: str, subject: str, grants: tuple[Grant, ...] = ()) -> Account:
+    identity = Identity(ProviderName.GOOGLE, subject, "ana@example.com")
+    connected = Profile("pro", identity.provider, identity.email, "cal", identity, b"sealed", LATER)
+    managed = Profile("pro_managed", ProviderName.MANAGED, "Cronofy", "cal_managed")
+    listed = {grant.grant_id: grant for grant in grants}
+    return Account(sub, "app", identity.email, None, "UTC", (connected, managed), listed)
+
+
+def winner_of(outcomes: list[Any]) -> int:
+    winners = [caller for caller, outcome in enumerate(outcomes) if outcome]
+    assert len(winners) == 1
+    return winners[0]
+
+
+def names() -> list[str]:
+    return [uuid4().hex for _ in range(ROUNDS)]
+
+
+def test_a_code_is_redeemed_once(race, accounts, tokens):
+    accounts.create(account("acc", uuid4().hex))
+    for code_hash in names():
+        tokens.save_code(code_hash, CODE)
+
+        def redeem(caller, code_hash=code_hash):
+            grant = Grant(f"{code_hash}-{caller}", "free_busy_write", NOW)
+            bought = {f"{code_hash}-{caller}": replace(REFRESH, grant_id=grant.grant_id)}
+            return tokens.redeem_code(code_hash, code=CODE, grant=grant, tokens=bought, now=NOW)
+
+        winner = winner_of(race(redeem))
+        assert tokens.bought_with(code_hash) == ("acc", f"{code_hash}-{winner}")
+        listed = [grant_id for grant_id in accounts.find("acc").grants if grant_id.startswith(code_hash)]
+        assert listed == [f"{code_hash}-{winner}"]
+        stored = [caller for caller in range(CALLERS) if tokens.find(f"{code_hash}-{caller}", NOW)]
+        assert stored == [winner]
+
+
+def test_codes_of_one_account_are_all_redeemed_and_only_the_newest_grants_stay(race, accounts, tokens):
+    sub = f"acc_{uuid4().hex}"
+    old = tuple(Grant(f"old-{age:02}", "free_busy_write", NOW - 1 - age) for age in range(MOST_GRANTS - 4))
+    accounts.create(account(sub, uuid4().hex, old))
+    code = replace(CODE, sub=sub)
+    codes = [uuid4().hex for _ in range(CALLERS)]
+    for code_hash in codes:
+        tokens.save_code(code_hash, code)
+
+    def redeem(caller):
+        grant = Grant(f"new-{caller}", "free_busy_write", NOW)
+        for _ in range(CALLERS):
+            try:
+                return tokens.redeem_code(codes[caller], code=code, grant=grant, tokens={}, now=NOW)
+            except StorageUnavailable:
+                continue
+        return False
+
+    assert all(race(redeem))
+    kept = {f"old-{age:02}" for age in range(MOST_GRANTS - CALLERS)}
+    assert set(accounts.find(sub).grants) == kept | {f"new-{caller}" for caller in range(CALLERS)}
+
+
+def test_a_state_is_consumed_once(race, tokens):
+    request = AuthorizationRequest(
+        "app", "https://app.example/cb", "free_busy_write", None, None, ProviderName.GOOGLE, "browser", LATER
+    )
+    for state_hash in names():
+        tokens.save_authorization_request(state_hash, request)
+        outcomes = race(
+            lambda _, state_hash=state_hash: tokens.consume_authorization_request(
+                state_hash, browser_hash="browser", now=NOW
+            )
+        )
+        assert outcomes[winner_of(outcomes)] == request
+
+
+def test_a_link_token_is_consumed_once(race, tokens):
+    for token_hash in names():
+        tokens.save_link_token(token_hash, client_id="app", sub="acc", expires_at=LATER)
+        winner_of(
+            race(
+                lambda _, token_hash=token_hash: tokens.consume_link_token(token_hash, client_id="app", now=NOW),
+            )
+        )
+
+
+def test_a_refresh_token_is_rotated_once(race, tokens):
+    for refresh_hash in names():
+        tokens.save(refresh_hash, REFRESH)
+
+        def rotate(caller, refresh_hash=refresh_hash):
+            return tokens.rotate(
+                refresh_hash, successor_hash=f"{refresh_hash}-{caller}", successor=REFRESH, now=NOW + caller
+            )
+
+        winner = winner_of(race(rotate))
+        assert tokens.find(refresh_hash, NOW).rotated_at == NOW + winner
+        stored = [caller for caller in range(CALLERS) if tokens.find(f"{refresh_hash}-{caller}", NOW)]
+        assert stored == [winner]
+
+
+def test_a_refresh_is_leased_to_one_caller_and_written_once(race, accounts):
+    sub = f"acc_{uuid4().hex}"
+    accounts.create(account(sub, uuid4().hex))
+    for version in range(ROUNDS):
+        winner_of(
+            race(
+                lambda _, version=version: accounts.lease_refresh(sub, "pro", version=version, now=NOW, seconds=10),
+            )
+        )
+        winner = winner_of(
+            race(
+                lambda caller, version=version: accounts.renew(
+                    sub, "pro", sealed=b"by %d" % caller, expires_at=LATER, version=version
+                ),
+            )
+        )
+        profile = accounts.find(sub).profile("pro")
+        assert (profile.version, profile.sealed_credential) == (version + 1, b"by %d" % winner)
+
+
+def test_one_account_is_made_for_a_person_who_comes_twice_at_once(race, accounts):
+    for subject in names():
+        winner = winner_of(
+            race(lambda caller, subject=subject: accounts.create(account(f"{subject}-{caller}", subject)))
+        )
+        identity = Identity(ProviderName.GOOGLE, subject, "ana@example.com")
+        assert accounts.sub_of("app", identity) == f"{subject}-{winner}"
+        assert list(accounts.find_many([f"{subject}-{caller}" for caller in range(CALLERS)])) == [f"{subject}-{winner}"]
+
+
+def test_sandboxes_that_need_a_first_data_key_at_once_end_with_one(race, connect, dynamodb, table):
+    kms = connect("kms")
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    credential = ProviderCredential("access", "refresh", LATER)
+    for client_id in names()[:4]:
+        vaults = [KmsVault(kms, dynamodb, table, key_id=key_id) for _ in range(CALLERS)]
+
+        def seal(caller, vaults=vaults, client_id=client_id):
+            return vaults[caller].seal(credential, client_id=client_id, profile_id="pro")
+
+        sealed = race(seal)
+        fresh = KmsVault(kms, dynamodb, table, key_id=key_id)
+        assert {fresh.unseal(each, client_id=client_id, profile_id="pro") for each in sealed} == {credential}
+        assert len({vault.derive(client_id, "value") for vault in vaults}) == 1
+
+
+def test_no_change_to_an_application_is_lost(race, dynamodb, table):
+    registry = DynamoApplications(dynamodb, table)
+    client_id = uuid4().hex
+    registry.create(Application(client_id, "Scheduler", ("https://app.example/cb",)))
+
+    def add(caller):
+        for _ in range(CALLERS):
+            try:
+                return add_redirect_uris(client_id, [f"https://app.example/{caller}"], registry=registry)
+            except StorageUnavailable:
+                continue
+        return None
+
+    assert all(race(add))
+    assert len(registry.find(client_id).redirect_uris) == CALLERS + 1
+
+
+def test_two_secrets_live_at_once_however_many_ask(race, dynamodb, table):
+    registry = DynamoApplications(dynamodb, table)
+    client_id = uuid4().hex
+    registry.create(Application(client_id, "Scheduler", ("https://app.example/cb",)))
+
+    def rotate(_):
+        try:
+            return rotate_secret(client_id, registry=registry, now=NOW)
+        except InvalidRequest:
+            return None
+
+    assert sum(outcome is not None for outcome in race(rotate)) == 2
+    assert len(registry.find(client_id).secrets) == 2

@@ -1,0 +1,77 @@
+"""Starting and stopping laptop stacks, as `make run` does, on ports of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PORTS = 5
+START_LIMIT = 120.0
+
+_REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT") for part in ("ID", "SECRET")}
+
+
+@contextmanager
+def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The process of a stack that is ready, and what its stack.json says."""
+    process = start_stack(file, free_ports(PORTS))
+    try:
+        yield process, ready(process, file)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def start_stack(file: Path, base: int) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in _REAL_CLIENTS}
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.stack"],
+        cwd=ROOT,
+        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ready(process: subprocess.Popen[str], file: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + START_LIMIT
+    while not file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError(f"the stack did not start:\n{process.communicate()[0]}")
+        time.sleep(0.05)
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` ports in a row that nobody uses."""
+    while True:
+        with ExitStack() as taken:
+            first: int = taken.enter_context(_bound(0)).getsockname()[1]
+            try:
+                for port in range(first + 1, first + count):
+                    taken.enter_context(_bound(port))
+            except (OSError, OverflowError):
+                continue
+            return first
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError):
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,106 @@
+"""Connected people for tests, and the calendars that they keep at a fake provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.errors import ProviderError
+from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from tests.fakes import NOW, FakeVault
+
+CLIENT_ID = "client-1"
+
+
+def connected(
+    sub: str = "acc_1",
+    *,
+    client_id: str = CLIENT_ID,
+    providers: Sequence[ProviderName] = (ProviderName.GOOGLE,),
+    expires_at: int = NOW + 3600,
+    scope: str = "free_busy_write",
+) -> Account:
+    """An account with a free/busy profile at each provider and its managed profile, under one grant ``g1``."""
+    profiles = [_profile(sub, client_id, provider, expires_at) for provider in providers]
+    managed = Profile(f"pro_m{sub}", ProviderName.MANAGED, email_of(sub), f"cal_m{sub}")
+    return Account(
+        sub=sub,
+        client_id=client_id,
+        email=email_of(sub),
+        name=None,
+        zone="Etc/UTC",
+        profiles=(*profiles, managed),
+        grants={"g1": Grant("g1", scope, NOW)},
+        created_at=NOW,
+    )
+
+
+def email_of(sub: str) -> str:
+    return f"{sub}@example.com"
+
+
+def busy(*hours: tuple[float, float], status: FreeBusyStatus = FreeBusyStatus.BUSY, day: int = NOW) -> list[FreeBusyPeriod]:
+    """Periods in hours from ``day``."""
+    return [FreeBusyPeriod(int(day + start * 3600), int(day + end * 3600), status) for start, end in hours]
+
+
+def _profile(sub: str, client_id: str, provider: ProviderName, expires_at: int) -> Profile:
+    profile_id = f"pro_{provider.value[:2]}{sub}"
+    credential = ProviderCredential(f"token 0 of {sub}", f"refresh token of {sub}", expires_at)
+    return Profile(
+        profile_id=profile_id,
+        provider=provider,
+        name=email_of(sub),
+        calendar_id=f"cal_{provider.value[:2]}{sub}",
+        identity=Identity(provider, f"subject of {sub}", email_of(sub)),
+        sealed_credential=FakeVault().seal(credential, client_id=client_id, profile_id=profile_id),
+        credential_expires_at=expires_at,
+    )
+
+
+@dataclass
+class FakeCalendars:
+    """A provider that keeps calendars by mailbox, and counts what it is asked.
+
+    ``trouble`` maps a mailbox to the error that reading it raises; ``rejects`` are access tokens it no longer takes.
+    """
+
+    kept: dict[str, list[FreeBusyPeriod]] = field(default_factory=dict)
+    trouble: dict[str, ProviderError] = field(default_factory=dict)
+    refresh_trouble: ProviderError | None = None
+    rejects: set[str] = field(default_factory=set)
+    reads: list[str] = field(default_factory=list)
+    windows: list[Period] = field(default_factory=list)
+    refreshes: int = 0
+    issuer: str | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def free_busy(
+        self, credential: ProviderCredential, mailbox: str, window: Period, *, deadline: float
+    ) -> list[FreeBusyPeriod]:
+        from freebusy.domain.errors import AccessTokenRejected
+
+        with self._lock:
+            self.reads.append(mailbox)
+            self.windows.append(window)
+        if mailbox in self.trouble:
+            raise self.trouble[mailbox]
+        if credential.access_token in self.rejects:
+            raise AccessTokenRejected(mailbox)
+        return [period for period in self.kept.get(mailbox, []) if period.start < window.end and window.start < period.end]
+
+    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        with self._lock:
+            self.refreshes += 1
+            count = self.refreshes
+        if self.refresh_trouble:
+            raise self.refresh_trouble
+        return ProviderCredential(f"token {count}", credential.refresh_token, NOW + 7200)
+
+    def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
+        raise AssertionError("nobody connects here")
+
+    def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str):
+        raise AssertionError("nobody connects here")

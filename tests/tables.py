@@ -1,0 +1,32 @@
+"""The table of template.yaml, for tests that need a DynamoDB client."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+_REQUIRED = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+
+
+def create_table(client: Any, name: str) -> str:
+    """Keys and indexes are the template's own, so that tests fail when the two part ways."""
+    client.create_table(TableName=name, **{property_: _table()[property_] for property_ in _REQUIRED})
+    return name
+
+
+@cache
+def _table() -> dict[str, Any]:
+    template = yaml.load(_TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - derived from SafeLoader
+    (table,) = (each for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table")
+    return table["Properties"]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's own tags (``!Ref``, ``!Sub``), which say nothing about the table, as nothing."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)

@@ -1,0 +1,200 @@
+"""A deployment in which the sample events of events/ make sense: who is registered, connected and about to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from freebusy.bootstrap import Dependencies, application_registry, dependencies
+from freebusy.domain.account import (
+    Account,
+    Disconnected,
+    Grant,
+    Identity,
+    Profile,
+    ProviderCredential,
+    ProviderName,
+)
+from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.domain.identifiers import hashed
+from freebusy.settings import settings
+from tests.tables import create_table
+
+NOW = 1_893_488_400
+"""2030-01-01T09:00:00Z, when the sample events were sent."""
+
+CLIENT_ID = "ExampleApplicationClientId123456"
+NEW_ID = "ExampleNewApplicationClientId123"
+"""An application to which nobody has connected yet, so that it has no data key."""
+FRONT_END_ID = "ExampleFrontEndClientId123456789"
+REDIRECT_URI = "https://app.example.com/callback"
+CLIENT_SECRET = "fbc_cs_example-client-secret"
+ACCESS_TOKEN = "fbc_at_example-access-token"
+REFRESH_TOKEN = "fbc_rt_example-refresh-token"
+FRONT_END_ACCESS_TOKEN = "fbc_at_example-front-end-access-token"
+FRONT_END_REFRESH_TOKEN = "fbc_rt_example-front-end-refresh-token"
+CODE = "example-authorization-code"
+RELINK_CODE = "example-relink-code"
+LINK_TOKEN = "fbc_lt_example-link-token"
+SUB, OTHER_SUB, FRONT_END_SUB = (
+    "acc_0123456789abcdef01234567",
+    "acc_89abcdef0123456701234567",
+    "acc_456789abcdef012301234567",
+)
+PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
+PAGE_TOKEN = "example-page-token"
+STATE = "example-provider-state"
+BROWSER_SECRET = "example-browser-secret"
+CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+SCOPE = "free_busy_write"
+
+APPLICATION_CODE = AuthorizationCode(CLIENT_ID, SUB, PROFILE_ID, REDIRECT_URI, SCOPE, None, NOW + 300)
+FRONT_END_CODE = AuthorizationCode(
+    FRONT_END_ID,
+    FRONT_END_SUB,
+    "pro_FrontEndProf01",
+    "https://front.example.com/callback",
+    SCOPE,
+    CODE_CHALLENGE,
+    NOW + 300,
+)
+
+
+class Provider:
+    """Consents at once; everybody is busy half of every hour, which makes several pages a week."""
+
+    def __init__(self, name: ProviderName) -> None:
+        self._name = name
+
+    def authorization_url(self, *, state: str, **_: str) -> str:
+        return f"https://{self._name}.example.com/consent?state={state}"
+
+    def exchange_code(self, code: str, **_: str) -> tuple[Identity, ProviderCredential]:
+        subject = f"subject-of-{SUB}" if code == RELINK_CODE else "subject-of-somebody-new"
+        return Identity(self._name, subject, "somebody@example.com"), credential(NOW + 3600)
+
+    def refresh(self, _credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        assert deadline
+        return credential(NOW + 3600)
+
+    def free_busy(
+        self, _credential: ProviderCredential, _mailbox: str, window: Period, *, deadline: float
+    ) -> list[FreeBusyPeriod]:
+        assert deadline
+        hours = range(window.start, window.end, 3600)
+        return [FreeBusyPeriod(start, start + 1800, FreeBusyStatus.BUSY) for start in hours]
+
+
+def credential(expires_at: int) -> ProviderCredential:
+    return ProviderCredential("provider-access-token", "provider-refresh-token", expires_at)
+
+
+def profiles(sub: str, sealed: bytes | None, profile_id: str) -> tuple[Profile, Profile]:
+    """The free/busy profile, whose credential has expired, and the managed one."""
+    identity = Identity(ProviderName.GOOGLE, f"subject-of-{sub}", f"{sub}@example.com")
+    calendar_id = f"cal_{profile_id.removeprefix('pro_')}_Zz9yXx8w"
+    return (
+        Profile(profile_id, ProviderName.GOOGLE, identity.email, calendar_id, identity, sealed, NOW - 60),
+        Profile(f"{profile_id}M", ProviderName.MANAGED, identity.email, f"{calendar_id}M"),
+    )
+
+
+def store_account(wired: Dependencies, sub: str, client_id: str, profile_id: str) -> None:
+    sealed = wired.vault.seal(credential(NOW - 60), client_id=client_id, profile_id=profile_id)
+    grants = {"grant": Grant("grant", SCOPE, NOW - 3600)}
+    assert wired.accounts.create(
+        Account(sub, client_id, f"{sub}@example.com", None, "Etc/UTC", profiles(sub, sealed, profile_id), grants)
+    )
+
+
+def store_everything(wired: Dependencies) -> None:
+    """What the sample events refer to."""
+    registry = application_registry(wired.dynamodb, wired.settings.table_name)
+    secret = ClientSecret(hashed(CLIENT_SECRET), "fbc_cs_exa", NOW)
+    registry.create(Application(CLIENT_ID, "Example", (REDIRECT_URI,), secrets=(secret,)))
+    registry.create(Application(NEW_ID, "New", (REDIRECT_URI,)))
+    front_end = "https://front.example.com"
+    registry.create(
+        Application(FRONT_END_ID, "Front end", (f"{front_end}/callback",), public=True, origins=(front_end,))
+    )
+    store_account(wired, SUB, CLIENT_ID, PROFILE_ID)
+    store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
+    store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
+    for token, kind, client_id, sub in (
+        (ACCESS_TOKEN, TokenKind.ACCESS, CLIENT_ID, SUB),
+        (REFRESH_TOKEN, TokenKind.REFRESH, CLIENT_ID, SUB),
+        (FRONT_END_ACCESS_TOKEN, TokenKind.ACCESS, FRONT_END_ID, FRONT_END_SUB),
+        (FRONT_END_REFRESH_TOKEN, TokenKind.REFRESH, FRONT_END_ID, FRONT_END_SUB),
+    ):
+        wired.tokens.save(hashed(token), TokenRecord(kind, client_id, NOW + 3600, sub, "grant", SCOPE))
+    wired.pages.save(
+        {hashed(PAGE_TOKEN): b'{"pages":{"current":2,"total":2}}'},
+        sub=SUB,
+        client_id=CLIENT_ID,
+        expires_at=NOW + 600,
+    )
+    wired.tokens.save_link_token(hashed(LINK_TOKEN), client_id=CLIENT_ID, sub=SUB, expires_at=NOW + 300)
+
+
+def store_for(name: str, wired: Dependencies) -> None:
+    """What only some of the samples need."""
+    match name:
+        case "authorize_relink":
+            wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
+        case "token_code":
+            wired.tokens.save_code(hashed(CODE), APPLICATION_CODE)
+        case "token_front_end_code":
+            wired.tokens.save_code(hashed(CODE), FRONT_END_CODE)
+        case "oauth_callback":
+            store_request(wired, NEW_ID, ProviderName.GOOGLE)
+        case "oauth_callback_refused":
+            store_request(wired, CLIENT_ID, ProviderName.MICROSOFT)
+        case "oauth_callback_link":
+            store_request(wired, CLIENT_ID, ProviderName.MICROSOFT, link_token_hash=hashed(LINK_TOKEN))
+        case "oauth_callback_relink":
+            wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
+            store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
+
+
+def store_request(wired: Dependencies, client_id: str, provider: ProviderName, **more: Any) -> None:
+    request = AuthorizationRequest(
+        client_id=client_id,
+        redirect_uri=REDIRECT_URI,
+        scope=SCOPE,
+        application_state="example-state",
+        code_challenge=None,
+        provider=provider,
+        browser_hash=hashed(BROWSER_SECRET),
+        expires_at=NOW + 600,
+        **more,
+    )
+    wired.tokens.save_authorization_request(hashed(STATE), request)
+
+
+@contextmanager
+def deployment_for(sample: str) -> Iterator[Dependencies]:
+    """One that holds what the sample event refers to, at the time it was sent; the sandbox has just started."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setattr(Dependencies, "clock", lambda _: NOW)
+        patch.setenv("AWS_ACCESS_KEY_ID", "example")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
+        patch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+        settings.cache_clear()
+        dependencies.cache_clear()
+        store_everything(dependencies())
+        store_for(sample, dependencies())
+        dependencies.cache_clear()
+        providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
+        patch.setattr(Dependencies, "providers", providers)
+        yield dependencies()
+    settings.cache_clear()
+    dependencies.cache_clear()

@@ -1,0 +1,96 @@
+"""Template, folders, handlers and sample events hold together."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, Route, of_type, routes
+
+ROUTES = sorted(routes())
+SAMPLES = sorted((ROOT / "events").glob("*.json"))
+
+
+def test_every_folder_is_deployed_under_its_own_name_and_nothing_else_is():
+    deployed = {
+        name: resource["Properties"]["CodeUri"] for name, resource in of_type("AWS::Serverless::Function").items()
+    }
+    assert deployed == {logical_id: f"functions/{folder}/" for folder, logical_id in LOGICAL_ID.items()}
+
+
+@pytest.mark.parametrize("folder", LOGICAL_ID)
+def test_a_function_is_one_module_with_a_handler(folder):
+    assert [path.name for path in (ROOT / "functions" / folder).iterdir() if path.name != "__pycache__"] == ["app.py"]
+    assert callable(importlib.import_module(f"functions.{folder}.app").lambda_handler)
+
+
+@pytest.mark.parametrize("folder", LOGICAL_ID)
+def test_a_function_answers_exactly_the_routes_that_the_gateway_sends_it(folder):
+    app = importlib.import_module(f"functions.{folder}.app").app
+    answered = {
+        (method, re.sub(r"<(\w+)>", r"{\1}", route.path))
+        for route in app._static_routes + app._dynamic_routes
+        for method in ([route.method] if isinstance(route.method, str) else route.method)
+    }
+    if folder == "preflight":  # It answers whatever path a browser asks about.
+        assert {method for method, _ in answered} == {"OPTIONS"}
+        return
+    assert answered == {(route.method, route.path) for route in ROUTES if route.function == folder}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+def test_the_description_repeats_the_route(route):
+    assert re.search(
+        rf"{re.escape(route.key)}(,| - |$)", RESOURCES[LOGICAL_ID[route.function]]["Properties"]["Description"]
+    )
+
+
+@pytest.mark.parametrize("folder", LOGICAL_ID)
+def test_a_description_is_short_enough_for_lambda(folder):
+    assert len(RESOURCES[LOGICAL_ID[folder]]["Properties"]["Description"]) <= 256
+
+
+def test_no_route_is_taken_twice():
+    keys = [re.sub(r"\{\w+\}", "{}", route.key) for route in ROUTES]
+    assert len(keys) == len(set(keys))
+
+
+def sample(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def matches(route: Route, event: dict) -> bool:
+    segments = [
+        ".+" if segment.endswith("+}") else "[^/]+" if segment.startswith("{") else re.escape(segment)
+        for segment in route.path.split("/")
+    ]
+    return event["routeKey"] == route.key and bool(re.fullmatch("/".join(segments), event["rawPath"]))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+def test_every_route_has_a_sample_event(route):
+    assert any(matches(route, sample(path)) for path in SAMPLES if path.stem.startswith(route.function))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+class TestSampleEvent:
+    def test_is_named_for_its_function_and_matches_one_of_its_routes(self, path):
+        event = sample(path)
+        (route,) = [route for route in ROUTES if matches(route, event)]
+        assert re.fullmatch(rf"{route.function}(_[a-z0-9_]+)?", path.stem)
+
+    def test_is_what_the_gateway_sends(self, path):
+        event = sample(path)
+        context = event["requestContext"]
+        assert event["version"] == "2.0"
+        assert context["http"]["path"] == event["rawPath"]
+        assert f"{context['http']['method']} " == event["routeKey"][: event["routeKey"].index(" ") + 1]
+        assert context["routeKey"] == event["routeKey"]
+        assert context["stage"] == "$default"
+        assert event["headers"]["host"] == context["domainName"]
+        assert all(name == name.lower() for name in event["headers"])
+        assert "?" not in event["rawPath"]
+        names = re.findall(r"\{(\w+)\+?\}", event["routeKey"])
+        assert list(event.get("pathParameters", {})) == names

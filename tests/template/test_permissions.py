@@ -1,0 +1,82 @@
+"""Least privilege: what a function may do at all. test_sample_events.py compares it with what it does."""
+
+import re
+
+import pytest
+
+from freebusy.adapters import vault
+from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
+
+MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
+OPEN_CREDENTIALS = {"oauth_callback", "token", "free_busy", "availability"}
+
+
+def variables(function: str) -> set[str]:
+    return set(RESOURCES[LOGICAL_ID[function]]["Properties"].get("Environment", {}).get("Variables", {}))
+
+
+def named_resources(resource: object) -> set[str]:
+    """The logical ids behind the ``Resource`` of a statement; fails on anything spelled out."""
+    match resource:
+        case {"Ref": name} | {"Fn::GetAtt": [name, "Arn"]}:
+            return {name}
+        case {"Fn::If": [_, yes, no]}:
+            return named_resources(yes) | named_resources(no)
+        case list():
+            return set().union(*map(named_resources, resource))
+    pytest.fail(f"not a resource of this stack: {resource}")
+
+
+@pytest.mark.parametrize("function", LOGICAL_ID)
+class TestFunction:
+    def test_is_granted_actions_by_name(self, function):
+        assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions(function))
+
+    def test_is_granted_resources_of_this_stack_alone(self, function):
+        for statement in statements(function):
+            assert statement["Effect"] == "Allow"
+            assert named_resources(statement["Resource"]) - {"AWS::NoValue"} <= set(RESOURCES)
+
+    def test_never_scans(self, function):
+        assert not {action for action in actions(function) if "Scan" in action or "PartiQL" in action}
+
+    def test_never_reads_the_index_of_the_command_line(self, function):
+        tables = [
+            statement["Resource"]
+            for statement in statements(function)
+            if as_list(statement["Action"])[0].startswith("dynamodb:")
+        ]
+        assert tables == [{"Fn::GetAtt": ["Table", "Arn"]}]
+
+    def test_reads_provider_secrets_only_if_it_meets_providers(self, function):
+        assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_PROVIDERS)
+        names = {"GOOGLE_SECRET_ID", "MICROSOFT_SECRET_ID", "MICROSOFT_TENANT"}
+        assert variables(function) & names == (names if function in MEET_PROVIDERS else set())
+
+    def test_opens_data_keys_only_if_it_handles_credentials(self, function):
+        assert ("kms:Decrypt" in actions(function)) == (function in OPEN_CREDENTIALS)
+        assert ("CREDENTIAL_KEY_ID" in variables(function)) == (function in OPEN_CREDENTIALS)
+
+    def test_uses_the_key_for_provider_credentials_and_nothing_else(self, function):
+        """KMS compares the encryption context, so that a wrapped key of another kind could not be opened."""
+        for statement in statements(function):
+            if any(action.startswith("kms:") for action in as_list(statement["Action"])):
+                (condition,) = statement["Condition"].values()
+                assert condition == {"kms:EncryptionContext:purpose": vault._PURPOSE}
+
+    def test_has_no_role_that_is_written_elsewhere(self, function):
+        assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]
+
+
+def test_only_the_function_that_connects_calendars_makes_data_keys():
+    assert [name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)] == ["oauth_callback"]
+
+
+def test_functions_that_only_read_cannot_write():
+    for function in ("preflight", "events"):
+        assert actions(function) <= {"dynamodb:GetItem", "dynamodb:Query"}
+
+
+def test_a_shared_policy_is_attached_to_functions_alone():
+    for policy in of_type("AWS::IAM::ManagedPolicy").values():
+        assert not {"Users", "Groups", "Roles"} & set(policy["Properties"])

@@ -1,0 +1,135 @@
+"""Every sample event does what it shows, and its function makes just the AWS calls that the template permits.
+
+The handlers run on an emulated AWS with the table of the template, which checks no permissions: that is done here,
+in both directions. Only the providers are stood in for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from botocore.client import BaseClient
+
+from tests.template.deployment import LOGICAL_ID, ROOT, actions
+from tests.template.sample_deployment import deployment_for
+
+STATUS = {
+    "account": 200,
+    "account_calendars": 200,
+    "account_link_tokens": 200,
+    "account_profiles": 200,
+    "account_revoke_profile": 202,
+    "account_userinfo": 200,
+    "authorize": 302,
+    "authorize_choose_provider": 200,
+    "authorize_front_end": 302,
+    "authorize_link": 302,
+    "authorize_relink": 302,
+    "availability": 200,
+    "availability_access_token": 200,
+    "availability_front_end": 200,
+    "events": 200,
+    "events_page": 200,
+    "free_busy": 200,
+    "free_busy_page": 200,
+    "oauth_callback": 302,
+    "oauth_callback_link": 302,
+    "oauth_callback_refused": 302,
+    "oauth_callback_relink": 302,
+    "preflight": 204,
+    "token_code": 200,
+    "token_front_end_code": 200,
+    "token_front_end_refresh": 200,
+    "token_metadata": 200,
+    "token_refresh_form": 200,
+    "token_revoke": 200,
+}
+"""What each sample event is answered with."""
+
+
+@contextmanager
+def recorded_permissions() -> Iterator[set[str]]:
+    """Fills up with the IAM actions that calls to AWS need."""
+    needed: set[str] = set()
+    call = BaseClient._make_api_call
+
+    def recorded(client: Any, operation: str, parameters: Any) -> Any:
+        needed.update(permissions_for(client.meta.service_model.endpoint_prefix, operation, parameters))
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", recorded)
+        yield needed
+
+
+def permissions_for(service: str, operation: str, parameters: Any) -> set[str]:
+    """A transaction needs the permission of each of its parts, and none of its own."""
+    if operation != "TransactWriteItems":
+        return {f"{service}:{operation}"}
+    kinds = {kind for part in parameters["TransactItems"] for kind in part}
+    return {f"{service}:{kind}" if kind == "ConditionCheck" else f"{service}:{kind}Item" for kind in kinds}
+
+
+class Outcome(NamedTuple):
+    function: str
+    answer: dict[str, Any]
+    needed: set[str]
+
+
+@cache
+def outcome(name: str, *, origin: str | None = None) -> Outcome:
+    """Of one sample event, in a deployment of its own and a sandbox that has just started."""
+    function = max((folder for folder in LOGICAL_ID if name.startswith(folder)), key=len)
+    event = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    if origin:
+        event["headers"]["origin"] = origin
+    context = SimpleNamespace(
+        aws_request_id="request",
+        function_name=function,
+        memory_limit_in_mb=512,
+        invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
+        get_remaining_time_in_millis=lambda: 28_000,
+    )
+    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
+    with deployment_for(name), recorded_permissions() as needed:
+        return Outcome(function, handler(event, context), needed)
+
+
+def test_every_sample_event_is_tried():
+    assert {path.stem for path in (ROOT / "events").glob("*.json")} == set(STATUS)
+
+
+@pytest.mark.parametrize("name", STATUS)
+def test_a_sample_event_does_what_it_shows(name):
+    assert outcome(name).answer["statusCode"] == STATUS[name], outcome(name).answer
+
+
+@pytest.mark.parametrize("name", STATUS)
+def test_a_function_may_make_the_calls_that_it_makes(name):
+    assert outcome(name).needed <= actions(outcome(name).function)
+
+
+def in_a_front_end(function: str) -> Outcome:
+    """What comes of the function's first sample event when a front end's page has sent it."""
+    return outcome(next(name for name in STATUS if name.startswith(function)), origin="https://front.example.com")
+
+
+@pytest.mark.parametrize("function", LOGICAL_ID)
+def test_a_function_may_look_up_whose_front_end_asks(function):
+    assert in_a_front_end(function).answer["headers"]["Access-Control-Allow-Origin"] == "https://front.example.com"
+    assert in_a_front_end(function).needed <= actions(function)
+
+
+@pytest.mark.parametrize("function", LOGICAL_ID)
+def test_a_function_may_do_nothing_that_it_never_does(function):
+    """The providers are stood in for here, so nobody asks for their secrets."""
+    needed = [outcome(name).needed for name in STATUS if outcome(name).function == function]
+    needed.append(in_a_front_end(function).needed)
+    assert actions(function) - {"secretsmanager:GetSecretValue"} <= set().union(*needed)

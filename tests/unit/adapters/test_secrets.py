@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from freebusy.adapters.secrets import FRESH_SECONDS, KEPT_SECONDS, ProviderRegistration, ProviderSecrets
+from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable
+from tests.fakes import FakeClock
+
+
+class FakeSecretsManager:
+    """``value`` is the secret string, or the error that reading it raises."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.reads: list[str] = []
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.reads.append(SecretId)
+        if isinstance(self.value, Exception):
+            raise self.value
+        return {"SecretString": self.value} if isinstance(self.value, str) else {"SecretBinary": self.value}
+
+
+def secret(client_id: Any = "id", **changes: Any) -> str:
+    return json.dumps({"client_id": client_id, "client_secret": "secret", **changes})
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, "GetSecretValue")
+
+
+def test_a_registration_is_read_from_the_secret():
+    manager = FakeSecretsManager(secret())
+    registration = ProviderSecrets(manager).registration("google")
+    assert manager.reads == []
+    assert registration() == ProviderRegistration("id", "secret")
+    assert manager.reads == ["google"]
+
+
+def test_a_registration_is_kept_for_a_while():
+    manager, clock = FakeSecretsManager(secret()), FakeClock()
+    registration = ProviderSecrets(manager, clock=clock).registration("google")
+    registration()
+    manager.value = secret(client_secret="rotated")
+    clock.advance(KEPT_SECONDS - 1)
+    assert registration().client_secret == "secret"
+    clock.advance(1)
+    assert registration().client_secret == "rotated"
+
+
+def test_a_fresh_registration_is_read_again_but_not_by_every_thread():
+    manager, clock = FakeSecretsManager(secret()), FakeClock()
+    registration = ProviderSecrets(manager, clock=clock).registration("google")
+    registration()
+    manager.value = secret(client_secret="rotated")
+    clock.advance(FRESH_SECONDS)
+    with ThreadPoolExecutor(8) as pool:
+        values = list(pool.map(lambda _: registration(fresh=True), range(50)))
+    assert {value.client_secret for value in values} == {"rotated"}
+    assert len(manager.reads) == 2
+
+
+def test_each_secret_is_kept_on_its_own():
+    manager = FakeSecretsManager(secret())
+    secrets = ProviderSecrets(manager)
+    google, microsoft = secrets.registration("google"), secrets.registration("microsoft")
+    google()
+    manager.value = secret("other")
+    assert microsoft().client_id == "other"
+    assert google().client_id == "id"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("secret", id="not JSON"),
+        pytest.param('["id", "secret"]', id="not an object"),
+        pytest.param('{"client_id": "id"}', id="no client secret"),
+        pytest.param(secret("", client_secret=""), id="never filled in"),
+        pytest.param(secret(client_secret=None), id="null"),
+        pytest.param(secret(client_id=7), id="not text"),
+        pytest.param(b"binary", id="binary"),
+        pytest.param(refused("ResourceNotFoundException"), id="missing"),
+        pytest.param(refused("AccessDeniedException"), id="forbidden"),
+        pytest.param(refused("DecryptionFailure"), id="its key is gone"),
+    ],
+)
+def test_a_secret_that_holds_no_registration_is_the_operators_business(value):
+    with pytest.raises(ProviderMisconfigured) as caught:
+        ProviderSecrets(FakeSecretsManager(value)).registration("google")()
+    assert "google" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("ThrottlingException"),
+        refused("InternalServiceError"),
+        EndpointConnectionError(endpoint_url="https://secretsmanager.example"),
+    ],
+)
+def test_trouble_that_passes_is_not_called_a_misconfiguration(error):
+    manager = FakeSecretsManager(error)
+    registration = ProviderSecrets(manager).registration("google")
+    with pytest.raises(ProviderUnavailable):
+        registration()
+    manager.value = secret()
+    assert registration().client_id == "id"
+
+
+def test_neither_the_value_nor_an_error_shows_the_secret():
+    assert "hush" not in repr(ProviderRegistration("id", "hush"))
+    with pytest.raises(ProviderMisconfigured) as caught:
+        ProviderSecrets(FakeSecretsManager('{"client_secret": "hush"')).registration("google")()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert "hush" not in str(caught.value)

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.vault import KEPT_SECONDS, KmsVault
+from freebusy.domain.account import ProviderCredential
+from freebusy.domain.errors import StorageUnavailable
+from tests.fakes import FakeClock
+from tests.tables import create_table
+
+CREDENTIAL = ProviderCredential("ya29.access ⏰", "1//refresh", 1_800_003_600, "openid email")
+FOR_ANA = {"client_id": "app", "profile_id": "pro_ana"}
+
+
+class Cloud:
+    """KMS and DynamoDB in memory, with a count of the calls to each operation."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.kms = self._client("kms")
+        self.dynamodb = self._client("dynamodb")
+        self.table = create_table(self.dynamodb, f"table-{uuid4().hex}")
+        self.key_id = self.kms.create_key()["KeyMetadata"]["KeyId"]
+        self.clock = FakeClock()
+        self.calls.clear()
+
+    def _client(self, service: str) -> Any:
+        client = boto3.client(
+            service,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        client.meta.events.register("before-call", lambda model, **_: self.calls.update([model.name]))
+        return client
+
+    def sandbox(self) -> KmsVault:
+        """A vault with nothing in memory yet."""
+        return KmsVault(self.kms, self.dynamodb, self.table, key_id=self.key_id, clock=self.clock)
+
+    def add_key(self, client_id: str, key_id: int) -> None:
+        """What rotating an application's data key comes to."""
+        made = self.kms.generate_data_key(
+            KeyId=self.key_id,
+            KeySpec="AES_256",
+            EncryptionContext={"application": client_id, "purpose": "provider-credential"},
+        )
+        self.dynamodb.put_item(
+            TableName=self.table,
+            Item={
+                "pk": {"S": f"KEY#{client_id}"},
+                "sk": {"S": f"{key_id:05}"},
+                "application": {"S": client_id},
+                "wrapped": {"B": made["CiphertextBlob"]},
+            },
+        )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _aws() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud()
+
+
+@pytest.fixture
+def vault(cloud) -> KmsVault:
+    return cloud.sandbox()
+
+
+def test_what_was_sealed_opens_for_the_same_profile_in_any_sandbox(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    assert vault.unseal(sealed, **FOR_ANA) == CREDENTIAL
+    assert cloud.sandbox().unseal(sealed, **FOR_ANA) == CREDENTIAL
+
+
+def test_nothing_of_the_credential_can_be_read_from_what_is_stored(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    for part in ("ya29", "refresh", "openid"):
+        assert part.encode() not in sealed
+    stored = cloud.dynamodb.query(
+        TableName=cloud.table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "KEY#app"}},
+    )["Items"]
+    assert [set(item) for item in stored] == [{"pk", "sk", "application", "wrapped"}]
+
+
+def test_the_same_credential_never_seals_to_the_same_bytes(vault):
+    assert len({vault.seal(CREDENTIAL, **FOR_ANA) for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("client_id", "profile_id"),
+    [
+        pytest.param("app", "pro_ben", id="another profile"),
+        pytest.param("other", "pro_ana", id="an application with keys of its own"),
+        pytest.param("new", "pro_ana", id="an application without keys"),
+    ],
+)
+def test_it_opens_for_nobody_else(cloud, vault, client_id, profile_id):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    vault.seal(CREDENTIAL, client_id="other", profile_id="pro_ana")
+    for opening in (vault, cloud.sandbox()):
+        with pytest.raises(ValueError, match="sealed"):
+            opening.unseal(sealed, client_id=client_id, profile_id=profile_id)
+
+
+def test_a_single_changed_bit_anywhere_is_noticed(vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    for place in range(len(sealed)):
+        changed = sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :]
+        with pytest.raises(ValueError, match="sealed"):
+            vault.unseal(changed, **FOR_ANA)
+
+
+@pytest.mark.parametrize("sealed", [b"", b"\x01", b"\x01\x00\x01", b"\x01\x00\x01" + bytes(12), b"\x02" + bytes(60)])
+def test_what_was_never_sealed_does_not_open(vault, sealed):
+    vault.seal(CREDENTIAL, **FOR_ANA)
+    with pytest.raises(ValueError, match="sealed"):
+        vault.unseal(sealed, **FOR_ANA)
+
+
+def test_a_data_key_that_was_moved_to_another_application_does_not_open(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    item = cloud.dynamodb.get_item(TableName=cloud.table, Key={"pk": {"S": "KEY#app"}, "sk": {"S": "00001"}})["Item"]
+    cloud.dynamodb.put_item(TableName=cloud.table, Item={**item, "pk": {"S": "KEY#other"}})
+    with pytest.raises(ValueError, match="data key"):
+        cloud.sandbox().unseal(sealed, client_id="other", profile_id="pro_ana")
+
+
+def test_an_application_has_one_data_key_which_kms_is_asked_for_once(cloud, vault):
+    for profile in range(5):
+        context = {"client_id": "app", "profile_id": f"pro_{profile}"}
+        vault.unseal(vault.seal(CREDENTIAL, **context), **context)
+    vault.derive("app", "value")
+    assert (cloud.calls["GenerateDataKey"], cloud.calls["Decrypt"]) == (1, 0)
+
+
+def test_fifty_threads_that_need_the_key_at_once_ask_kms_once(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    fresh = cloud.sandbox()
+    with ThreadPoolExecutor(50) as pool:
+        opened = list(pool.map(lambda _: fresh.unseal(sealed, **FOR_ANA), range(50)))
+    assert opened == [CREDENTIAL] * 50
+    assert cloud.calls["Decrypt"] == 1
+
+
+def test_unwrapped_keys_do_not_stay_in_memory(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    cloud.clock.advance(KEPT_SECONDS - 1)
+    vault.unseal(sealed, **FOR_ANA)
+    assert cloud.calls["Decrypt"] == 0
+    cloud.clock.advance(1)
+    vault.unseal(sealed, **FOR_ANA)
+    assert cloud.calls["Decrypt"] == 1
+    cloud.clock.advance(KEPT_SECONDS)
+    vault.seal(CREDENTIAL, client_id="other", profile_id="pro_ana")
+    assert {client_id for client_id, _ in vault._kept} == {"other"}
+
+
+def test_sealing_and_opening_share_one_unwrapped_key(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    fresh = cloud.sandbox()
+    fresh.unseal(sealed, **FOR_ANA)
+    fresh.seal(CREDENTIAL, **FOR_ANA)
+    fresh.derive("app", "value")
+    assert cloud.calls["Decrypt"] == 1
+
+
+def test_a_newer_key_seals_while_older_ones_still_open(cloud, vault):
+    old = vault.seal(CREDENTIAL, **FOR_ANA)
+    cloud.add_key("app", 2)
+    fresh = cloud.sandbox()
+    new = fresh.seal(replace(CREDENTIAL, access_token="new"), **FOR_ANA)
+    assert (old[1:3], new[1:3]) == (b"\x00\x01", b"\x00\x02")
+    assert fresh.unseal(old, **FOR_ANA) == CREDENTIAL
+    assert vault.unseal(new, **FOR_ANA).access_token == "new"
+
+
+def test_what_is_derived_is_the_same_everywhere_and_after_a_rotation(cloud, vault):
+    derived = vault.derive("app", "value")
+    cloud.add_key("app", 2)
+    assert cloud.sandbox().derive("app", "value") == derived
+    assert len(derived) == 32
+
+
+def test_what_is_derived_differs_by_application_and_value(vault):
+    assert len({vault.derive(client, value) for client in ("app", "other") for value in ("one", "two", "")}) == 6
+
+
+def test_an_erased_application_takes_its_keys_along(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    DynamoApplications(cloud.dynamodb, cloud.table, pause=lambda _: None).erase("app")
+    with pytest.raises(ValueError, match="sealed"):
+        cloud.sandbox().unseal(sealed, **FOR_ANA)
+
+
+def test_kms_being_away_is_not_the_callers_fault(cloud, vault):
+    sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+    away = boto3.client(
+        "kms",
+        endpoint_url="http://127.0.0.1:1",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(StorageUnavailable):
+        KmsVault(away, cloud.dynamodb, cloud.table, key_id=cloud.key_id).unseal(sealed, **FOR_ANA)
+
+
+def test_a_key_in_memory_is_not_shown(vault):
+    vault.seal(CREDENTIAL, **FOR_ANA)
+    (shown,) = {repr(key) for key in vault._kept.values()}
+    assert "plaintext" not in shown
