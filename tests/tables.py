@@ -14,15 +14,16 @@ _REQUIRED = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "Bil
 
 def create_table(client: Any, name: str) -> str:
     """Keys and indexes are the template's own, so that tests fail when the two part ways."""
-    client.create_table(TableName=name, **{property_: _table()[property_] for property_ in _REQUIRED})
+    client.create_table(TableName=name, **table_properties())
     return name
 
 
 @cache
-def _table() -> dict[str, Any]:
+def table_properties() -> dict[str, Any]:
+    """What emulators need to know about it."""
     template = yaml.load(_TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - derived from SafeLoader
     (table,) = (each for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table")
-    return table["Properties"]
+    return {name: table["Properties"][name] for name in _REQUIRED}
 
 
 class _Loader(yaml.SafeLoader):

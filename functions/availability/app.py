@@ -11,7 +11,7 @@ from freebusy.bootstrap import dependencies
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import caller_of
 from freebusy.entrypoints.http import JSON, body_of, resolver, serve
-from freebusy.entrypoints.wire.availability import availability_json, availability_request
+from freebusy.entrypoints.wire.availability import answer_keys, availability_json, availability_request
 from freebusy.service.availability import query_availability
 
 if TYPE_CHECKING:
@@ -24,13 +24,16 @@ app = resolver()
 def query() -> Response[str]:
     wired = dependencies()
     caller = caller_of(app.current_event, Permission.READ_FREE_BUSY)
+    body = body_of(app.current_event)
     found = query_availability(
-        availability_request(body_of(app.current_event)),
+        availability_request(body),
         client_id=caller.client_id,
         accounts=wired.accounts,
         reader=wired.calendar_reader,
     )
-    return Response(status_code=HTTPStatus.OK.value, content_type=JSON, body=availability_json(found))
+    return Response(
+        status_code=HTTPStatus.OK.value, content_type=JSON, body=availability_json(found, answer_keys(body))
+    )
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from freebusy.bootstrap import Dependencies, dependencies
-from freebusy.domain.account import ProviderName
+from freebusy.domain.account import Account, ProviderCredential, ProviderName
+from freebusy.domain.authorization import TokenKind, TokenRecord
+from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
 from tests.fakes import NOW
 from tests.people import FakeCalendars
@@ -41,3 +44,24 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+@pytest.fixture
+def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
+    """Stores the account, with credentials that the deployment's vault opens, and this access token under its grant."""
+
+    def signed_in(account: Account, token: str) -> Account:
+        credential = ProviderCredential("token", "refresh token", NOW + 3600)
+        profiles = []
+        for profile in account.profiles:
+            whose = {"client_id": account.client_id, "profile_id": profile.profile_id}
+            sealed = None if profile.managed else wired.vault.seal(credential, **whose)
+            profiles.append(replace(profile, sealed_credential=sealed))
+        stored = replace(account, profiles=tuple(profiles))
+        wired.accounts.create(stored)
+        scope = account.grants["g1"].scope
+        record = TokenRecord(TokenKind.ACCESS, account.client_id, NOW + 60, account.sub, "g1", scope)
+        wired.tokens.save(hashed(token), record)
+        return stored
+
+    return signed_in

@@ -1,56 +1,20 @@
 import pytest
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyStatus
-from freebusy.domain.identifiers import hashed
 from tests.api import call
 from tests.fakes import NOW
-from tests.people import CLIENT_ID, busy, connected
+from tests.people import busy, connected
 
 TOKEN = "access token of acc_1"
 UTC = ("tzid", "Etc/UTC")
 READS = [("free_busy", "/v1/free_busy"), ("events", "/v1/events")]
 
 
-def sign_in(wired, account, token):
-    wired.accounts.create(account)
-    wired.tokens.save(
-        hashed(token), TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 60, account.sub, "g1", account.grants["g1"].scope)
-    )
-    return account
-
-
 @pytest.fixture
-def account(wired, calendars):
-    account = connected(providers=(ProviderName.GOOGLE, ProviderName.MICROSOFT))
-    sealed = connected_with(wired, account)
-    return sign_in(wired, sealed, TOKEN)
-
-
-def connected_with(wired, account):
-    """The same account with credentials that the deployment's own vault opens."""
-    from dataclasses import replace
-
-    from freebusy.domain.account import ProviderCredential
-
-    return replace(
-        account,
-        profiles=tuple(
-            profile
-            if profile.managed
-            else replace(
-                profile,
-                sealed_credential=wired.vault.seal(
-                    ProviderCredential("token", "refresh token", NOW + 3600),
-                    client_id=CLIENT_ID,
-                    profile_id=profile.profile_id,
-                ),
-            )
-            for profile in account.profiles
-        ),
-    )
+def account(sign_in):
+    return sign_in(connected(providers=(ProviderName.GOOGLE, ProviderName.MICROSOFT)), TOKEN)
 
 
 def read(*query, path="/v1/free_busy", function="free_busy", bearer=TOKEN):
@@ -114,10 +78,10 @@ def test_a_long_answer_comes_in_pages_that_all_show_the_same_moment(account, cal
     assert len({row["start"] for row in seen}) == 250
 
 
-def test_pages_are_their_accounts_alone(wired, account, calendars):
+def test_pages_are_their_accounts_alone(sign_in, account, calendars):
     calendars.kept = {"acc_1@example.com": busy(*((hour, hour + 0.5) for hour in range(150)))}
     path = read(UTC).json()["pages"]["next_page"].removeprefix("https://calendar.example.com")
-    sign_in(wired, connected("acc_2"), "token of acc_2")
+    sign_in(connected("acc_2"), "token of acc_2")
     assert read(path=path).status == 200
     assert read(path=path, bearer="token of acc_2").status == 404
 
@@ -182,6 +146,6 @@ def test_events_of_the_person_are_never_shown(account, calendars):
         ("free_busy_write", "events", "/v1/events", 200),
     ],
 )
-def test_the_scope_decides_what_may_be_read(wired, scope, function, path, status):
-    sign_in(wired, connected("acc_3", scope=scope), "token of acc_3")
+def test_the_scope_decides_what_may_be_read(sign_in, scope, function, path, status):
+    sign_in(connected("acc_3", scope=scope), "token of acc_3")
     assert read(UTC, function=function, path=path, bearer="token of acc_3").status == status

@@ -32,7 +32,7 @@ from enum import StrEnum
 from itertools import islice
 
 from freebusy.domain import quorum
-from freebusy.domain.quorum import Candidate, Found, Quorum
+from freebusy.domain.quorum import Candidate, Found, Panel, Quorum
 from freebusy.domain.stretches import Need, Pair, merged, overlaps, shared
 
 DEFAULT_START_INTERVAL = 15 * 60
@@ -133,18 +133,78 @@ def _both(one: Member, other: Member) -> Member:
 
 
 def _search(query: Query, people: dict[str, Member]) -> Iterator[Found]:
+    wanted, panel = _panel(query.groups, people)
+    if not _attainable(wanted, panel):
+        return
+    asked = None if query.starts is None else [(start, start + query.duration) for start in sorted(set(query.starts))]
+    windows = merged(query.periods if asked is None else asked)
+    for member in wanted:
+        if member.available is not None:
+            windows = [*overlaps(windows, merged(member.available), query.duration)]
+    if not windows:
+        return
+    need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
+    openings: Iterable[Pair] = shared([member.busy for member in wanted], windows, need)
+    if asked is not None:
+        yield from _slots(overlaps(asked, openings, query.duration), panel, need, interval=1, stride=1)
+    elif query.response_format is ResponseFormat.PERIODS:
+        yield from _periods(openings, panel, need)
+    elif query.response_format is ResponseFormat.SLOTS:
+        interval = query.start_interval or 1
+        stride = query.duration + -query.duration % interval
+        yield from _slots(openings, panel, need, interval=interval, stride=stride)
+    else:
+        interval = query.start_interval or DEFAULT_START_INTERVAL
+        yield from _slots(openings, panel, need, interval=interval, stride=interval)
+
+
+def _panel(groups: Iterable[Group], people: dict[str, Member]) -> tuple[list[Member], Panel]:
+    """Those who must all be free, and the panel of everybody."""
     bits = {key: 1 << number for number, key in enumerate(people)}
-    wanted: dict[str, Member] = {}
-    quorums: list[Quorum] = []
-    for group in query.groups:
+    wanted: set[str] = set()
+    quorums = []
+    for group in groups:
         keys = {member.key for member in group.members}
         if group.required == len(group.members):
-            wanted.update((key, people[key]) for key in keys)
+            wanted |= keys
         else:
             quorums.append(Quorum(sum(bits[key] for key in keys), group.required))
     candidates = [
         Candidate(bits[key], member.busy, None if member.available is None else merged(member.available))
         for key, member in people.items()
-        if member.readable and key not in wanted
+        if key not in wanted and member.readable
     ]
-    ...
+    always = sum(bits[key] for key in wanted)
+    return [people[key] for key in people if key in wanted], Panel(always, candidates, quorums)
+
+
+def _attainable(wanted: Iterable[Member], panel: Panel) -> bool:
+    """Whether there are enough members whose calendars can be read at all."""
+    readable = panel.always | sum(candidate.bit for candidate in panel.candidates)
+    return all(member.readable for member in wanted) and all(
+        (readable & quorum.members).bit_count() >= quorum.required for quorum in panel.quorums
+    )
+
+
+def _periods(openings: Iterable[Pair], panel: Panel, need: Need) -> Iterator[Found]:
+    if panel.candidates:
+        return quorum.periods(openings, panel, need)
+    return ((start, end, panel.always) for start, end in openings)
+
+
+def _slots(openings: Iterable[Pair], panel: Panel, need: Need, *, interval: int, stride: int) -> Iterator[Found]:
+    """Slots that start on multiples of ``interval``, ``stride`` (a multiple of it) or more apart."""
+    if panel.candidates:
+        return quorum.slots(openings, panel, need, interval=interval, stride=stride)
+    starts = _spaced(openings, need, interval, stride)
+    return ((start, start + need.duration, panel.always) for start in starts)
+
+
+def _spaced(openings: Iterable[Pair], need: Need, interval: int, stride: int) -> Iterator[int]:
+    moment = need.since
+    for opens, closes in openings:
+        moment = max(moment, opens)
+        moment += -moment % interval
+        while moment + need.duration <= closes:
+            yield moment
+            moment += stride

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
-from itertools import repeat
+from itertools import chain, compress, repeat
 
 from freebusy.domain.stretches import FOREVER, Need, Pair, Stretches, batches, overlaps
 
@@ -34,6 +34,15 @@ class Quorum:
     required: int
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who is to come together: those of ``always`` (a bitmask), free wherever one looks, and quorums of candidates."""
+
+    always: int
+    candidates: Sequence[Candidate]
+    quorums: Sequence[Quorum]
+
+
 def _free(candidates: Sequence[Candidate], need: Need) -> Iterator[tuple[int, list[Stretches]]]:
     """The stretches in which each candidate can be booked, in batches (as of ``batches``)."""
     for horizon, batch in batches([candidate.busy for candidate in candidates], need):
@@ -51,25 +60,17 @@ def _within(available: Sequence[Pair], stretches: Stretches, duration: int) -> S
     return [start for start, _ in pairs], [end for _, end in pairs]
 
 
-def slots(  # noqa: PLR0913 - what is searched, for whom, and how starts are laid out
-    windows: Iterable[Pair],
-    candidates: Sequence[Candidate],
-    quorums: Sequence[Quorum],
-    need: Need,
-    *,
-    interval: int,
-    stride: int,
-) -> Iterator[Found]:
+def slots(windows: Iterable[Pair], panel: Panel, need: Need, *, interval: int, stride: int) -> Iterator[Found]:
     """Slots within windows that start on multiples of ``interval``, ``stride`` (a multiple of it) or more apart.
 
     The windows are sorted by their starts and by their ends. A start or an end of a stretch is packed with its member
     as ``time << width | bit``: XOR with the packed value switches the member on or off, and what that leaves in the
     higher bits is never looked at. Times are counted from ``epoch`` to keep the packed ints short.
     """
-    width = max(candidate.bit for candidate in candidates).bit_length()
+    width = max(candidate.bit for candidate in panel.candidates).bit_length()
     everybody = (1 << width) - 1
     epoch = need.since - need.since % interval
-    parts = _free(candidates, need)
+    parts = _free(panel.candidates, need)
     starts = ends = [FOREVER << width]
     begun = ended = free = moment = horizon = 0
     for opens, closes in windows:
@@ -80,8 +81,9 @@ def slots(  # noqa: PLR0913 - what is searched, for whom, and how starts are lai
             if moment >= horizon:
                 until, batch = next(parts)
                 horizon = until - epoch
-                starts = _packed(starts[begun:-1], 0, batch, candidates, epoch, width)
-                ends = _packed(ends[ended:-1], 1, batch, candidates, epoch, width)
+                switches = [candidate.bit - (epoch << width) for candidate in panel.candidates]
+                starts = _packed(starts[begun:-1], [stretches[0] for stretches in batch], switches, width)
+                ends = _packed(ends[ended:-1], [stretches[1] for stretches in batch], switches, width)
                 begun = ended = 0
             reached = (moment + 1) << width
             while starts[begun] < reached:
@@ -92,9 +94,9 @@ def slots(  # noqa: PLR0913 - what is searched, for whom, and how starts are lai
                 free ^= ends[ended]
                 ended += 1
             missing = 0
-            for quorum in quorums:
+            for quorum in panel.quorums:
                 short = quorum.required - (free & quorum.members).bit_count()
-                if short > missing:
+                if short > missing:  # noqa: PLR1730 - max() takes twice the time of all the rest
                     missing = short
             if missing:
                 # It cannot be enough before that many more have begun to be free.
@@ -103,66 +105,50 @@ def slots(  # noqa: PLR0913 - what is searched, for whom, and how starts are lai
                 moment += -moment % interval
             else:
                 start = epoch + moment
-                yield start, start + need.duration, free & everybody
+                yield start, start + need.duration, free & everybody | panel.always
                 moment += stride
 
 
-def _packed(  # noqa: PLR0913 - one step of slots(), with its variables
-    kept: list[int], side: int, batch: Sequence[Stretches], candidates: Sequence[Candidate], epoch: int, width: int
-) -> list[int]:
-    """The starts (side 0) or ends (side 1) that are still to come, closed by one that never comes."""
-    for candidate, stretches in zip(candidates, batch, strict=True):
-        shift = candidate.bit - (epoch << width)
-        kept += [(moment << width) + shift for moment in stretches[side]]
+def _packed(kept: list[int], times: Sequence[Sequence[int]], switches: Sequence[int], width: int) -> list[int]:
+    """What is still to come, in order, closed by what never comes."""
+    for moments, switch in zip(times, switches, strict=True):
+        kept += [(moment << width) + switch for moment in moments]
     kept.sort()
     kept.append(FOREVER << width)
     return kept
 
 
-def periods(
-    windows: Iterable[Pair], candidates: Sequence[Candidate], quorums: Sequence[Quorum], need: Need
-) -> Iterator[Found]:
+def periods(windows: Iterable[Pair], panel: Panel, need: Need) -> Iterator[Found]:
     """The periods within windows in which the same people meet the quorums throughout, and no longer one would do.
 
-    Of all who are free from some moment on, enough for one quorum stay until the required-th latest of their ends;
-    a heap of the latest ends of its members knows it. The windows are a quorum of one that everybody waits for.
+    Of all who are free from some moment on, enough for a quorum stay until the required-th latest of their ends;
+    a heap of its members' latest ends knows it. The window is one more quorum, of one.
     """
-    heaps = [[-FOREVER] * quorum.required for quorum in quorums if quorum.required > 0]
-    members = [quorum.members for quorum in quorums if quorum.required > 0]
-    window: list[int] = [-FOREVER]
-    heaps_of = [[heap for heap, mask in zip(heaps, members, strict=True) if mask & c.bit] for c in candidates]
-    heaps_of.append([window])
-    heaps.append(window)
-    free_until = [-FOREVER] * len(candidates)
-    bits = [candidate.bit for candidate in candidates]
-    start = 0
-    end = reported = -FOREVER
-
-    def found() -> Found:
-        return start, end, sum(bit for bit, until in zip(bits, free_until, strict=True) if until >= end)
-
-    for begins, ends, index in _in_order(windows, candidates, need):
+    bits = [candidate.bit for candidate in panel.candidates]
+    quorums = [quorum for quorum in panel.quorums if quorum.required > 0]
+    heaps = [[-FOREVER] * quorum.required for quorum in quorums]
+    heaps_of = [[heap for heap, quorum in zip(heaps, quorums, strict=True) if quorum.members & bit] for bit in bits]
+    heaps.append([-FOREVER])
+    heaps_of.append(heaps[-1:])
+    free_until = [-FOREVER] * len(heaps_of)
+    start = end = found = -FOREVER
+    for begins, ends, index in chain(_in_order(windows, panel.candidates, need), [(FOREVER, FOREVER, -1)]):
         if ends < end:
             continue
         if begins > start:
-            if end > reported and end - start >= need.duration:
-                yield found()
-                reported = end
+            if end > found and end - start >= need.duration:
+                yield start, end, sum(compress(bits, map(end.__le__, free_until))) | panel.always
+                found = end
             start = begins
-        if index < len(bits):
-            free_until[index] = ends
+        free_until[index] = ends
         for heap in heaps_of[index]:
             if ends > heap[0]:
                 heapreplace(heap, ends)
         end = min([heap[0] for heap in heaps])
-    if end > reported and end - start >= need.duration:
-        yield found()
 
 
-def _in_order(
-    windows: Iterable[Pair], candidates: Sequence[Candidate], need: Need
-) -> Iterator[tuple[int, int, int]]:
-    """Start, end and index of every stretch of a candidate, and of every window with the index after the last."""
+def _in_order(windows: Iterable[Pair], candidates: Sequence[Candidate], need: Need) -> Iterator[tuple[int, int, int]]:
+    """Start, end and index of every stretch of a candidate, and of every window, whose index is the last."""
     windows = iter(windows)
     window = next(windows, None)
     events: list[tuple[int, int, int]] = []

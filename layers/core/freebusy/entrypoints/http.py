@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 logger = Logger(service="freebusy")
 
 JSON = "application/json; charset=utf-8"
+FORM = "application/x-www-form-urlencoded"
+MOST_FIELDS = 1000
 
 STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -66,11 +68,11 @@ def answer(status: HTTPStatus, body: Any = None, headers: Mapping[str, str] | No
     )
 
 
-def body_of(event: Mapping[str, Any]) -> dict[str, Any]:
+def body_of(event: Mapping[str, Any], *, repeatable: bool = True) -> dict[str, Any]:
     """The request's parameters from a JSON object or a form; ``{}`` for no body and for PHP's ``[]``.
 
-    Form fields named ``name[]`` become lists under that name; other repeated fields keep their last value.
-    Raises MalformedBody.
+    Form fields named ``name[]`` become lists under that name; other repeated fields keep their last value, or, where
+    they are not ``repeatable`` (RFC 6749, 3.2), are malformed. Raises MalformedBody.
     """
     raw = event.get("body") or ""
     try:
@@ -79,10 +81,8 @@ def body_of(event: Mapping[str, Any]) -> dict[str, Any]:
         raise MalformedBody("the body is not UTF-8") from error
     if not text.strip():
         return {}
-    content_type = event.get("headers", {}).get("content-type", "")
-    if content_type.startswith("application/x-www-form-urlencoded"):
-        fields = parse_qs(text, keep_blank_values=True, max_num_fields=1000)
-        return {name: values if name.endswith("[]") else values[-1] for name, values in fields.items()}
+    if event.get("headers", {}).get("content-type", "").lower().startswith(FORM):
+        return _form(text, repeatable=repeatable)
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -92,6 +92,16 @@ def body_of(event: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise MalformedBody("the body is not a JSON object")
     return parsed
+
+
+def _form(text: str, *, repeatable: bool) -> dict[str, Any]:
+    try:
+        fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise MalformedBody("the body is not a form in UTF-8, or has too many fields") from error
+    if not repeatable and any(len(values) > 1 for values in fields.values()):
+        raise MalformedBody("a parameter is given twice")
+    return {name: values if name.endswith("[]") else values[-1] for name, values in fields.items()}
 
 
 def query_of(event: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -145,12 +155,15 @@ def _failure(error: Exception) -> Response[str]:
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "server_error"})
 
 
-def serve(app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Routes the request, then adds what every answer carries."""
+def serve(
+    app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, cross_origin: bool = True
+) -> dict[str, Any]:
+    """Routes the request, then adds what every answer carries; pages for people are not ``cross_origin``."""
     result = app.resolve(event, context)
     headers = result.setdefault("headers", {})
     headers.setdefault("Cache-Control", "no-store")
-    headers.update(cross_origin_headers(event))
+    if cross_origin:
+        headers.update(cross_origin_headers(event))
     return result
 
 
@@ -165,3 +178,15 @@ def cross_origin_headers(event: Mapping[str, Any]) -> dict[str, str]:
     if origin not in settings().allowed_origins and not dependencies().applications.with_origin(origin):
         return {"Vary": "Origin"}
     return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+
+
+def preflight_headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """What a browser asks before it sends a front end's request (Fetch standard, CORS preflight)."""
+    headers = cross_origin_headers(event)
+    if "Access-Control-Allow-Origin" in headers:
+        headers |= {
+            "Access-Control-Allow-Methods": "GET, POST, DELETE",
+            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Max-Age": "600",
+        }
+    return headers

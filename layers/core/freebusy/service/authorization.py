@@ -254,8 +254,8 @@ def _consent(
     provider = _provider(request, providers)
     if provider.issuer is not None and answer.get("iss", provider.issuer) != provider.issuer:
         raise AuthorizationError("server_error", "another provider answered than the one that was asked (RFC 9207)")
-    if error := answer.get("error"):
-        raise consent_trouble.answered(error, answer.get("error_description", ""))
+    if refusal := answer.get("error"):
+        raise consent_trouble.answered(refusal, answer.get("error_description", ""))
     code = answer.get("code")
     if not code:
         raise AuthorizationError("server_error", "the calendar provider sent neither a code nor an error")

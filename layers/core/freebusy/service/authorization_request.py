@@ -68,6 +68,8 @@ def _challenge(parameters: Mapping[str, str], application: Application) -> str |
 
 def _provider(name: str | None, offered: Collection[ProviderName]) -> ProviderName | None:
     """Official SDKs send ``provider_name`` empty when the person shall choose."""
+    if not offered:
+        raise AuthorizationError("temporarily_unavailable", "no calendar provider is set up here yet")
     if not name:
         return None
     if name not in set(ProviderName) - {ProviderName.MANAGED}:

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from freebusy.domain.account import Account, Profile
-from freebusy.domain.availability import Group, Member, Query, ResponseFormat, Slot, find_availability
-from freebusy.domain.errors import ProviderError, ProviderUnavailable, RefusedBecause
-from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.domain.availability import Availability, Group, Member, Query, ResponseFormat, find_availability
+from freebusy.domain.errors import ProviderError, RefusedBecause
+from freebusy.domain.free_busy import FreeBusyStatus, Period
 from freebusy.ports import AccountStore
-from freebusy.service.calendar_reader import CalendarReader
-
-MAX_RESULTS = 512
+from freebusy.service.calendar_reader import CalendarReader, Reading
 
 TIME_BOX = 10.0
 """Seconds for all provider calls of one query; a calendar that has not answered by then is unreadable."""
@@ -67,10 +65,7 @@ class UnreadableMember:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityAnswer:
-    """Bit ``n`` of a result's ``free`` stands for ``subs[n]``."""
-
-    subs: Sequence[str]
-    results: Sequence[Slot]
+    availability: Availability
     unreadable: Sequence[UnreadableMember]
 
 
@@ -119,3 +114,37 @@ def _counting(member: MemberRequest, account: Account) -> Iterable[Profile]:
     )
 
 
+def _answer(
+    request: AvailabilityRequest, found: Mapping[str, Account], readings: Mapping[str, Reading]
+) -> AvailabilityAnswer:
+    """``readings`` are by profile id."""
+    unreadable: dict[str, UnreadableMember] = {}
+    busy: dict[str, list[tuple[int, int]]] = {}
+    for account in found.values():
+        for profile in account.free_busy_profiles:
+            reading = readings.get(profile.profile_id, ())
+            if isinstance(reading, ProviderError):
+                unreadable[profile.profile_id] = UnreadableMember(account.sub, profile.profile_id, reading.reason)
+            else:
+                busy[profile.profile_id] = [
+                    (start, end) for start, end, status in reading if status is not FreeBusyStatus.FREE
+                ]
+
+    def member(asked: MemberRequest) -> Member:
+        counting = [profile.profile_id for profile in _counting(asked, found[asked.sub])]
+        readable = unreadable.keys().isdisjoint(counting)
+        times = [period for profile_id in counting for period in busy.get(profile_id, ())]
+        return Member(asked.sub, times, asked.available, readable)
+
+    query = Query(
+        groups=[Group([member(asked) for asked in group.members], group.required) for group in request.groups],
+        duration=request.duration,
+        periods=request.periods,
+        starts=request.starts or None,
+        start_interval=request.start_interval,
+        buffer_before=request.before,
+        buffer_after=request.after,
+        response_format=request.response_format,
+        max_results=request.max_results,
+    )
+    return AvailabilityAnswer(find_availability(query), [*unreadable.values()])

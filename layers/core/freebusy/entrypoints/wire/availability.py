@@ -9,22 +9,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
-from freebusy.domain.availability import ResponseFormat
+from freebusy.domain.availability import MAX_RESULTS, ResponseFormat
 from freebusy.domain.errors import FieldError, InvalidRequest, RefusedBecause
 from freebusy.domain.free_busy import Period
 from freebusy.entrypoints.times import format_time, parse_time
-from freebusy.service.availability import (
-    MAX_RESULTS,
-    AvailabilityAnswer,
-    AvailabilityRequest,
-    GroupRequest,
-    MemberRequest,
-)
+from freebusy.service.availability import AvailabilityAnswer, AvailabilityRequest, GroupRequest, MemberRequest
 
 MAX_MEMBERS = 200
 MAX_PERIODS = 50
 MAX_SLOTS = 512
-MAX_SLOTS_IN_BOTH_KEYS = 256
+MAX_SLOTS_WITHOUT_FORMAT = 256
 MAX_SPAN_DAYS = 35
 MAX_DURATION_MINUTES = 1440
 """Limits of one query. The largest answer, 512 slots naming 200 members each, stays under Lambda's 6 MB."""
@@ -69,7 +63,7 @@ class Duration(BaseModel):
 
 
 def _positive(duration: Duration) -> Duration:
-    if not 60 <= duration.seconds <= MAX_DURATION_MINUTES * 60:
+    if not 1 <= duration.seconds // 60 <= MAX_DURATION_MINUTES:
         raise PydanticCustomError("invalid_duration", f"must be between 1 and {MAX_DURATION_MINUTES} minutes")
     return duration
 
@@ -165,16 +159,14 @@ def availability_request(body: Mapping[str, Any]) -> AvailabilityRequest:
     slots = asked.query_slots or []
     if bool(periods) == bool(slots):
         refused.add("query_periods", "errors.required", "exactly one of query_periods and query_slots is needed")
-    if len(slots) > MAX_SLOTS_IN_BOTH_KEYS and asked.response_format is None:
-        refused.add("query_slots", "errors.too_many", f"more than {MAX_SLOTS_IN_BOTH_KEYS} need a response_format")
+    if len(slots) > MAX_SLOTS_WITHOUT_FORMAT and asked.response_format in {None, ResponseFormat.PERIODS}:
+        refused.add("query_slots", "errors.too_many", f"more than {MAX_SLOTS_WITHOUT_FORMAT} need a response_format")
     if asked.excluded_events:
         refused.add("excluded_events", "errors.not_supported", "excluded_events is not supported")
     if sum(len(group.members) for group in asked.participants) > MAX_MEMBERS:
         refused.add("participants", "errors.too_many", f"at most {MAX_MEMBERS} members in one query")
     _check_span(periods, slots, refused)
-    groups = tuple(
-        _group(group, f"participants[{number}]", refused) for number, group in enumerate(asked.participants)
-    )
+    groups = tuple(_group(group, f"participants[{number}]", refused) for number, group in enumerate(asked.participants))
     refused.raise_if_any()
     buffer = asked.buffer or Buffer()
     return AvailabilityRequest(
@@ -240,8 +232,9 @@ def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
         return model.model_validate(body)
     except ValidationError as error:
         errors: dict[str, list[FieldError]] = {}
-        for entry in error.errors(include_url=False, include_context=False, include_input=False):
-            key = _KEY_OF.get(entry["type"], "errors.invalid_format")
+        for entry in error.errors(include_url=False, include_context=False):
+            absent = entry["input"] is None
+            key = "errors.required" if absent else _KEY_OF.get(entry["type"], "errors.invalid_format")
             errors.setdefault(_path(entry["loc"]), []).append(FieldError(key, entry["msg"]))
         raise InvalidRequest(errors) from error
 
@@ -257,29 +250,40 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path
 
 
-def availability_json(answer: AvailabilityAnswer) -> str:
+def answer_keys(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Under which keys the results stand: that of the format, and for query slots always ``available_slots``.
+
+    The Python SDK reads ``available_periods`` unless the query names a slot format, so query slots without a format
+    are answered under both.
+    """
+    named = body.get("response_format") in {ResponseFormat.SLOTS, ResponseFormat.OVERLAPPING_SLOTS}
+    slots = ("available_slots",) if named or body.get("query_slots") else ()
+    return slots if named else (*slots, "available_periods")
+
+
+def availability_json(answer: AvailabilityAnswer, keys: Sequence[str]) -> str:
     """The answer as JSON text.
 
     Each distinct set of free members is encoded once and reused, since most slots name the same people:
     512 slots of 50 members take about a millisecond.
     """
-    subs = [f'{{"sub":{json.dumps(sub)}}}' for sub in answer.subs]
+    subs = [f'{{"sub":{json.dumps(sub)}}}' for sub in answer.availability.members]
     fragments: dict[int, str] = {}
     results = []
-    for start, end, free in answer.results:
+    for start, end, free in answer.availability.found:
         participants = fragments.get(free)
         if participants is None:
-            participants = ",".join(sub for bit, sub in enumerate(subs) if free >> bit & 1)
-            fragments[free] = participants
-        results.append(
-            f'{{"start":"{format_time(start)}","end":"{format_time(end)}","participants":[{participants}]}}'
-        )
-    unreadable = ""
-    if answer.unreadable:
-        listed = [
-            {"sub": member.sub, "profile_id": member.profile_id, "reason": member.reason}
-            for member in answer.unreadable
-        ]
-        unreadable = f',"unreadable_members":{json.dumps(listed, separators=(",", ":"))}'
-    listed = ",".join(results)
-    return "{" + ",".join(f'"{key}":[{listed}]' for key in keys) + unreadable + "}"
+            participants = fragments[free] = ",".join(sub for bit, sub in enumerate(subs) if free >> bit & 1)
+        results.append(f'{{"start":"{format_time(start)}","end":"{format_time(end)}","participants":[{participants}]}}')
+    found = ",".join(results)
+    return "{" + ",".join(f'"{key}":[{found}]' for key in keys) + _unreadable(answer) + "}"
+
+
+def _unreadable(answer: AvailabilityAnswer) -> str:
+    """An extension of the contract, present only when there is something to tell."""
+    if not answer.unreadable:
+        return ""
+    listed = [
+        {"sub": member.sub, "profile_id": member.profile_id, "reason": member.reason} for member in answer.unreadable
+    ]
+    return f',"unreadable_members":{json.dumps(listed, separators=(",", ":"))}'

@@ -75,9 +75,7 @@ def _zone(query: Mapping[str, Sequence[str]], refused: RefusedBecause) -> ZoneIn
     return ZoneInfo("Etc/UTC")
 
 
-def _bound(
-    query: Mapping[str, Sequence[str]], name: str, zone: ZoneInfo, refused: RefusedBecause
-) -> int | None:
+def _bound(query: Mapping[str, Sequence[str]], name: str, zone: ZoneInfo, refused: RefusedBecause) -> int | None:
     if not (text := _last(query, name)):
         return None
     try:

@@ -1,0 +1,41 @@
+"""GET /oauth/callback/{provider}: the person comes back from the consent screen, and the calendar is connected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from freebusy.bootstrap import dependencies
+from freebusy.entrypoints.browser import arrive, browser_secret, parameters_of
+from freebusy.entrypoints.http import public_url
+from freebusy.entrypoints.pages import page_resolver, serve_pages
+from freebusy.service.authorization import finish_authorization
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+app = page_resolver()
+
+
+@app.get("/oauth/callback/<provider>")
+def callback(provider: str) -> Response[str]:
+    wired, event = dependencies(), app.current_event
+    answer = parameters_of(event)
+    outcome = finish_authorization(
+        provider,
+        answer,
+        browser_secret=browser_secret(event, answer),
+        public_url=public_url(event),
+        applications=wired.applications,
+        accounts=wired.accounts,
+        tokens=wired.tokens,
+        vault=wired.vault,
+        providers=wired.providers,
+        now=wired.clock(),
+    )
+    return arrive(event, outcome, answer)
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return serve_pages(app, event, context)

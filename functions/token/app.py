@@ -1,0 +1,76 @@
+"""POST /oauth/token, POST /oauth/token/revoke: tokens, and their end; GET /.well-known/oauth-authorization-server."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from freebusy.bootstrap import dependencies
+from freebusy.entrypoints.http import answer, public_url, resolver, serve
+from freebusy.entrypoints.wire.oauth import CodeGrant, metadata_json, revocation, token_request, tokens_json
+from freebusy.service.applications import authenticate_client
+from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+app = resolver()
+
+
+@app.post("/oauth/token")
+def issue() -> Response[str]:
+    wired, now = dependencies(), dependencies().clock()
+    request = token_request(app.current_event)
+    client, grant = request.client, request.grant
+    application = authenticate_client(
+        client.client_id, client.client_secret, applications=wired.applications, tokens=wired.tokens, now=now
+    )
+    if isinstance(grant, CodeGrant):
+        issued = exchange_code(
+            application,
+            grant.code,
+            redirect_uri=grant.redirect_uri,
+            code_verifier=grant.code_verifier,
+            tokens=wired.tokens,
+            accounts=wired.accounts,
+            now=now,
+        )
+    else:
+        issued = refresh(
+            application,
+            grant.refresh_token,
+            tokens=wired.tokens,
+            accounts=wired.accounts,
+            vault=wired.vault,
+            now=now,
+        )
+    return answer(HTTPStatus.OK, tokens_json(issued), {"Pragma": "no-cache"})
+
+
+@app.post("/oauth/token/revoke")
+def revoke() -> Response[str]:
+    wired, now = dependencies(), dependencies().clock()
+    asked = revocation(app.current_event)
+    application = authenticate_client(
+        asked.client.client_id,
+        asked.client.client_secret,
+        applications=wired.applications,
+        tokens=wired.tokens,
+        now=now,
+    )
+    if asked.token:
+        revoke_token(application, asked.token, tokens=wired.tokens, accounts=wired.accounts, now=now)
+    elif asked.sub:
+        revoke_account(application, asked.sub, accounts=wired.accounts)
+    return answer(HTTPStatus.OK)
+
+
+@app.get("/.well-known/oauth-authorization-server")
+def metadata() -> Response[str]:
+    return answer(HTTPStatus.OK, metadata_json(public_url(app.current_event)))
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return serve(app, event, context)

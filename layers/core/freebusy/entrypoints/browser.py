@@ -1,0 +1,100 @@
+"""A person's browser: what it asks, what it keeps for us, and where it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+
+from freebusy.domain.account import ProviderName
+from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME
+from freebusy.domain.errors import AuthorizationRefused
+from freebusy.entrypoints.http import public_url
+from freebusy.entrypoints.pages import choose_provider, reconnected
+from freebusy.service.authorization import Departure, ProviderChoice, Reconnected, Return
+from freebusy.service.provider_leg import trip_of
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def parameters_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """The query, in which no parameter comes twice (RFC 6749, 3.1). Raises AuthorizationRefused."""
+    try:
+        query = parse_qs(event.get("rawQueryString") or "", keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise AuthorizationRefused("malformed_request") from error
+    if any(len(values) > 1 for values in query.values()):
+        raise AuthorizationRefused("malformed_request")
+    return {name: values[0] for name, values in query.items()}
+
+
+def browser_secret(event: Mapping[str, Any], answer: Mapping[str, str]) -> str | None:
+    """What this browser kept for the trip that a provider's ``answer`` belongs to."""
+    prefix = f"{_cookie_name(event, trip_of(answer.get('state', '')))}="
+    kept = (cookie.removeprefix(prefix) for cookie in event.get("cookies") or () if cookie.startswith(prefix))
+    return next(kept, None)
+
+
+def depart(
+    event: Mapping[str, Any], outcome: Departure | ProviderChoice | Return, parameters: Mapping[str, str] = NOTHING
+) -> Response[str]:
+    """Sends the browser off; ``parameters`` are those of the request, which the choice of a provider repeats."""
+    match outcome:
+        case Departure():
+            kept = _cookie(event, outcome.trip, outcome.browser_secret, AUTHORIZATION_REQUEST_LIFETIME)
+            return _redirect(outcome.location, kept)
+        case Return():
+            return _redirect(outcome.location)
+        case ProviderChoice():
+            links = {name: f"/oauth/authorize?{_query(parameters, name)}" for name in outcome.providers}
+            return choose_provider(outcome.application_name, links)
+
+
+def arrive(event: Mapping[str, Any], outcome: Return | Reconnected, answer: Mapping[str, str]) -> Response[str]:
+    """The trip is over: the browser goes back to the application and forgets what it kept."""
+    spent = _cookie(event, trip_of(answer["state"]), "", 0)
+    if isinstance(outcome, Return):
+        return _redirect(outcome.location, spent)
+    page = reconnected(outcome.application_name)
+    page.cookies = [spent]
+    return page
+
+
+def _redirect(location: str, *cookies: Cookie) -> Response[str]:
+    """Addresses of trips hold codes and states, which no other site shall learn as a referrer."""
+    return Response(
+        status_code=HTTPStatus.FOUND.value,
+        headers={"Location": location, "Referrer-Policy": "no-referrer"},
+        cookies=list(cookies),
+    )
+
+
+def _query(parameters: Mapping[str, str], name: ProviderName) -> str:
+    return urlencode({**parameters, "provider_name": name.value}, quote_via=quote)
+
+
+def _cookie(event: Mapping[str, Any], trip: str, value: str, max_age: int) -> Cookie:
+    return Cookie(
+        _cookie_name(event, trip),
+        value,
+        path="/",
+        secure=_is_secure(event),
+        http_only=True,
+        max_age=max_age,
+        same_site=SameSite.LAX_MODE,
+    )
+
+
+def _cookie_name(event: Mapping[str, Any], trip: str) -> str:
+    """``__Host-`` keeps neighbouring hosts from planting it; browsers grant that prefix to https alone (RFC 6265bis)."""
+    return f"{'__Host-' if _is_secure(event) else ''}freebusy-{trip}"
+
+
+def _is_secure(event: Mapping[str, Any]) -> bool:
+    """Plain http is the laptop's."""
+    return public_url(event).startswith("https://")

@@ -1,0 +1,328 @@
+"""The ``freebusy`` command against a deployed table: what it prints, what it leaves behind, how it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.adapters.vault import KmsVault
+from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.errors import TokenError
+from freebusy.entrypoints.cli import main
+from freebusy.service.applications import authenticate_client
+from tests.fakes import NOW
+from tests.tables import table_properties
+
+pytestmark = pytest.mark.emulator
+
+CALLBACK = "https://app.example/callback"
+
+
+def client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="laptop",
+        aws_secret_access_key="laptop",
+    )
+
+
+@dataclass
+class Deployment:
+    endpoint: str
+    stack: str
+    table: str
+
+    @property
+    def dynamodb(self) -> Any:
+        return client("dynamodb", self.endpoint)
+
+    def items(self) -> list[dict[str, Any]]:
+        return self.dynamodb.scan(TableName=self.table)["Items"]
+
+
+@pytest.fixture(scope="module")
+def deployment(emulator) -> Deployment:
+    """A stack with the table of template.yaml and the output that names it."""
+    stack = f"stack-{uuid4().hex}"
+    template = {
+        "Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()}},
+        "Outputs": {"TableName": {"Value": {"Ref": "Table"}}},
+    }
+    cloudformation = client("cloudformation", emulator)
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
+    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return Deployment(emulator, stack, described["Outputs"][0]["OutputValue"])
+
+
+@pytest.fixture
+def stack_file(deployment, tmp_path) -> Path:
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps({"url": "http://127.0.0.1:8080", "aws": deployment.endpoint}), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def freebusy(deployment, stack_file, capsys):
+    """Runs a command that works; returns its JSON answer."""
+
+    def run(*arguments: str) -> Any:
+        capsys.readouterr()
+        status = main([f"--local={stack_file}", "--stack", deployment.stack, "--json", *arguments])
+        printed = capsys.readouterr()
+        assert status == 0, printed.err
+        return json.loads(printed.out)
+
+    return run
+
+
+@pytest.fixture
+def refused(deployment, stack_file, capsys):
+    """Runs a command that does not work; returns the one line that says why, which may follow a question."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        status = main([f"--local={stack_file}", "--stack", deployment.stack, *arguments])
+        printed = capsys.readouterr()
+        assert status == 2
+        assert printed.out == ""
+        *question, line = printed.err.splitlines()
+        assert len(question) <= ("delete" in arguments)
+        return line
+
+    return run
+
+
+@pytest.fixture
+def created(freebusy) -> dict[str, Any]:
+    return freebusy("applications", "create", "Scheduler", "--redirect-uri", CALLBACK)
+
+
+def works(deployment, client_id, secret) -> bool:
+    stores = {
+        "applications": DynamoApplications(deployment.dynamodb, deployment.table),
+        "tokens": DynamoTokens(deployment.dynamodb, deployment.table),
+    }
+    try:
+        authenticate_client(client_id, secret, now=NOW, **stores)
+    except TokenError:
+        return False
+    return True
+
+
+class TestApplications:
+    def test_a_created_application_can_authenticate(self, deployment, created):
+        assert created["redirect_uris"] == [CALLBACK]
+        assert created["public"] is False
+        assert works(deployment, created["client_id"], created["client_secret"])
+
+    def test_a_front_end_is_created_without_a_secret(self, deployment, freebusy):
+        created = freebusy(
+            "applications",
+            "create",
+            "Front end",
+            "--public",
+            "--redirect-uri",
+            CALLBACK,
+            "--origin",
+            "https://a.example",
+        )
+        assert "client_secret" not in created
+        assert (created["public"], created["secrets"], created["origins"]) == (True, [], ["https://a.example"])
+        assert works(deployment, created["client_id"], None)
+
+    def test_the_secret_is_shown_once(self, deployment, freebusy, created):
+        shown = freebusy("applications", "show", created["client_id"])
+        assert shown == {name: value for name, value in created.items() if name != "client_secret"}
+        assert created["client_secret"] not in json.dumps([str(item) for item in deployment.items()])
+
+    def test_applications_are_listed(self, freebusy, created):
+        assert {"client_id": created["client_id"], "name": "Scheduler"} in freebusy("applications", "list")
+
+    def test_an_application_is_renamed(self, freebusy, created):
+        assert freebusy("applications", "rename", created["client_id"], "Planner")["name"] == "Planner"
+        assert {"client_id": created["client_id"], "name": "Planner"} in freebusy("applications", "list")
+
+    def test_redirect_uris_are_edited(self, freebusy, created):
+        edit = ("applications", "redirect-uris")
+        more = [f"{CALLBACK}/2", f"{CALLBACK}/3"]
+        assert freebusy(*edit, "add", created["client_id"], *more)["redirect_uris"] == [CALLBACK, *more]
+        assert freebusy(*edit, "remove", created["client_id"], CALLBACK)["redirect_uris"] == more
+
+    def test_origins_are_edited(self, deployment, freebusy, created):
+        edit, origin = ("applications", "origins"), f"https://{uuid4().hex}.example"
+        assert freebusy(*edit, "add", created["client_id"], origin)["origins"] == [origin]
+        registry = DynamoApplications(deployment.dynamodb, deployment.table)
+        assert registry.with_origin(origin) == {created["client_id"]}
+        assert freebusy(*edit, "remove", created["client_id"], origin)["origins"] == []
+        assert registry.with_origin(origin) == frozenset()
+
+    def test_a_secret_is_rotated_without_a_moment_in_which_none_works(self, deployment, freebusy, created):
+        client_id, first = created["client_id"], created["client_secret"]
+        second = freebusy("applications", "secrets", "rotate", client_id)["client_secret"]
+        assert works(deployment, client_id, first)
+        assert works(deployment, client_id, second)
+        left = freebusy("applications", "secrets", "revoke", client_id, created["secrets"][0]["hint"])
+        assert [secret["hint"] for secret in left["secrets"]] == [second[:13]]
+        assert not works(deployment, client_id, first)
+        assert works(deployment, client_id, second)
+
+
+class TestErasure:
+    @pytest.fixture
+    def in_use(self, deployment, created) -> str:
+        """The client id of an application with an account, a token, a page and a data key."""
+        client_id, dynamodb = created["client_id"], deployment.dynamodb
+        kms = client("kms", deployment.endpoint)
+        vault = KmsVault(kms, dynamodb, deployment.table, key_id=kms.create_key()["KeyMetadata"]["KeyId"])
+        sealed = vault.seal(ProviderCredential("access", "refresh", NOW), client_id=client_id, profile_id="pro")
+        identity = Identity(ProviderName.GOOGLE, uuid4().hex, "ana@example.com")
+        connected = Profile("pro", identity.provider, identity.email, "cal", identity, sealed, NOW)
+        managed = Profile("pro_m", ProviderName.MANAGED, "Cronofy", "cal_m")
+        sub = f"acc_{uuid4().hex}"
+        account = Account(sub, client_id, identity.email, None, "UTC", (connected, managed), {})
+        assert DynamoAccounts(dynamodb, deployment.table).create(account)
+        pages = {uuid4().hex: b"page" for _ in range(30)}
+        DynamoPages(dynamodb, deployment.table).save(pages, sub=sub, client_id=client_id, expires_at=NOW)
+        return client_id
+
+    def test_deleting_an_application_leaves_nothing_of_it_in_the_table(self, deployment, freebusy, in_use):
+        assert sum(in_use in str(item) for item in deployment.items()) > 30
+        assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
+        assert not any(in_use in str(item) for item in deployment.items())
+
+    def test_other_applications_keep_everything(self, deployment, freebusy, in_use):
+        other = freebusy("applications", "create", "Other", "--redirect-uri", CALLBACK)
+        before = [item for item in deployment.items() if in_use in str(item)]
+        freebusy("applications", "delete", other["client_id"], "--yes")
+        assert [item for item in deployment.items() if in_use in str(item)] == before
+
+    def test_the_name_is_asked_for(self, freebusy, in_use, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.StringIO("Scheduler\n"))
+        assert freebusy("applications", "delete", in_use)["erased"] > 30
+
+    @pytest.mark.parametrize("typed", ["", "\n", "scheduler\n", "yes\n"])
+    def test_another_name_erases_nothing(self, freebusy, refused, in_use, monkeypatch, typed):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert "nothing was erased" in refused("applications", "delete", in_use)
+        assert freebusy("applications", "show", in_use)["name"] == "Scheduler"
+
+    def test_an_erasure_that_was_interrupted_is_seen_and_completed(self, deployment, freebusy, in_use):
+        key = {"pk": {"S": f"APP#{in_use}"}, "sk": {"S": "APPLICATION"}}
+        deployment.dynamodb.delete_item(TableName=deployment.table, Key=key)
+        assert {"client_id": in_use, "name": "Scheduler"} in freebusy("applications", "list")
+        assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
+        assert not any(in_use in str(item) for item in deployment.items())
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            pytest.param(("show", "unknown"), "there is no application unknown", id="unknown application"),
+            pytest.param(("delete", "unknown", "--yes"), "there is no application unknown", id="nothing to erase"),
+            pytest.param(("create", "", "--redirect-uri", CALLBACK), "a name has", id="no name"),
+            pytest.param(("create", "S", "--redirect-uri", "http://app.example"), "plain http", id="plain http"),
+            pytest.param(("create", "S", "--redirect-uri", "/callback"), "not an absolute", id="relative URI"),
+            pytest.param(
+                ("create", "S", "--redirect-uri", CALLBACK, "--origin", "https://a.example/app"),
+                "an origin ends",
+                id="an origin with a path",
+            ),
+        ],
+    )
+    def test_what_cannot_be_done_is_told_in_one_line(self, refused, arguments, reason):
+        line = refused("applications", *arguments)
+        assert line.startswith("freebusy: ")
+        assert reason in line
+
+    def test_a_third_secret_is_refused(self, freebusy, refused, created):
+        freebusy("applications", "secrets", "rotate", created["client_id"])
+        assert "revoke one first" in refused("applications", "secrets", "rotate", created["client_id"])
+
+    def test_a_stack_that_does_not_exist_is_told(self, capsys, stack_file):
+        assert main([f"--local={stack_file}", "--stack", "no-such-stack", "applications", "list"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "no-such-stack" in line
+
+    def test_a_stack_of_something_else_is_told(self, deployment, capsys, stack_file):
+        template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+        stack = f"stack-{uuid4().hex}"
+        client("cloudformation", deployment.endpoint).create_stack(StackName=stack, TemplateBody=json.dumps(template))
+        assert main([f"--local={stack_file}", "--stack", stack, "applications", "list"]) == 2
+        assert "no output TableName" in capsys.readouterr().err
+
+    def test_a_table_that_does_not_exist_is_told(self, capsys, stack_file):
+        assert main([f"--local={stack_file}", "--table", "no-such-table", "applications", "list"]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+    def test_a_deployment_must_be_named(self, capsys):
+        assert main(["applications", "list"]) == 2
+        assert "--stack NAME, --table NAME, or --local" in capsys.readouterr().err
+
+    def test_a_laptop_stack_that_is_not_running_is_told(self, capsys, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert main(["--local", "applications", "list"]) == 2
+        assert "make run" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"url": "http://127.0.0.1:8080"}'])
+    def test_a_file_of_something_else_is_told(self, capsys, tmp_path, content):
+        file = tmp_path / "stack.json"
+        file.write_text(content, encoding="utf-8")
+        assert main([f"--local={file}", "applications", "list"]) == 2
+        assert "is not the file of a laptop stack" in capsys.readouterr().err
+
+    def test_an_emulator_that_is_gone_is_told(self, capsys, tmp_path):
+        file = tmp_path / "stack.json"
+        file.write_text('{"aws": "http://127.0.0.1:1"}', encoding="utf-8")
+        assert main([f"--local={file}", "--table", "table", "applications", "list"]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+    @pytest.mark.parametrize("arguments", [[], ["applications"], ["applications", "create", "Scheduler"], ["nonsense"]])
+    def test_a_command_that_is_not_complete_shows_its_usage(self, capsys, arguments):
+        with pytest.raises(SystemExit) as exited:
+            main(arguments)
+        assert exited.value.code == 2
+        assert "usage: freebusy" in capsys.readouterr().err
+
+
+class TestText:
+    def test_people_get_columns_and_a_word_about_the_secret(self, deployment, stack_file, capsys):
+        arguments = ["applications", "create", "My app", "--redirect-uri", CALLBACK, "--redirect-uri", f"{CALLBACK}/2"]
+        assert main([*arguments, f"--local={stack_file}", "--table", deployment.table]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1] == "name           My app"
+        assert lines[3:6] == [
+            "redirect_uris  https://app.example/callback",
+            "               https://app.example/callback/2",
+            "origins        -",
+        ]
+        assert lines[-1].startswith("Keep the client_secret now")
+
+    def test_options_may_stand_before_or_after_the_command(self, deployment, stack_file, capsys):
+        options = [f"--local={stack_file}", "--table", deployment.table, "--json"]
+        for arguments in ([*options, "applications", "list"], ["applications", "list", *options]):
+            assert main(arguments) == 0
+            assert isinstance(json.loads(capsys.readouterr().out), list)
+
+
+@pytest.mark.stack
+def test_the_laptop_stack_is_found_by_its_file_alone(stack, tmp_path, monkeypatch, capsys):
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["--local", "applications", "show", stack["client_id"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["redirect_uris"] == stack["redirect_uris"]

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+
+from freebusy.domain.application import checked_name, checked_origin, checked_redirect_uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("https://app.example/callback", id="https"),
+        pytest.param("https://app.example", id="no path"),
+        pytest.param("https://app.example:8443/callback?tenant=7&x=%20", id="port and query"),
+        pytest.param("https://App.Example/Callback", id="as it was written"),
+        pytest.param("https://my_app.example./cb", id="underscore and root dot"),
+        pytest.param("https://[2001:db8::1]/cb", id="an IPv6 host"),
+        pytest.param("http://localhost:9999/callback", id="http on localhost"),
+        pytest.param("http://127.0.0.1:9999/callback", id="http on the IPv4 loopback"),
+        pytest.param("http://[::1]/callback", id="http on the IPv6 loopback"),
+    ],
+)
+def test_a_redirect_uri_is_kept_as_it_is(uri):
+    assert checked_redirect_uri(uri) == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("/callback", id="relative"),
+        pytest.param("//app.example/callback", id="no scheme"),
+        pytest.param("https:///callback", id="no host"),
+        pytest.param("https:app.example", id="no authority"),
+        pytest.param("ftp://app.example/", id="another scheme"),
+        pytest.param("javascript:alert(1)", id="a script"),
+        pytest.param("com.example.app:/callback", id="a scheme of an app"),
+        pytest.param("http://app.example/callback", id="http in public"),
+        pytest.param("http://localhost.example/callback", id="a host that only begins like localhost"),
+        pytest.param("http://127.0.0.1.example/callback", id="a host that only begins like the loopback"),
+        pytest.param("https://app.example/#there", id="a fragment"),
+        pytest.param("https://app.example/#", id="an empty fragment"),
+        pytest.param("https://user:pass@app.example/", id="a password"),
+        pytest.param("https://app.example@evil.example/", id="a user name that looks like a host"),
+        pytest.param("https://app.example\\@evil.example/", id="a backslash"),
+        pytest.param("https://*.example/callback", id="a wildcard"),
+        pytest.param("https://app.example:port/", id="a port that is none"),
+        pytest.param("https://app.example:99999/", id="a port too high"),
+        pytest.param("https://app.example/a b", id="a space"),
+        pytest.param("https://app.example/\ncallback", id="a line break"),
+        pytest.param("https://bücher.example/", id="letters beyond ASCII"),
+        pytest.param("https://[::1/callback", id="an open bracket"),
+        pytest.param("https://a..example/", id="an empty label"),
+        pytest.param("https://app.example/" + "x" * 2000, id="too long"),
+    ],
+)
+def test_a_redirect_uri_that_could_lead_elsewhere_is_refused(uri):
+    with pytest.raises(ValueError, match=r"URI|http"):
+        checked_redirect_uri(uri)
+
+
+@pytest.mark.parametrize(
+    ("given", "as_browsers_send_it"),
+    [
+        pytest.param("https://app.example", "https://app.example", id="as it is"),
+        pytest.param("HTTPS://App.Example", "https://app.example", id="lower case"),
+        pytest.param("https://app.example:443", "https://app.example", id="without the default port"),
+        pytest.param("https://app.example:8443", "https://app.example:8443", id="with another port"),
+        pytest.param("http://localhost:80", "http://localhost", id="without the default port of http"),
+        pytest.param("http://127.0.0.1:3000", "http://127.0.0.1:3000", id="the loopback"),
+        pytest.param("http://[::1]:3000", "http://[::1]:3000", id="the IPv6 loopback"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(given, as_browsers_send_it):
+    assert checked_origin(given) == as_browsers_send_it
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("*", id="everybody"),
+        pytest.param("null", id="the origin of files and sandboxed frames"),
+        pytest.param("app.example", id="a host alone"),
+        pytest.param("https://app.example/", id="a path"),
+        pytest.param("https://app.example/app", id="a longer path"),
+        pytest.param("https://app.example?", id="a query"),
+        pytest.param("https://app.example#", id="a fragment"),
+        pytest.param("https://*.example", id="a wildcard"),
+        pytest.param("https://user@app.example", id="a user name"),
+        pytest.param("http://app.example", id="http in public"),
+        pytest.param("https://app.example:0x50", id="a port that is none"),
+    ],
+)
+def test_what_is_no_origin_is_refused(origin):
+    with pytest.raises(ValueError, match=r"origin|URI|http"):
+        checked_origin(origin)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Scheduler", "Scheduler"),
+        ("  Ana's \t Scheduler\n", "Ana's Scheduler"),
+        ("Terminplaner für Ärzte 📅", "Terminplaner für Ärzte 📅"),
+        ("x" * 100, "x" * 100),
+    ],
+)
+def test_a_name_is_kept_in_one_line(given, kept):
+    assert checked_name(given) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(" \n", id="blank"),
+        pytest.param("x" * 101, id="too long"),
+        pytest.param("a\x00b", id="a control character"),
+        pytest.param("evil\u202egnp", id="text that turns its direction"),
+        pytest.param("a\ud800b", id="a lone surrogate"),
+    ],
+)
+def test_a_name_that_people_could_not_read_is_refused(name):
+    with pytest.raises(ValueError, match="name"):
+        checked_name(name)
