@@ -1,12 +1,16 @@
 """`make demo`: two people connect, one of each provider, and the slots they share are found.
 
-Everything goes through the public HTTP API, driven by the official Python SDK of the protocol, unmodified.
+Everything goes through the public HTTP API, driven by the official Python SDK of the protocol, unmodified. A laptop
+stack that is running already is used; otherwise one is started for the demo, on ports of its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +23,12 @@ import pycronofy
 
 from local.browser import visit
 
-STACK_FILE = Path(os.environ.get("STACK_FILE", ".local/stack.json"))
+ROOT = Path(__file__).resolve().parent.parent
+RUNNING = Path(os.environ.get("STACK_FILE") or ROOT / ".local" / "stack.json")
+OWN = ROOT / ".local" / "demo" / "stack.json"
+OWN_PORTS = 18080
+START_LIMIT = 120
+
 FIRST_HOUR, LAST_HOUR = 8, 18
 MINUTES_PER_CELL = 30
 
@@ -121,3 +130,60 @@ def show(stack: dict[str, Any]) -> None:
     for slot in slots:
         names = [each.person.name for each in connected if {"sub": each.sub} in slot["participants"]]
         print(f"  {_moment(slot['start']):%H:%M} to {_moment(slot['end']):%H:%M}   {' and '.join(names)}")
+
+
+@contextmanager
+def some_stack() -> Iterator[dict[str, Any]]:
+    """What stack.json says of a stack that runs, for as long as the block lasts."""
+    if stack := _answering(RUNNING):
+        if "google" not in stack or "microsoft" not in stack:
+            sys.exit("The running stack talks to real providers; the demo needs the simulated ones.")
+        print(f"Using the stack at {stack['url']}\n")
+        yield stack
+        return
+    OWN.parent.mkdir(parents=True, exist_ok=True)
+    OWN.unlink(missing_ok=True)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "local.stack"], cwd=ROOT, env=_own_environment(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        print("Starting the service on this machine ...", flush=True)
+        yield _ready(started)
+    finally:
+        started.terminate()
+        started.communicate()
+
+
+def _own_environment() -> dict[str, str]:
+    """Without the client ids of real providers: the demo is about simulated people."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOOGLE_", "MICROSOFT_"))}
+    return {**kept, "STACK_FILE": str(OWN), "PORT_BASE": str(OWN_PORTS), "STOP_WITH_PARENT": "1"}
+
+
+def _ready(started: subprocess.Popen[str]) -> dict[str, Any]:
+    deadline = time.monotonic() + START_LIMIT
+    while not (stack := _answering(OWN)):
+        if started.poll() is not None or time.monotonic() > deadline:
+            started.terminate()
+            sys.exit(f"The service did not start:\n{started.communicate()[0]}")
+        time.sleep(0.1)
+    return stack
+
+
+def _answering(file: Path) -> dict[str, Any] | None:
+    """The stack that wrote this file, unless it is gone."""
+    try:
+        stack: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        httpx.get(f"{stack['url']}/.well-known/oauth-authorization-server", timeout=10).raise_for_status()
+    except (OSError, httpx.HTTPError):
+        return None
+    return stack
+
+
+def main() -> None:
+    with some_stack() as stack:
+        show(stack)
+
+
+if __name__ == "__main__":
+    main()

@@ -160,6 +160,12 @@ class TestBatches:
         assert [len(request["RequestItems"]["table"]) for request in script.requests] == [25, 1, 5]
         assert script.is_over()
 
+    def test_a_batch_that_meets_a_transaction_is_sent_again(self, script):
+        script.fails("batch_write_item", "TransactionConflictException")
+        script.answers("batch_write_item", UnprocessedItems={})
+        script.table.delete_many([("a", "b")])
+        assert script.is_over()
+
     def test_nothing_is_asked_for_nothing(self, script):
         assert list(script.table.get_many([])) == []
         script.table.put_many([])

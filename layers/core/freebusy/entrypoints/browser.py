@@ -91,7 +91,7 @@ def _cookie(event: Mapping[str, Any], trip: str, value: str, max_age: int) -> Co
 
 
 def _cookie_name(event: Mapping[str, Any], trip: str) -> str:
-    """``__Host-`` keeps neighbouring hosts from planting it; browsers grant that prefix to https alone (RFC 6265bis)."""
+    """``__Host-`` keeps neighbouring hosts from planting it; browsers grant the prefix to https alone (RFC 6265bis)."""
     return f"{'__Host-' if _is_secure(event) else ''}freebusy-{trip}"
 
 

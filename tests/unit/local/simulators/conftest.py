@@ -18,21 +18,20 @@ FREE_BUSY_SCOPE = "https://www.googleapis.com/auth/calendar.freebusy"
 class Caller(httpx.Client):
     """An application that is registered at one simulator."""
 
-    def __init__(self, base_url, *, client_id, client_secret, authorize, token, scope, **also):
-        super().__init__(base_url=base_url, timeout=10)
-        self.client = {"client_id": client_id, "client_secret": client_secret}
+    def __init__(self, base_url, name, *, authorize, token, **query):
+        super().__init__(base_url=base_url, timeout=30)
+        self.client = {"client_id": f"sim-{name}-client", "client_secret": f"sim-{name}-secret"}
         self.authorize_path = authorize
         self.token_path = token
         self.query = {
-            "client_id": client_id,
+            "client_id": self.client["client_id"],
             "redirect_uri": REDIRECT_URI,
             "response_type": "code",
-            "scope": scope,
             "state": "state of ours",
             "nonce": "nonce of ours",
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
-            **also,
+            **query,
         }
 
     def put_person(self, email, **described):
@@ -80,8 +79,7 @@ def google():
         running("google") as url,
         Caller(
             url,
-            client_id="sim-google-client",
-            client_secret="sim-google-secret",
+            "google",
             authorize="/o/oauth2/v2/auth",
             token="/token",
             scope=f"openid email {FREE_BUSY_SCOPE}",
@@ -97,8 +95,7 @@ def microsoft():
         running("microsoft") as url,
         Caller(
             url,
-            client_id="sim-microsoft-client",
-            client_secret="sim-microsoft-secret",
+            "microsoft",
             authorize="/organizations/oauth2/v2.0/authorize",
             token="/organizations/oauth2/v2.0/token",
             scope="openid email profile offline_access Calendars.ReadBasic",

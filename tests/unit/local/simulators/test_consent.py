@@ -24,16 +24,13 @@ class Form(HTMLParser):
             self.fields.append(given)
 
     def sent(self, *, unticked=(), typed="", pick=None):
-        pairs = []
-        for each in self.fields:
-            kind, name, value = each.get("type", "text"), each["name"], each.get("value", "")
-            if kind == "hidden" or (kind == "checkbox" and "checked" in each and value not in unticked):
-                pairs.append((name, value))
-            elif kind == "radio" and (value == pick if pick else "checked" in each):
-                pairs.append((name, value))
-            elif kind == "email":
-                pairs.append((name, typed))
-        return pairs
+        chosen = {
+            "hidden": lambda field: True,
+            "email": lambda field: True,
+            "checkbox": lambda field: "checked" in field and field["value"] not in unticked,
+            "radio": lambda field: field["value"] == pick if pick else "checked" in field,
+        }
+        return [(field["name"], field.get("value", typed)) for field in self.fields if chosen[field["type"]](field)]
 
 
 def submitted(caller, page, **choices):

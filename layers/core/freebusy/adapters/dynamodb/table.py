@@ -12,6 +12,7 @@ import random
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
 from time import sleep
@@ -203,7 +204,7 @@ class Table:
             tries = _tries("writes are being throttled")
             while unwritten:
                 next(tries)
-                with aws_errors():
+                with suppress(self._client.exceptions.TransactionConflictException), aws_errors():
                     unwritten = self._client.batch_write_item(RequestItems=unwritten).get("UnprocessedItems")
 
     def _written(self, action: Action, **options: Any) -> Any:
