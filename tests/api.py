@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: str
+    cookies: tuple[str, ...] = ()
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -43,7 +45,7 @@ def handler(function: str) -> Any:
     return module.lambda_handler
 
 
-def call(
+def call(  # noqa: PLR0913 - the parts of a request
     function: str,
     method: str,
     path: str,
@@ -52,6 +54,7 @@ def call(
     body: Any = None,
     bearer: str | None = None,
     headers: dict[str, str] | None = None,
+    cookies: Sequence[str] = (),
 ) -> Answer:
     """``query`` is what urlencode takes, or the raw query string; ``body`` a JSON value, or a string sent as it is."""
     event = {
@@ -72,6 +75,7 @@ def call(
         },
         "isBase64Encoded": False,
         **({} if body is None else {"body": body if isinstance(body, str) else json.dumps(body)}),
+        **({"cookies": list(cookies)} if cookies else {}),
     }
     result = handler(function)(event, Context())
-    return Answer(result["statusCode"], result["headers"], result.get("body", ""))
+    return Answer(result["statusCode"], result["headers"], result.get("body", ""), tuple(result.get("cookies", ())))

@@ -20,7 +20,7 @@ from local.simulators.grants import CodeSpent, CodeUnusable, Consent, Grants, ra
 from local.simulators.oauth import Client, Denied
 from local.simulators.people import InvalidEmail, People, Person, fingerprint
 from local.simulators.server import Refusal, Request, Response, Route
-from local.simulators.signing import SigningKey
+from local.simulators.signing import signing_key
 from local.simulators.simulator import token_operation
 
 ISSUER = "https://accounts.google.com"
@@ -50,7 +50,7 @@ class Google:
         self.people = People()
         self.grants = Grants()
         self._client = client
-        self._key = SigningKey()
+        self._key = signing_key("google")
         self.routes: Sequence[Route] = [
             Route("POST", "/calendar/v3/freeBusy", self.free_busy, lambda _: "busy"),
             Route("POST", "/token", self.token, token_operation),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from local.simulators import zones
@@ -170,6 +171,7 @@ def _calendar_names(question: dict[str, Any]) -> list[str]:
     return [str(item.get("id", "")) for item in items]
 
 
+@lru_cache(maxsize=1 << 16)  # The same calendars are read again and again; this is most of the work.
 def _show(moment: datetime, shown_in: tzinfo) -> str:
     return moment.astimezone(shown_in).isoformat(timespec="seconds").replace("+00:00", "Z")
 

@@ -28,7 +28,7 @@ from local.simulators.graph_calendar import SCOPE_PREFIX, graph_error
 from local.simulators.oauth import Client, Denied
 from local.simulators.people import InvalidEmail, People, Person, fingerprint, short_name
 from local.simulators.server import Refusal, Request, Response, Route
-from local.simulators.signing import SigningKey
+from local.simulators.signing import signing_key
 from local.simulators.simulator import token_operation
 
 HOST = "https://login.microsoftonline.com"
@@ -50,7 +50,7 @@ class Microsoft:
         self.people = People()
         self.grants = Grants()
         self._client = client
-        self._key = SigningKey()
+        self._key = signing_key("microsoft")
         self.routes: Sequence[Route] = [
             Route("POST", "/v1.0/me/calendar/getSchedule", self.my_schedule, lambda _: "busy"),
             Route("POST", "/v1.0/users/{user}/calendar/getSchedule", self.schedule_of, lambda _: "busy"),

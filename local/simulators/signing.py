@@ -1,8 +1,9 @@
-"""The key that signs id_tokens: made anew whenever the simulator starts, and published as the provider does."""
+"""The key that signs id_tokens: made anew by every process, and published as the provider does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from joserfc import jwt
@@ -20,3 +21,8 @@ class SigningKey:
     def public(self, **more: str) -> dict[str, Any]:
         """The JWK without its private parts."""
         return {**self._key.as_dict(private=False), "use": "sig", **more}
+
+
+@cache
+def signing_key(_provider: str) -> SigningKey:
+    return SigningKey()

@@ -70,6 +70,8 @@ FRONT_END_CODE = AuthorizationCode(
 class Provider:
     """Consents at once; everybody is busy half of every hour, which makes several pages a week."""
 
+    issuer = None
+
     def __init__(self, name: ProviderName) -> None:
         self._name = name
 

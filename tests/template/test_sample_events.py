@@ -42,7 +42,7 @@ STATUS = {
     "oauth_callback": 302,
     "oauth_callback_link": 302,
     "oauth_callback_refused": 302,
-    "oauth_callback_relink": 302,
+    "oauth_callback_relink": 200,
     "preflight": 204,
     "token_code": 200,
     "token_front_end_code": 200,
@@ -52,6 +52,8 @@ STATUS = {
     "token_revoke": 200,
 }
 """What each sample event is answered with."""
+
+PAGES = {"authorize", "oauth_callback"}
 
 
 @contextmanager
@@ -121,10 +123,15 @@ def in_a_front_end(function: str) -> Outcome:
     return outcome(next(name for name in STATUS if name.startswith(function)), origin="https://front.example.com")
 
 
-@pytest.mark.parametrize("function", LOGICAL_ID)
+@pytest.mark.parametrize("function", sorted(set(LOGICAL_ID) - PAGES))
 def test_a_function_may_look_up_whose_front_end_asks(function):
     assert in_a_front_end(function).answer["headers"]["Access-Control-Allow-Origin"] == "https://front.example.com"
     assert in_a_front_end(function).needed <= actions(function)
+
+
+@pytest.mark.parametrize("function", sorted(PAGES))
+def test_pages_for_people_are_no_front_ends_business(function):
+    assert "Access-Control-Allow-Origin" not in in_a_front_end(function).answer["headers"]
 
 
 @pytest.mark.parametrize("function", LOGICAL_ID)

@@ -134,7 +134,7 @@ def _both(one: Member, other: Member) -> Member:
 
 def _search(query: Query, people: dict[str, Member]) -> Iterator[Found]:
     wanted, panel = _panel(query.groups, people)
-    if not _attainable(wanted, panel):
+    if not all(member.readable for member in wanted) or not panel.attainable:
         return
     asked = None if query.starts is None else [(start, start + query.duration) for start in sorted(set(query.starts))]
     windows = merged(query.periods if asked is None else asked)
@@ -162,28 +162,24 @@ def _panel(groups: Iterable[Group], people: dict[str, Member]) -> tuple[list[Mem
     """Those who must all be free, and the panel of everybody."""
     bits = {key: 1 << number for number, key in enumerate(people)}
     wanted: set[str] = set()
-    quorums = []
+    others: list[tuple[set[str], int]] = []
     for group in groups:
         keys = {member.key for member in group.members}
         if group.required == len(group.members):
             wanted |= keys
         else:
-            quorums.append(Quorum(sum(bits[key] for key in keys), group.required))
-    candidates = [
-        Candidate(bits[key], member.busy, None if member.available is None else merged(member.available))
+            others.append((keys, group.required))
+    candidates = {
+        key: Candidate(bits[key], member.busy, None if member.available is None else merged(member.available))
         for key, member in people.items()
         if key not in wanted and member.readable
+    }
+    quorums = [
+        Quorum(sum(bits[key] for key in keys & candidates.keys()), required - len(keys & wanted))
+        for keys, required in others
     ]
     always = sum(bits[key] for key in wanted)
-    return [people[key] for key in people if key in wanted], Panel(always, candidates, quorums)
-
-
-def _attainable(wanted: Iterable[Member], panel: Panel) -> bool:
-    """Whether there are enough members whose calendars can be read at all."""
-    readable = panel.always | sum(candidate.bit for candidate in panel.candidates)
-    return all(member.readable for member in wanted) and all(
-        (readable & quorum.members).bit_count() >= quorum.required for quorum in panel.quorums
-    )
+    return [people[key] for key in people if key in wanted], Panel(always, [*candidates.values()], quorums)
 
 
 def _periods(openings: Iterable[Pair], panel: Panel, need: Need) -> Iterator[Found]:

@@ -1,20 +1,25 @@
-"""Groups of which some members must be free, not all: who is free when, and where that is enough.
+"""Groups of which some members must be free, not all: where that is enough, and who it is.
 
-Both searches go once over the free stretches of all members, in the order of time.
+A roll call goes once through the starts and ends of everybody's free stretches, in the order of time. Each is
+packed with the member's bit into one int, ``time << width | bit``. So they sort as fast as ints do, and XOR with a
+packed value switches a member on or off in a mask; what that leaves in the higher bits is never looked at.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import heapreplace
-from itertools import chain, compress, repeat
+from itertools import tee
 
-from freebusy.domain.stretches import FOREVER, Need, Pair, Stretches, batches, overlaps
+from freebusy.domain.stretches import FOREVER, Need, Pair, Stretches, batches, joined, overlaps
 
 Found = tuple[int, int, int]
 """Start, end, and a bitmask of the members who are free from start to end."""
+
+Part = tuple[int, list[int], list[int]]
+"""A horizon, and the packed starts and ends of more stretches; all that begin before the horizon have then come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,137 +33,104 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """At least ``required`` of ``members``, a bitmask."""
+    """At least ``required`` of ``members``, a bitmask of candidates."""
 
     members: int
     required: int
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """Who is to come together: those of ``always`` (a bitmask), free wherever one looks, and quorums of candidates."""
+class RollCall:
+    """Who of the candidates is free when. One roll call serves one search, from its first moment to its last."""
 
-    always: int
-    candidates: Sequence[Candidate]
-    quorums: Sequence[Quorum]
+    def __init__(self, candidates: Sequence[Candidate], quorums: Iterable[Quorum], need: Need) -> None:
+        self._candidates = candidates
+        self._quorums = [quorum for quorum in quorums if quorum.required > 0]
+        self._need = need
+        self._everybody = sum(candidate.bit for candidate in candidates)
+        self._width = self._everybody.bit_length() + 1
+        self._parts = self._read(self._everybody)
+        self._horizon = 0
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._begun = self._ended = 0
+        self._free = 0
 
+    def openings(self, windows: Iterable[Pair]) -> Iterator[Pair]:
+        """Where within the windows every quorum is met by people who stay for a slot: each slot lies within one.
 
-def _free(candidates: Sequence[Candidate], need: Need) -> Iterator[tuple[int, list[Stretches]]]:
-    """The stretches in which each candidate can be booked, in batches (as of ``batches``)."""
-    for horizon, batch in batches([candidate.busy for candidate in candidates], need):
-        yield (
-            horizon,
-            [
-                stretches if candidate.available is None else _within(candidate.available, stretches, need.duration)
-                for candidate, stretches in zip(candidates, batch, strict=True)
-            ],
-        )
-
-
-def _within(available: Sequence[Pair], stretches: Stretches, duration: int) -> Stretches:
-    pairs = [*overlaps(zip(*stretches, strict=True), available, duration)]
-    return [start for start, _ in pairs], [end for _, end in pairs]
-
-
-def slots(windows: Iterable[Pair], panel: Panel, need: Need, *, interval: int, stride: int) -> Iterator[Found]:
-    """Slots within windows that start on multiples of ``interval``, ``stride`` (a multiple of it) or more apart.
-
-    The windows are sorted by their starts and by their ends. A start or an end of a stretch is packed with its member
-    as ``time << width | bit``: XOR with the packed value switches the member on or off, and what that leaves in the
-    higher bits is never looked at. Times are counted from ``epoch`` to keep the packed ints short.
-    """
-    width = max(candidate.bit for candidate in panel.candidates).bit_length()
-    everybody = (1 << width) - 1
-    epoch = need.since - need.since % interval
-    parts = _free(panel.candidates, need)
-    starts = ends = [FOREVER << width]
-    begun = ended = free = moment = horizon = 0
-    for opens, closes in windows:
-        moment = max(moment, opens - epoch)
-        moment += -moment % interval
-        latest = closes - epoch - need.duration
-        while moment <= latest:
-            if moment >= horizon:
-                until, batch = next(parts)
-                horizon = until - epoch
-                switches = [candidate.bit - (epoch << width) for candidate in panel.candidates]
-                starts = _packed(starts[begun:-1], [stretches[0] for stretches in batch], switches, width)
-                ends = _packed(ends[ended:-1], [stretches[1] for stretches in batch], switches, width)
-                begun = ended = 0
-            reached = (moment + 1) << width
-            while starts[begun] < reached:
-                free ^= starts[begun]
-                begun += 1
-            reached = (moment + need.duration) << width
-            while ends[ended] < reached:
-                free ^= ends[ended]
-                ended += 1
-            missing = 0
-            for quorum in panel.quorums:
-                short = quorum.required - (free & quorum.members).bit_count()
-                if short > missing:  # noqa: PLR1730 - max() takes twice the time of all the rest
-                    missing = short
-            if missing:
-                # It cannot be enough before that many more have begun to be free.
-                begins = starts[min(begun + missing, len(starts)) - 1] >> width
-                moment = min(begins, horizon)
-                moment += -moment % interval
+        Sorted by starts and by ends; openings may overlap where only shorter stretches than a slot do not fit.
+        """
+        openings = iter(windows)
+        for quorum in self._quorums:
+            if quorum.members == self._everybody:
+                self._parts, parts = tee(self._parts)
             else:
-                start = epoch + moment
-                yield start, start + need.duration, free & everybody | panel.always
-                moment += stride
+                parts = self._read(quorum.members)
+            openings = overlaps(openings, self._enough(parts, quorum.required), self._need.duration)
+        return openings
 
+    def slots(self, starts: Iterable[int]) -> Iterator[Found]:
+        """Slots at these starts, in order, with those who are free."""
+        duration = self._need.duration
+        for start in starts:
+            yield start, start + duration, self._call(start)
 
-def _packed(kept: list[int], times: Sequence[Sequence[int]], switches: Sequence[int], width: int) -> list[int]:
-    """What is still to come, in order, closed by what never comes."""
-    for moments, switch in zip(times, switches, strict=True):
-        kept += [(moment << width) + switch for moment in moments]
-    kept.sort()
-    kept.append(FOREVER << width)
-    return kept
+    def periods(self, openings: Iterable[Pair]) -> Iterator[Found]:
+        """The longest periods in which the same people meet all quorums, with all who are free throughout.
 
+        None lies within another, and every slot within one. From a start on, people leave until too few are left:
+        there the period ends. The next one starts when enough have come who stay for longer than that.
+        """
+        for opens, closes in joined(openings, self._need.duration):
+            start, end = opens, opens
+            free = self._call(start)
+            outrun: Counter[int] = Counter()
+            while end < closes:
+                end, present, free = self._until_too_few(free, closes, outrun)
+                yield start, end, present
+                if end < closes:
+                    start, free = self._until_enough(free, outrun)
 
-def periods(windows: Iterable[Pair], panel: Panel, need: Need) -> Iterator[Found]:
-    """The periods within windows in which the same people meet the quorums throughout, and no longer one would do.
+    # --- Calling the roll ---
 
-    Of all who are free from some moment on, enough for a quorum stay until the required-th latest of their ends;
-    a heap of its members' latest ends knows it. The window is one more quorum, of one.
-    """
-    bits = [candidate.bit for candidate in panel.candidates]
-    quorums = [quorum for quorum in panel.quorums if quorum.required > 0]
-    heaps = [[-FOREVER] * quorum.required for quorum in quorums]
-    heaps_of = [[heap for heap, quorum in zip(heaps, quorums, strict=True) if quorum.members & bit] for bit in bits]
-    heaps.append([-FOREVER])
-    heaps_of.append(heaps[-1:])
-    free_until = [-FOREVER] * len(heaps_of)
-    start = end = found = -FOREVER
-    for begins, ends, index in chain(_in_order(windows, panel.candidates, need), [(FOREVER, FOREVER, -1)]):
-        if ends < end:
-            continue
-        if begins > start:
-            if end > found and end - start >= need.duration:
-                yield start, end, sum(compress(bits, map(end.__le__, free_until))) | panel.always
-                found = end
-            start = begins
-        free_until[index] = ends
-        for heap in heaps_of[index]:
-            if ends > heap[0]:
-                heapreplace(heap, ends)
-        end = min([heap[0] for heap in heaps])
+    def _call(self, start: int) -> int:
+        """Who is free for the slot at ``start``; later calls are for later slots."""
+        moment = start - self._need.since
+        while moment >= self._horizon:
+            self._turn_page()
+        free = self._free
+        begun = bisect_left(self._starts, (moment + 1) << self._width, self._begun)
+        for switch in self._starts[self._begun : begun]:
+            free ^= switch
+        ended = bisect_left(self._ends, (moment + self._need.duration) << self._width, self._ended)
+        for switch in self._ends[self._ended : ended]:
+            free ^= switch
+        self._begun, self._ended, self._free = begun, ended, free
+        return free & self._everybody
 
+    def _until_too_few(self, free: int, closes: int, outrun: Counter[int]) -> tuple[int, int, int]:
+        """When the quorums are no longer met, who was there until then, and who is left.
 
-def _in_order(windows: Iterable[Pair], candidates: Sequence[Candidate], need: Need) -> Iterator[tuple[int, int, int]]:
-    """Start, end and index of every stretch of a candidate, and of every window, whose index is the last."""
-    windows = iter(windows)
-    window = next(windows, None)
-    events: list[tuple[int, int, int]] = []
-    for horizon, batch in _free(candidates, need):
-        while window and window[0] < horizon:
-            events.append((*window, len(candidates)))
-            window = next(windows, None)
-        for index, (starts, ends) in enumerate(batch):
-            events += zip(starts, ends, repeat(index))
-        events.sort()
-        settled = bisect_left(events, (horizon,))
-        yield from events[:settled]
-        del events[:settled]
+        Who leaves without having been there begins later than the period and ends within it: ``outrun`` counts them.
+        """
+        while True:
+            moment = self._next(self._ends, self._ended)
+            
+    # --- Reading ---
+
+    def _read(self, members: int) -> Iterator[Part]:
+        """The stretches in which these candidates can be booked."""
+        candidates = [candidate for candidate in self._candidates if candidate.bit & members]
+        width, tag = self._width, 1 << (self._width - 1)
+        for horizon, batch in batches([candidate.busy for candidate in candidates], self._need):
+            starts: list[int] = []
+            ends: list[int] = []
+            for candidate, stretches in zip(candidates, batch, strict=True):
+                begun, ended = self._limited(stretches, candidate.available)
+                # The tag makes a start greater than an end at the same time, whoever they belong to.
+                switch = candidate.bit - (self._need.since << width)
+                starts += [(moment << width) + (switch + tag) for moment in begun]
+                ends += [(moment << width) + switch for moment in ended]
+            starts.sort()
+            ends.sort()
+            yield horizon - self._need.since, starts, ends

@@ -25,8 +25,8 @@ class Form(HTMLParser):
 
     def sent(self, *, unticked=(), typed="", pick=None):
         chosen = {
-            "hidden": lambda field: True,
-            "email": lambda field: True,
+            "hidden": lambda _: True,
+            "email": lambda _: True,
             "checkbox": lambda field: "checked" in field and field["value"] not in unticked,
             "radio": lambda field: field["value"] == pick if pick else "checked" in field,
         }

@@ -1,6 +1,7 @@
 """HTTP itself, which every caller of the simulators relies on."""
 
 import socket
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -61,10 +62,8 @@ def test_what_is_no_http_is_refused(provider, sent):
 
 
 def test_a_body_has_its_limits(provider):
-    try:
+    with suppress(httpx.TransportError):  # the refusal may be lost on a caller that is still sending
         assert provider.put("/sim/users/ana@example.com", content=b" " * (LARGEST_BODY + 1)).status_code == 413
-    except httpx.TransportError:
-        pass  # the refusal may be lost on a caller that is still sending
 
     assert provider.get("/sim/users").json() == []
 

@@ -1,0 +1,76 @@
+"""The engine against the bitmap oracle. ``ORACLE_SEED`` sets the seed, for another 10,000 queries or to repeat one."""
+
+from __future__ import annotations
+
+import os
+from itertools import zip_longest
+from random import Random
+from textwrap import indent
+
+import pytest
+
+from freebusy.domain import stretches
+from freebusy.domain.availability import Query, find_availability
+from tests.oracle.bitmap import Answer, Bitmap
+from tests.oracle.queries import RandomQuery
+
+SEED = os.environ.get("ORACLE_SEED", "2030")
+UNITS = [pytest.param(1, id="seconds"), pytest.param(60, id="minutes")]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_engine_and_the_oracle_answer_alike(unit, monkeypatch):
+    compare(range(5_000), unit, monkeypatch)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("unit", UNITS)
+def test_they_answer_alike_for_long(unit, monkeypatch):
+    compare(range(5_000, 55_000), unit, monkeypatch)
+
+
+def compare(numbers, unit, monkeypatch):
+    for number in numbers:
+        name = f"{SEED}/{unit}/{number}"
+        asked = RandomQuery(name, unit)
+        before = repr(asked.query)
+        # Real queries are read in batches of thousands of periods; here, often of a few.
+        monkeypatch.setattr(stretches, "PERIODS_AT_ONCE", Random(name).choice([1, 3, 8, 16_384]))  # noqa: S311
+        expected = Bitmap(asked.query, low=asked.low, high=asked.high, unit=unit).answer()
+        found = by_name(asked.query)
+        if found != expected:
+            pytest.fail(explained(name, asked.query, asked.low, expected, found), pytrace=False)
+        assert repr(asked.query) == before, f"the engine changed query {name}"
+
+
+def by_name(query: Query) -> Answer:
+    availability = find_availability(query)
+    return [(start, end, availability.free(mask)) for start, end, mask in availability.found]
+
+
+def explained(name, query, low, expected, found):
+    """Times are shown as seconds since the query's first instant."""
+    lines = [f"query {name} (seed/unit/number), times since {low}, read {stretches.PERIODS_AT_ONCE} at once"]
+    for field in ("duration", "start_interval", "buffer_before", "buffer_after", "response_format", "max_results"):
+        lines.append(f"  {field}: {getattr(query, field)}")
+    lines.append(f"  periods: {since(low, query.periods)}")
+    lines.append(f"  starts: {query.starts and [start - low for start in query.starts]}")
+    for group in query.groups:
+        lines.append(f"  {group.required} of {len(group.members)}:")
+        for member in group.members:
+            limits = "always" if member.available is None else since(low, member.available)
+            lines.append(f"    {member.key} busy {since(low, member.busy)}")
+            lines.append(f"       available {limits}{'' if member.readable else ', unreadable'}")
+    rows = [
+        f"{'  ' if left == right else '! '}{shown(low, left):<40} {shown(low, right)}"
+        for left, right in zip_longest(expected, found)
+    ]
+    return "\n".join([*lines, indent("\n".join([f"  {'expected':<40} found", *rows]), "  ")])
+
+
+def since(low, periods):
+    return " ".join(f"{start - low}-{end - low}" for start, end in periods) or "-"
+
+
+def shown(low, result):
+    return "-" if result is None else f"{result[0] - low}-{result[1] - low} {' '.join(result[2])}"
