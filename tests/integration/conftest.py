@@ -9,12 +9,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from freebusy.bootstrap import Dependencies, dependencies
+from freebusy.bootstrap import Dependencies, application_registry, dependencies
 from freebusy.domain.account import Account, ProviderCredential, ProviderName
+from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
-from tests.fakes import NOW
+from tests import browsers
+from tests.browsers import Deployment
+from tests.fakes import NOW, FakeProvider
 from tests.people import FakeCalendars
 from tests.tables import create_table
 
@@ -44,6 +47,29 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+@pytest.fixture
+def deployment(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """With applications to connect to, and consent screens of both providers."""
+    google = FakeProvider(ProviderName.GOOGLE, issuer="https://accounts.google.com")
+    microsoft = FakeProvider(ProviderName.MICROSOFT)
+    providers = {ProviderName.GOOGLE: google, ProviderName.MICROSOFT: microsoft}
+    monkeypatch.setattr(Dependencies, "providers", providers)
+    registry = application_registry(wired.dynamodb, wired.settings.table_name)
+    for client_id, secret in ((browsers.APP, browsers.SECRET), (browsers.OTHER_APP, browsers.OTHER_SECRET)):
+        listed = ClientSecret(hashed(secret), "hint", NOW)
+        registry.create(Application(client_id, "Scheduler & <Co>", (browsers.REDIRECT_URI,), secrets=(listed,)))
+    registry.create(
+        Application(
+            browsers.FRONT_END,
+            "Front end",
+            (browsers.FRONT_END_URI,),
+            public=True,
+            origins=(browsers.FRONT_END_ORIGIN,),
+        )
+    )
+    return Deployment(wired, google, microsoft)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from freebusy.domain.application import checked_name, checked_origin, checked_redirect_uri
+from freebusy.domain.application import Application, checked_name, checked_origin, checked_redirect_uri
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,54 @@ def test_a_name_is_kept_in_one_line(given, kept):
 def test_a_name_that_people_could_not_read_is_refused(name):
     with pytest.raises(ValueError, match="name"):
         checked_name(name)
+
+
+REGISTERED = Application(
+    "app",
+    "App",
+    (
+        "https://app.example/cb?tenant=1",
+        "http://127.0.0.1:9999/cb",
+        "http://[::1]/cb",
+        "http://localhost/",
+        "http://127.0.0.1:7000",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("https://app.example/cb?tenant=1", id="as it is registered"),
+        pytest.param("http://127.0.0.1:9999/cb", id="a loopback as it is registered"),
+        pytest.param("http://127.0.0.1:1/cb", id="another loopback port"),
+        pytest.param("http://127.0.0.1/cb", id="no loopback port"),
+        pytest.param("http://[::1]:51004/cb", id="a port where none is registered"),
+        pytest.param("http://localhost:3000/", id="localhost is a loopback too"),
+        pytest.param("http://127.0.0.1:7001", id="a port that ends the URI"),
+    ],
+)
+def test_a_redirect_goes_to_what_is_registered_on_any_loopback_port(uri):
+    assert REGISTERED.allows_redirect_to(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("https://app.example/cb", id="without its query"),
+        pytest.param("https://app.example/cb?tenant=1&x=2", id="with more query"),
+        pytest.param("https://app.example:443/cb?tenant=1", id="with the default port spelled out"),
+        pytest.param("https://APP.example/cb?tenant=1", id="in another case"),
+        pytest.param("http://127.0.0.1:1/other", id="another loopback path"),
+        pytest.param("http://127.0.0.2:9999/cb", id="another loopback address"),
+        pytest.param("http://localhost:9999/cb", id="a loopback by another name"),
+        pytest.param("https://127.0.0.1:9999/cb", id="a loopback by another scheme"),
+        pytest.param("http://127.0.0.1:7000@evil.example", id="a port that is a password"),
+        pytest.param("http://127.0.0.1:7000.evil.example", id="a port that is part of a name"),
+        pytest.param("http://127.0.0.1:123456", id="a port that cannot be"),
+        pytest.param("http://127.0.0.1:7000\n", id="a line break"),
+    ],
+)
+def test_a_redirect_goes_nowhere_else(uri):
+    assert not REGISTERED.allows_redirect_to(uri)

@@ -4,10 +4,9 @@ import pytest
 
 from freebusy.domain.account import Disconnected, ProviderCredential, ProviderName
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.domain.identifiers import hashed
 from freebusy.service.connecting import Consent, connect
 from tests.fakes import NOW, FakeAccounts
-from tests.trips import ANA, ANA_AT_WORK, REDIRECT_URI, World
+from tests.trips import ANA, REDIRECT_URI, World
 
 
 @pytest.fixture
@@ -105,9 +104,3 @@ class TestConsentingTwiceAtOnce:
         consent = Consent("app", ANA, ProviderCredential("mine", "refresh", NOW + 60))
         with pytest.raises(StorageUnavailable):
             connect(consent, accounts=Contrary(), vault=world.vault, now=NOW)
-
-    def test_different_people_do_not_wait_for_each_other(self, world):
-        world.trip(ANA_AT_WORK)
-        world.trip(ANA)
-        assert world.account_of(ANA).sub != world.account_of(ANA_AT_WORK).sub
-        assert hashed(world.account_of(ANA).sub) != hashed(world.account_of(ANA_AT_WORK).sub)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.account import Disconnected
@@ -218,9 +216,15 @@ class TestCodes:
     def test_of_two_exchanges_at_once_neither_keeps_tokens(self, world):
         """One of them may be a thief's (RFC 6749, 4.1.2)."""
         code = world.trip(ANA)["code"]
-        looked_up = world.tokens.find_code(hashed(code), world.clock())
+        find_code = world.tokens.find_code
+        looked_up = find_code(hashed(code), world.clock())
         issued = exchange(world, code)
-        world.tokens.find_code = lambda *_: looked_up
+
+        def find_as_before(*_):
+            world.tokens.find_code = find_code
+            return looked_up
+
+        world.tokens.find_code = find_as_before
         assert_invalid_grant(exchange, world, code)
         assert not lives(world, issued.access_token)
 
@@ -295,14 +299,6 @@ class TestRotation:
         assert not lives(world, successor.access_token)
         assert_invalid_grant(renew, world, successor.refresh_token, FRONT_END)
         assert lives(world, other.access_token), "the same person's other browser"
-
-    def test_the_same_token_would_have_another_successor_elsewhere(self, world):
-        issued = connect_front_end(world)
-        foreign = replace(FRONT_END, client_id="front-2")
-        here = renew(world, issued.refresh_token, FRONT_END).refresh_token
-        assert world.vault.derive("front-2", issued.refresh_token) != world.vault.derive("front", issued.refresh_token)
-        assert here
-        assert_invalid_grant(renew, world, here, foreign)
 
     def test_an_idle_refresh_token_ends(self, world):
         issued = connect_front_end(world)

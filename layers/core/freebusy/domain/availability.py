@@ -26,13 +26,13 @@ The grid is that of the clock: multiples of the interval since the epoch, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from freebusy.domain import quorum
-from freebusy.domain.quorum import Candidate, Found, Panel, Quorum
+from freebusy.domain.quorum import Candidate, Found, Quorum, RollCall
 from freebusy.domain.stretches import Need, Pair, merged, overlaps, shared
 
 DEFAULT_START_INTERVAL = 15 * 60
@@ -110,7 +110,11 @@ class Availability:
 def find_availability(query: Query) -> Availability:
     """Everything the query asks for, in the order of time, at most ``max_results`` of it."""
     people = _people(query.groups)
-    return Availability(tuple(people), [*islice(_search(query, people), query.max_results)])
+    bits = {key: 1 << number for number, key in enumerate(people)}
+    needed = {member.key for group in query.groups if _needs_all(group) for member in group.members}
+    always = sum(bits[key] for key in needed)
+    found = islice(_search(query, people, bits, needed), query.max_results)
+    return Availability(tuple(people), [(start, end, free | always) for start, end, free in found])
 
 
 def _people(groups: Iterable[Group]) -> dict[str, Member]:
@@ -132,75 +136,75 @@ def _both(one: Member, other: Member) -> Member:
     return Member(one.key, [*one.busy, *other.busy], available, one.readable and other.readable)
 
 
-def _search(query: Query, people: dict[str, Member]) -> Iterator[Found]:
-    wanted, panel = _panel(query.groups, people)
-    if not all(member.readable for member in wanted) or not panel.attainable:
-        return
-    asked = None if query.starts is None else [(start, start + query.duration) for start in sorted(set(query.starts))]
-    windows = merged(query.periods if asked is None else asked)
-    for member in wanted:
+def _needs_all(group: Group) -> bool:
+    return group.required == len(group.members)
+
+
+def _search(
+    query: Query, people: Mapping[str, Member], bits: Mapping[str, int], needed: AbstractSet[str]
+) -> Iterator[Found]:
+    """What is found, with those who are free and not needed anyway."""
+    members = [people[key] for key in people if key in needed]
+    others = {key: member for key, member in people.items() if key not in needed and member.readable}
+    quorums = [_quorum(group, bits, needed, others) for group in query.groups if not _needs_all(group)]
+    windows = _windows(query, members)
+    if not (windows and all(member.readable for member in members) and all(map(Quorum.is_attainable, quorums))):
+        return iter(())
+    need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
+    openings = shared([member.busy for member in members], windows, need)
+    if not others:
+        return ((start, end, 0) for start, end in _laid_out(query, openings))
+    candidates = [Candidate(bits[key], member.busy, member.available) for key, member in others.items()]
+    roll = RollCall(candidates, quorums, need)
+    openings = roll.openings(openings)
+    if _wants_periods(query):
+        return roll.periods(openings)
+    return roll.slots(start for start, _ in _laid_out(query, openings))
+
+
+def _windows(query: Query, needed: Iterable[Member]) -> list[Pair]:
+    """The time asked about in which all who are needed let themselves be booked: sorted and disjoint."""
+    if query.starts is None:
+        windows = merged(query.periods)
+    else:
+        windows = merged((start, start + query.duration) for start in query.starts)
+    for member in needed:
         if member.available is not None:
             windows = [*overlaps(windows, merged(member.available), query.duration)]
-    if not windows:
-        return
-    need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
-    openings: Iterable[Pair] = shared([member.busy for member in wanted], windows, need)
-    if asked is not None:
-        yield from _slots(overlaps(asked, openings, query.duration), panel, need, interval=1, stride=1)
-    elif query.response_format is ResponseFormat.PERIODS:
-        yield from _periods(openings, panel, need)
-    elif query.response_format is ResponseFormat.SLOTS:
+    return windows
+
+
+def _quorum(group: Group, bits: Mapping[str, int], needed: AbstractSet[str], others: Mapping[str, Member]) -> Quorum:
+    """What a group still requires besides those who are needed anyway."""
+    keys = {member.key for member in group.members}
+    return Quorum(sum(bits[key] for key in keys & others.keys()), group.required - len(keys & needed))
+
+
+def _wants_periods(query: Query) -> bool:
+    return query.starts is None and query.response_format is ResponseFormat.PERIODS
+
+
+def _laid_out(query: Query, openings: Iterable[Pair]) -> Iterator[Pair]:
+    """What the query wants of the openings, which are sorted by their starts and by their ends."""
+    if _wants_periods(query):
+        return iter(openings)
+    if query.starts is not None:
+        asked = [(start, start + query.duration) for start in sorted(set(query.starts))]
+        return overlaps(asked, openings, query.duration)
+    if query.response_format is ResponseFormat.SLOTS:
         interval = query.start_interval or 1
-        stride = query.duration + -query.duration % interval
-        yield from _slots(openings, panel, need, interval=interval, stride=stride)
-    else:
-        interval = query.start_interval or DEFAULT_START_INTERVAL
-        yield from _slots(openings, panel, need, interval=interval, stride=interval)
+        return _slots(openings, query.duration, interval, stride=query.duration + -query.duration % interval)
+    interval = query.start_interval or DEFAULT_START_INTERVAL
+    return _slots(openings, query.duration, interval, stride=interval)
 
 
-def _panel(groups: Iterable[Group], people: dict[str, Member]) -> tuple[list[Member], Panel]:
-    """Those who must all be free, and the panel of everybody."""
-    bits = {key: 1 << number for number, key in enumerate(people)}
-    wanted: set[str] = set()
-    others: list[tuple[set[str], int]] = []
-    for group in groups:
-        keys = {member.key for member in group.members}
-        if group.required == len(group.members):
-            wanted |= keys
-        else:
-            others.append((keys, group.required))
-    candidates = {
-        key: Candidate(bits[key], member.busy, None if member.available is None else merged(member.available))
-        for key, member in people.items()
-        if key not in wanted and member.readable
-    }
-    quorums = [
-        Quorum(sum(bits[key] for key in keys & candidates.keys()), required - len(keys & wanted))
-        for keys, required in others
-    ]
-    always = sum(bits[key] for key in wanted)
-    return [people[key] for key in people if key in wanted], Panel(always, [*candidates.values()], quorums)
-
-
-def _periods(openings: Iterable[Pair], panel: Panel, need: Need) -> Iterator[Found]:
-    if panel.candidates:
-        return quorum.periods(openings, panel, need)
-    return ((start, end, panel.always) for start, end in openings)
-
-
-def _slots(openings: Iterable[Pair], panel: Panel, need: Need, *, interval: int, stride: int) -> Iterator[Found]:
+def _slots(openings: Iterable[Pair], duration: int, interval: int, stride: int) -> Iterator[Pair]:
     """Slots that start on multiples of ``interval``, ``stride`` (a multiple of it) or more apart."""
-    if panel.candidates:
-        return quorum.slots(openings, panel, need, interval=interval, stride=stride)
-    starts = _spaced(openings, need, interval, stride)
-    return ((start, start + need.duration, panel.always) for start in starts)
-
-
-def _spaced(openings: Iterable[Pair], need: Need, interval: int, stride: int) -> Iterator[int]:
-    moment = need.since
+    earliest: int | None = None
     for opens, closes in openings:
-        moment = max(moment, opens)
-        moment += -moment % interval
-        while moment + need.duration <= closes:
-            yield moment
-            moment += stride
+        start = opens if earliest is None or opens > earliest else earliest
+        start += -start % interval
+        while start + duration <= closes:
+            yield start, start + duration
+            start += stride
+        earliest = start

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 
-from freebusy.domain.stretches import FOREVER, Need, Pair, Stretches, batches, joined, overlaps
+from freebusy.domain.stretches import FOREVER, Need, Pair, Stretches, batches, joined, merged, overlaps
 
 Found = tuple[int, int, int]
 """Start, end, and a bitmask of the members who are free from start to end."""
@@ -24,7 +24,7 @@ Part = tuple[int, list[int], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who may be free: one bit of a mask. ``available`` is sorted and disjoint; ``None`` is always."""
+    """Somebody who may be free: one bit of a mask. ``busy`` and ``available`` as of ``availability.Member``."""
 
     bit: int
     busy: Sequence[Pair]
@@ -38,9 +38,15 @@ class Quorum:
     members: int
     required: int
 
+    def is_attainable(self) -> bool:
+        return self.members.bit_count() >= self.required
+
 
 class RollCall:
-    """Who of the candidates is free when. One roll call serves one search, from its first moment to its last."""
+    """Who of the candidates is free when. One roll call serves one search, from its first moment to its last.
+
+    Inside, times are counted from the start of the search, which keeps the packed ints short.
+    """
 
     def __init__(self, candidates: Sequence[Candidate], quorums: Iterable[Quorum], need: Need) -> None:
         self._candidates = candidates
@@ -56,9 +62,9 @@ class RollCall:
         self._free = 0
 
     def openings(self, windows: Iterable[Pair]) -> Iterator[Pair]:
-        """Where within the windows every quorum is met by people who stay for a slot: each slot lies within one.
+        """Where within the windows every quorum is met: each slot that can be booked lies within an opening.
 
-        Sorted by starts and by ends; openings may overlap where only shorter stretches than a slot do not fit.
+        Each slot within an opening can be booked, but not by the same people throughout. Sorted by starts and by ends.
         """
         openings = iter(windows)
         for quorum in self._quorums:
@@ -70,20 +76,20 @@ class RollCall:
         return openings
 
     def slots(self, starts: Iterable[int]) -> Iterator[Found]:
-        """Slots at these starts, in order, with those who are free."""
+        """The slots at these starts, which are in order, with those who are free."""
         duration = self._need.duration
         for start in starts:
-            yield start, start + duration, self._call(start)
+            yield start, start + duration, self._free_at(start)
 
     def periods(self, openings: Iterable[Pair]) -> Iterator[Found]:
-        """The longest periods in which the same people meet all quorums, with all who are free throughout.
+        """The longest periods in which the same people meet all quorums, with those who are free throughout.
 
-        None lies within another, and every slot within one. From a start on, people leave until too few are left:
-        there the period ends. The next one starts when enough have come who stay for longer than that.
+        From a start on, people leave until too few are left: there the period ends. The next one starts as soon as
+        enough have come who stay for longer than that. So no period lies within another, and each slot within one.
         """
         for opens, closes in joined(openings, self._need.duration):
-            start, end = opens, opens
-            free = self._call(start)
+            start = end = opens
+            free = self._free_at(start)
             outrun: Counter[int] = Counter()
             while end < closes:
                 end, present, free = self._until_too_few(free, closes, outrun)
@@ -91,46 +97,133 @@ class RollCall:
                 if end < closes:
                     start, free = self._until_enough(free, outrun)
 
-    # --- Calling the roll ---
-
-    def _call(self, start: int) -> int:
-        """Who is free for the slot at ``start``; later calls are for later slots."""
-        moment = start - self._need.since
-        while moment >= self._horizon:
-            self._turn_page()
-        free = self._free
-        begun = bisect_left(self._starts, (moment + 1) << self._width, self._begun)
-        for switch in self._starts[self._begun : begun]:
-            free ^= switch
-        ended = bisect_left(self._ends, (moment + self._need.duration) << self._width, self._ended)
-        for switch in self._ends[self._ended : ended]:
-            free ^= switch
-        self._begun, self._ended, self._free = begun, ended, free
-        return free & self._everybody
-
-    def _until_too_few(self, free: int, closes: int, outrun: Counter[int]) -> tuple[int, int, int]:
-        """When the quorums are no longer met, who was there until then, and who is left.
-
-        Who leaves without having been there begins later than the period and ends within it: ``outrun`` counts them.
-        """
-        while True:
-            moment = self._next(self._ends, self._ended)
-            
-    # --- Reading ---
+    # --- Reading the calendars ---
 
     def _read(self, members: int) -> Iterator[Part]:
         """The stretches in which these candidates can be booked."""
         candidates = [candidate for candidate in self._candidates if candidate.bit & members]
-        width, tag = self._width, 1 << (self._width - 1)
+        width, origin = self._width, self._need.since << self._width
+        tag = 1 << (width - 1)  # makes a start greater than an end at the same time, whoever they belong to
         for horizon, batch in batches([candidate.busy for candidate in candidates], self._need):
             starts: list[int] = []
             ends: list[int] = []
             for candidate, stretches in zip(candidates, batch, strict=True):
                 begun, ended = self._limited(stretches, candidate.available)
-                # The tag makes a start greater than an end at the same time, whoever they belong to.
-                switch = candidate.bit - (self._need.since << width)
-                starts += [(moment << width) + (switch + tag) for moment in begun]
+                switch = candidate.bit - origin
                 ends += [(moment << width) + switch for moment in ended]
+                switch += tag
+                starts += [(moment << width) + switch for moment in begun]
             starts.sort()
             ends.sort()
             yield horizon - self._need.since, starts, ends
+
+    def _limited(self, stretches: Stretches, available: Sequence[Pair] | None) -> Stretches:
+        if available is None:
+            return stretches
+        pairs = [*overlaps(zip(*stretches, strict=True), merged(available), self._need.duration)]
+        return [start for start, _ in pairs], [end for _, end in pairs]
+
+    def _enough(self, parts: Iterable[Part], required: int) -> Iterator[Pair]:
+        """Where so many of those in ``parts`` are free for a slot.
+
+        As in ``shared``: when stretches begin for the (required + i)-th time while only i have ended.
+        """
+        starts: list[int] = []
+        ends: list[int] = []
+        width, since = self._width, self._need.since
+        too_short = (self._need.duration - 1) << width
+        slot = self._need.duration << width
+        for horizon, begun, ended in parts:
+            starts = sorted(starts + begun)
+            ends = sorted(ends + ended)
+            settled = bisect_left(ends, horizon << width)
+            pairs = zip(starts[required - 1 :], ends[:settled], strict=False)
+            openings = iter([(opens, closes) for opens, closes in pairs if closes - opens > too_short])
+            opens, closes = next(openings, (0, 0))
+            for again, until in openings:
+                if again > closes - slot:
+                    yield (opens >> width) + since, (closes >> width) + since
+                    opens = again
+                closes = until
+            if closes:
+                yield (opens >> width) + since, (closes >> width) + since
+            del starts[:settled], ends[:settled]
+
+    # --- Calling the roll ---
+
+    def _turn_page(self) -> bool:
+        """Reads on, and says whether there was anything left to read."""
+        part = next(self._parts, None)
+        if part is None:
+            return False
+        self._horizon, starts, ends = part
+        self._starts = sorted(self._starts[self._begun :] + starts)
+        self._ends = sorted(self._ends[self._ended :] + ends)
+        self._begun = self._ended = 0
+        return True
+
+    def _free_at(self, start: int) -> int:
+        """Who is free for the slot at ``start``. Each call is for a later slot than the one before."""
+        moment = start - self._need.since
+        while moment >= self._horizon:
+            self._turn_page()
+        begun = bisect_left(self._starts, (moment + 1) << self._width, self._begun)
+        ended = bisect_left(self._ends, (moment + self._need.duration) << self._width, self._ended)
+        for switch in self._starts[self._begun : begun]:
+            self._free ^= switch
+        for switch in self._ends[self._ended : ended]:
+            self._free ^= switch
+        self._begun, self._ended = begun, ended
+        return self._free & self._everybody
+
+    def _until_too_few(self, free: int, closes: int, outrun: Counter[int]) -> tuple[int, int, int]:
+        """When the quorums are no longer met, who was there until then, and who is left after that.
+
+        Who leaves without being there comes after the start of the period and goes before its end: ``outrun`` counts
+        those for when they come.
+        """
+        while (moment := self._next_end()) < closes - self._need.since:
+            left = free
+            ended = bisect_left(self._ends, (moment + 1) << self._width, self._ended)
+            for switch in self._ends[self._ended : ended]:
+                self._free ^= switch
+                bit = switch & self._everybody
+                if bit & left:
+                    left ^= bit
+                else:
+                    outrun[bit] += 1
+            self._ended = ended
+            if not self._met(left):
+                return moment + self._need.since, free, left
+            free = left
+        return closes, free, free
+
+    def _until_enough(self, free: int, outrun: Counter[int]) -> tuple[int, int]:
+        """When the quorums are met again, and by whom; those who have gone before that do not count."""
+        while not self._met(free):
+            moment = self._next_start()
+            begun = bisect_left(self._starts, (moment + 1) << self._width, self._begun)
+            for switch in self._starts[self._begun : begun]:
+                self._free ^= switch
+                bit = switch & self._everybody
+                if outrun[bit]:
+                    outrun[bit] -= 1
+                else:
+                    free |= bit
+            self._begun = begun
+        return moment + self._need.since, free
+
+    def _met(self, free: int) -> bool:
+        return all((free & quorum.members).bit_count() >= quorum.required for quorum in self._quorums)
+
+    def _next_start(self) -> int:
+        while self._begun == len(self._starts) or self._starts[self._begun] >= self._horizon << self._width:
+            if not self._turn_page():
+                return FOREVER
+        return self._starts[self._begun] >> self._width
+
+    def _next_end(self) -> int:
+        while self._ended == len(self._ends) or self._ends[self._ended] >= self._horizon << self._width:
+            if not self._turn_page():
+                return FOREVER
+        return self._ends[self._ended] >> self._width

@@ -38,21 +38,38 @@ def merged(periods: Iterable[Pair]) -> list[Pair]:
 
 
 def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> Iterator[Pair]:
-    """Where a period of each side overlap for ``shortest`` seconds or longer; both sides are sorted and disjoint.
+    """Where periods of both sides overlap for ``shortest`` seconds or longer.
 
-    Periods of exactly ``shortest`` seconds may overlap others of their own side: they are kept or left out whole.
+    Each side is sorted by its starts and by its ends alike, as disjoint periods are; so is the result. Periods that
+    overlap within a side do no harm: what is left out then lies within what is not.
     """
     ours, theirs = iter(ours), iter(theirs)
     mine, yours = next(ours, None), next(theirs, None)
     while mine and yours:
-        start = max(mine[0], yours[0])
-        end = min(mine[1], yours[1])
+        start = mine[0] if mine[0] > yours[0] else yours[0]
+        end = mine[1] if mine[1] < yours[1] else yours[1]
         if end - start >= shortest:
             yield start, end
-        if mine[1] < yours[1]:
+        if mine[1] <= yours[1]:
             mine = next(ours, None)
         else:
             yours = next(theirs, None)
+
+
+def joined(periods: Iterable[Pair], slot: int) -> Iterator[Pair]:
+    """The same slots in disjoint periods: one follows another when a slot in between would lie within both or neither.
+
+    The periods are sorted by their starts and by their ends.
+    """
+    periods = iter(periods)
+    start, end = next(periods, (0, 0))
+    for again, until in periods:
+        if again > end - slot + 1:
+            yield start, end
+            start = again
+        end = until
+    if end > start:
+        yield start, end
 
 
 def between(busy: Sequence[Pair], shortest: int, since: int, until: int) -> Stretches:
