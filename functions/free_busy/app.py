@@ -42,7 +42,7 @@ def read() -> Response[str]:
 def read_page(token: str) -> Response[str]:
     wired = dependencies()
     caller = person(app.current_event, Permission.READ_FREE_BUSY)
-    return kept_page(token, account=caller.account, pages=wired.pages, now=wired.clock())
+    return kept_page("/v1/free_busy", token, account=caller.account, pages=wired.pages, now=wired.clock())
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -18,7 +18,8 @@ app = resolver()
 @app.route(".+", method="OPTIONS")
 def preflight() -> Response[str]:
     """To an origin that nobody lists, the same answer without a permission: browsers take that as a no."""
-    return Response(status_code=HTTPStatus.NO_CONTENT.value, headers=dict(preflight_headers(app.current_event)))
+    headers = preflight_headers(app.current_event)
+    return Response(status_code=HTTPStatus.NO_CONTENT.value, body="", headers=dict(headers))
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -86,6 +86,12 @@ def test_pages_are_their_accounts_alone(sign_in, account, calendars):
     assert read(path=path, bearer="token of acc_2").status == 404
 
 
+def test_a_page_of_free_busy_is_not_read_with_the_permission_for_events(account, calendars):
+    calendars.kept = {"acc_1@example.com": busy(*((hour, hour + 0.5) for hour in range(150)))}
+    path = read(UTC).json()["pages"]["next_page"].removeprefix("https://calendar.example.com")
+    assert read(function="events", path=path.replace("free_busy", "events")).status == 404
+
+
 @pytest.mark.parametrize(("function", "path"), READS)
 def test_unknown_pages_are_not_found(account, function, path):
     assert read(function=function, path=f"{path}/pages/nonsense").status == 404

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -94,15 +95,14 @@ class TestNotAgreeing:
         assert brought(answer)["error"] == "access_denied"
         assert not accounts_in(deployment)
 
-    def test_trouble_that_the_operator_must_mend_is_logged(self, deployment, capsys):
+    def test_trouble_that_the_operator_must_mend_is_logged(self, deployment, caplog):
         departure = deployment.browser.authorize()
         deployment.google.trouble = ProviderMisconfigured("the client secret is wrong")
         answer = deployment.come_back_with(departure, code="the-code")
         assert brought(answer)["error"] == "server_error"
-        logged = capsys.readouterr().out
-        assert '"level":"ERROR"' in logged
-        assert "the client secret is wrong" in logged
-        assert "the-code" not in logged
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        assert "the client secret is wrong" in caplog.text
+        assert "the-code" not in caplog.text
 
 
 class TestWhoMayNotComeBack:
@@ -131,7 +131,7 @@ class TestWhoMayNotComeBack:
     def test_no_other_browser_which_does_not_disturb_the_right_one(self, deployment):
         """As happens when the address leaks: by a log, a referrer, a photo of the screen."""
         departure = deployment.browser.authorize()
-        for other in (Browser(), Browser({name: "x" * 43 for name in deployment.browser.cookies})):
+        for other in (Browser(), Browser(dict.fromkeys(deployment.browser.cookies, "x" * 43))):
             assert_is_page(deployment.come_back(departure, ANA, other), 400)
         assert not accounts_in(deployment)
         assert "code" in brought(deployment.come_back(departure, ANA))
@@ -175,8 +175,6 @@ class TestConnectingAgain:
         assert not deployment.browser.cookies
 
     def test_somebody_else_changes_nothing(self, deployment, lost):
-        from dataclasses import replace
-
         departure = deployment.browser.get(self.profile(lost)["profile_relink_url"])
         assert_is_page(deployment.come_back(departure, replace(ANA, subject="somebody else")), 400)
         assert not self.profile(lost)["profile_connected"]

@@ -53,6 +53,12 @@ def test_what_is_no_zone_is_refused(tzid):
         zone_named(tzid)
 
 
+@pytest.mark.parametrize("tzid", ["right/Europe/Paris", "posix/Europe/Paris", "localtime", "posixrules"])
+def test_zones_that_only_some_operating_systems_have_are_refused(tzid):
+    with pytest.raises(ValueError, match="no such zone"):
+        zone_named(tzid)
+
+
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2999, 1, 1)))
 def test_formatting_agrees_with_the_standard_library(moment):
     aware = moment.replace(microsecond=0, tzinfo=UTC)

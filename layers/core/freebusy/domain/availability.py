@@ -27,13 +27,28 @@ The grid is that of the clock: multiples of the interval since the epoch, so tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from freebusy.domain.quorum import Candidate, Found, Quorum, RollCall
-from freebusy.domain.stretches import Need, Pair, merged, overlaps, shared
+from freebusy.domain.quorum import Quorum, free_throughout, longest
+from freebusy.domain.stretches import (
+    FOREVER,
+    Calendar,
+    Need,
+    Pair,
+    Stretches,
+    batches,
+    enough,
+    merged,
+    overlaps,
+)
+
+Found = tuple[int, int, int]
+"""Start, end, and a mask of the members who are free."""
+
+UNREADABLE: Sequence[Pair] = ((-FOREVER, FOREVER),)
+"""Busy periods of somebody whose calendar cannot be read: never free."""
 
 DEFAULT_START_INTERVAL = 15 * 60
 MAX_RESULTS = 512
@@ -110,11 +125,7 @@ class Availability:
 def find_availability(query: Query) -> Availability:
     """Everything the query asks for, in the order of time, at most ``max_results`` of it."""
     people = _people(query.groups)
-    bits = {key: 1 << number for number, key in enumerate(people)}
-    needed = {member.key for group in query.groups if _needs_all(group) for member in group.members}
-    always = sum(bits[key] for key in needed)
-    found = islice(_search(query, people, bits, needed), query.max_results)
-    return Availability(tuple(people), [(start, end, free | always) for start, end, free in found])
+    return Availability(tuple(people), [*islice(_search(query, people), query.max_results)])
 
 
 def _people(groups: Iterable[Group]) -> dict[str, Member]:
@@ -132,79 +143,92 @@ def _both(one: Member, other: Member) -> Member:
     if one.available is None or other.available is None:
         available = one.available if other.available is None else other.available
     else:
-        available = [*overlaps(merged(one.available), merged(other.available), 1)]
+        available = overlaps(merged(one.available), merged(other.available), 1)
     return Member(one.key, [*one.busy, *other.busy], available, one.readable and other.readable)
 
 
-def _needs_all(group: Group) -> bool:
-    return group.required == len(group.members)
+def _quorums(groups: Iterable[Group], people: Mapping[str, Member]) -> list[Quorum]:
+    """What the groups require, with those who must all be free as one quorum."""
+    numbers = {key: number for number, key in enumerate(people)}
+    needed: set[int] = set()
+    quorums = []
+    for group in groups:
+        members = frozenset(numbers[member.key] for member in group.members)
+        if group.required == len(group.members):
+            needed |= members
+        elif group.required > 0:
+            quorums.append(Quorum(members, group.required))
+    return [Quorum(frozenset(needed), len(needed)), *quorums] if needed else quorums
 
 
-def _search(
-    query: Query, people: Mapping[str, Member], bits: Mapping[str, int], needed: AbstractSet[str]
-) -> Iterator[Found]:
-    """What is found, with those who are free and not needed anyway."""
-    members = [people[key] for key in people if key in needed]
-    others = {key: member for key, member in people.items() if key not in needed and member.readable}
-    quorums = [_quorum(group, bits, needed, others) for group in query.groups if not _needs_all(group)]
-    windows = _windows(query, members)
-    if not (windows and all(member.readable for member in members) and all(map(Quorum.is_attainable, quorums))):
-        return iter(())
+def _search(query: Query, people: Mapping[str, Member]) -> Iterator[Found]:
+    windows = _windows(query)
+    if not windows:
+        return
+    quorums = _quorums(query.groups, people)
+    calendars = [
+        Calendar(member.busy if member.readable else UNREADABLE, member.available) for member in people.values()
+    ]
     need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
-    openings = shared([member.busy for member in members], windows, need)
-    if not others:
-        return ((start, end, 0) for start, end in _laid_out(query, openings))
-    candidates = [Candidate(bits[key], member.busy, member.available) for key, member in others.items()]
-    roll = RollCall(candidates, quorums, need)
-    openings = roll.openings(openings)
-    if _wants_periods(query):
-        return roll.periods(openings)
-    return roll.slots(start for start, _ in _laid_out(query, openings))
+    last = earliest = -FOREVER
+    for horizon, stretches in batches(calendars, need):
+        if _wants_periods(query):
+            openings = _openings(windows, quorums, stretches, query.duration)
+            periods = longest(openings, stretches, quorums, query.duration)
+            found = [(start, end) for start, end in periods if last <= end < horizon]
+        else:
+            part = overlaps(windows, [(last - query.duration, horizon - 1)], query.duration)
+            found = _slots(query, _openings(part, quorums, stretches, query.duration), earliest)
+            earliest = found[-1][0] + _grid(query)[1] if found else earliest
+        if found:
+            for (start, end), free in zip(found, free_throughout(found, stretches), strict=True):
+                yield start, end, free
+        last = horizon
 
 
-def _windows(query: Query, needed: Iterable[Member]) -> list[Pair]:
-    """The time asked about in which all who are needed let themselves be booked: sorted and disjoint."""
-    if query.starts is None:
-        windows = merged(query.periods)
-    else:
-        windows = merged((start, start + query.duration) for start in query.starts)
-    for member in needed:
-        if member.available is not None:
-            windows = [*overlaps(windows, merged(member.available), query.duration)]
+def _openings(
+    windows: Sequence[Pair], quorums: Iterable[Quorum], stretches: Sequence[Stretches], duration: int
+) -> Sequence[Pair]:
+    """Where within the windows every group has enough members for a slot."""
+    for quorum in quorums:
+        chosen = [stretches[number] for number in quorum.members]
+        windows = overlaps(windows, enough(chosen, quorum.required, duration), duration)
     return windows
 
 
-def _quorum(group: Group, bits: Mapping[str, int], needed: AbstractSet[str], others: Mapping[str, Member]) -> Quorum:
-    """What a group still requires besides those who are needed anyway."""
-    keys = {member.key for member in group.members}
-    return Quorum(sum(bits[key] for key in keys & others.keys()), group.required - len(keys & needed))
+def _windows(query: Query) -> list[Pair]:
+    """The time asked about, sorted and disjoint."""
+    if query.starts is None:
+        return merged(query.periods)
+    return merged((start, start + query.duration) for start in query.starts)
 
 
 def _wants_periods(query: Query) -> bool:
     return query.starts is None and query.response_format is ResponseFormat.PERIODS
 
 
-def _laid_out(query: Query, openings: Iterable[Pair]) -> Iterator[Pair]:
-    """What the query wants of the openings, which are sorted by their starts and by their ends."""
-    if _wants_periods(query):
-        return iter(openings)
+def _slots(query: Query, openings: Iterable[Pair], earliest: int) -> list[Pair]:
+    """The slots that the query wants of these openings, starting at ``earliest`` or later."""
+    duration = query.duration
     if query.starts is not None:
-        asked = [(start, start + query.duration) for start in sorted(set(query.starts))]
-        return overlaps(asked, openings, query.duration)
-    if query.response_format is ResponseFormat.SLOTS:
-        interval = query.start_interval or 1
-        return _slots(openings, query.duration, interval, stride=query.duration + -query.duration % interval)
-    interval = query.start_interval or DEFAULT_START_INTERVAL
-    return _slots(openings, query.duration, interval, stride=interval)
-
-
-def _slots(openings: Iterable[Pair], duration: int, interval: int, stride: int) -> Iterator[Pair]:
-    """Slots that start on multiples of ``interval``, ``stride`` (a multiple of it) or more apart."""
-    earliest: int | None = None
+        asked = [(start, start + duration) for start in sorted(set(query.starts))]
+        return overlaps(asked, openings, duration)
+    slots: list[Pair] = []
+    interval, stride = _grid(query)
     for opens, closes in openings:
-        start = opens if earliest is None or opens > earliest else earliest
+        start = opens if opens > earliest else earliest
         start += -start % interval
         while start + duration <= closes:
-            yield start, start + duration
+            slots.append((start, start + duration))
             start += stride
         earliest = start
+    return slots
+
+
+def _grid(query: Query) -> tuple[int, int]:
+    """Starts are multiples of the first, and at least the second, a multiple of it, apart."""
+    if query.response_format is ResponseFormat.SLOTS:
+        interval = query.start_interval or 1
+        return interval, query.duration + -query.duration % interval
+    interval = query.start_interval or DEFAULT_START_INTERVAL
+    return interval, interval

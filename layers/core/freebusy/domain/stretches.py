@@ -1,7 +1,7 @@
-"""Free stretches: what busy periods leave of somebody's time, and what several calendars have in common.
+"""Periods as values: joining and intersecting them, and what busy periods leave of somebody's time.
 
-Times are ints, half-open. Starts and ends are kept in lists apart: plain ints sort and compare at C speed, and
-for counting who is free it does not matter which end belongs to which start.
+Times are ints, half-open. Stretches, the free time of one person, come as a list of starts and a list of ends: plain
+ints sort and compare at C speed, and for counting who is free it does not matter which end belongs to which start.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from operator import itemgetter
 Pair = tuple[int, int]
 
 Stretches = tuple[list[int], list[int]]
-"""Starts and ends, in the order of time."""
+"""Starts and ends, both in the order of time; disjoint."""
 
 FOREVER = 1 << 62
 """Later than any time asked for."""
 
 PERIODS_AT_ONCE = 16_384
-"""How many busy periods are looked at together: this bounds the memory of a query, whatever its size."""
+"""How many busy periods are turned into stretches at once: this bounds the memory of a query, whatever its size."""
+
+STRETCHES_AT_ONCE = 1024
+STRETCHES_EACH = 128
+"""About how many stretches, of all calendars and of each, make a batch: a search that has found enough ends with it."""
 
 _end = itemgetter(1)
 
@@ -37,39 +41,26 @@ def merged(periods: Iterable[Pair]) -> list[Pair]:
     return result
 
 
-def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> Iterator[Pair]:
+def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> list[Pair]:
     """Where periods of both sides overlap for ``shortest`` seconds or longer.
 
     Each side is sorted by its starts and by its ends alike, as disjoint periods are; so is the result. Periods that
     overlap within a side do no harm: what is left out then lies within what is not.
     """
-    ours, theirs = iter(ours), iter(theirs)
-    mine, yours = next(ours, None), next(theirs, None)
-    while mine and yours:
-        start = mine[0] if mine[0] > yours[0] else yours[0]
-        end = mine[1] if mine[1] < yours[1] else yours[1]
-        if end - start >= shortest:
-            yield start, end
-        if mine[1] <= yours[1]:
-            mine = next(ours, None)
-        else:
-            yours = next(theirs, None)
-
-
-def joined(periods: Iterable[Pair], slot: int) -> Iterator[Pair]:
-    """The same slots in disjoint periods: one follows another when a slot in between would lie within both or neither.
-
-    The periods are sorted by their starts and by their ends.
-    """
-    periods = iter(periods)
-    start, end = next(periods, (0, 0))
-    for again, until in periods:
-        if again > end - slot + 1:
-            yield start, end
-            start = again
-        end = until
-    if end > start:
-        yield start, end
+    found: list[Pair] = []
+    windows = iter(ours)
+    opens, closes = next(windows, (FOREVER, FOREVER))
+    for start, end in theirs:
+        while closes < end:
+            if closes - shortest >= start and closes - shortest >= opens:
+                found.append((max(start, opens), closes))
+            opens, closes = next(windows, (FOREVER, FOREVER))
+        if opens <= start:
+            if end - start >= shortest:
+                found.append((start, end))
+        elif end - opens >= shortest:
+            found.append((opens, end))
+    return found
 
 
 def between(busy: Sequence[Pair], shortest: int, since: int, until: int) -> Stretches:
@@ -99,7 +90,7 @@ def between(busy: Sequence[Pair], shortest: int, since: int, until: int) -> Stre
 class Need:
     """What is looked for: ``duration`` seconds between ``since`` and ``until``.
 
-    The buffers before and after must be free of busy periods as well, but may lie outside of that time.
+    The buffers must be free of busy periods as well, but may lie outside of that time.
     """
 
     duration: int
@@ -108,57 +99,78 @@ class Need:
     since: int
     until: int
 
-    def bookable(self, stretches: Stretches) -> Stretches:
-        """Free stretches less the buffers at their ends."""
-        starts, ends = stretches
-        if self.before:
-            starts = [start + self.before for start in starts]
-        if self.after:
-            ends = [end - self.after for end in ends]
-        return starts, ends
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The busy periods of somebody who may be booked in the ``available`` periods only, or always (``None``).
+
+    Both in any order; periods may overlap, but none ends before it starts.
+    """
+
+    busy: Sequence[Pair]
+    available: Sequence[Pair] | None
 
 
-def batches(calendars: Sequence[Sequence[Pair]], need: Need) -> Iterator[tuple[int, list[Stretches]]]:
+def batches(calendars: Sequence[Calendar], need: Need) -> Iterator[tuple[int, list[Stretches]]]:
     """Where each calendar leaves room for the need, one part of the time after the other.
 
-    Yields a horizon and, for each calendar, its next stretches, less the buffers; those that come later begin at
-    the horizon or after it. No stretch is cut in two. The last horizon is ``FOREVER``.
+    Yields a horizon and, for each calendar, all stretches (less buffers) that begin before it and end at the last
+    horizon or later: whoever is free for something that ends between the two horizons is so by one of these. A
+    stretch is never cut. The last horizon is ``FOREVER``.
     """
-    count = sum(map(len, calendars))
-    readers = [_Reader(busy, need, whole=count <= PERIODS_AT_ONCE) for busy in calendars]
-    if count > PERIODS_AT_ONCE:
-        step = (need.until - need.since) * PERIODS_AT_ONCE // count + 1
-        for horizon in range(need.since + step, need.until, step):
-            yield horizon, [reader.up_to(horizon) for reader in readers]
-    yield FOREVER, [reader.rest() for reader in readers]
+    count = sum(len(calendar.busy) for calendar in calendars)
+    readers = [_Reader(calendar, need, whole=count <= PERIODS_AT_ONCE) for calendar in calendars]
+    at_once = max(STRETCHES_AT_ONCE, STRETCHES_EACH * len(calendars))
+    step = (need.until - need.since) * at_once // max(count, at_once) + 1
+    for horizon in [*range(need.since + step, need.until, step), FOREVER]:
+        yield horizon, [reader.up_to(horizon) for reader in readers]
 
 
 class _Reader:
-    """Reads the bookable stretches of one calendar in the order of time, whole or part by part."""
+    """Reads where one calendar leaves room for the need, in the order of time."""
 
-    def __init__(self, busy: Sequence[Pair], need: Need, *, whole: bool) -> None:
+    def __init__(self, calendar: Calendar, need: Need, *, whole: bool) -> None:
         self._need = need
+        self._busy = calendar.busy if whole else _tidy(calendar.busy)
+        self._available = None if calendar.available is None else merged(calendar.available)
         self._shortest = need.before + need.duration + need.after
         self._cursor = need.since - need.before
-        self._busy = busy if whole else _tidy(busy)
-        self._position = 0 if whole else bisect_right(self._busy, self._cursor, key=_end)
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        if whole:
+            self._take(self._busy, need.until + need.after)
+            self._position = len(self._busy) + 1
+        else:
+            self._position = bisect_right(self._busy, self._cursor, key=_end)
 
     def up_to(self, horizon: int) -> Stretches:
-        """The next ones; afterwards none is left that begins before ``horizon``."""
-        stop = bisect_left(self._busy, horizon - self._need.before, lo=self._position, key=_end) + 1
-        if stop > len(self._busy):
-            return self.rest()
-        part = self._busy[self._position : stop]
-        stretches = between(part, self._shortest, self._cursor, self._cursor)
-        self._position, self._cursor = stop, part[-1][1]
-        return self._need.bookable(stretches)
+        if self._position <= len(self._busy):
+            self._read(horizon)
+        stop = bisect_left(self._starts, horizon)
+        stretches = self._starts[:stop], self._ends[:stop]
+        done = bisect_left(self._ends, horizon)
+        del self._starts[:done], self._ends[:done]
+        return stretches
 
-    def rest(self) -> Stretches:
-        part = self._busy[self._position :] if self._position else self._busy
-        until = self._need.until + self._need.after
-        stretches = between(part, self._shortest, self._cursor, until)
-        self._position, self._cursor = len(self._busy), until
-        return self._need.bookable(stretches)
+    def _read(self, horizon: int) -> None:
+        stop = bisect_left(self._busy, horizon - self._need.before, lo=self._position, key=_end) + 1
+        part = self._busy[self._position : stop]
+        self._take(part, self._need.until + self._need.after if stop > len(self._busy) else self._cursor)
+        self._position = stop
+        self._cursor = part[-1][1] if part else self._cursor
+
+    def _take(self, busy: Sequence[Pair], until: int) -> None:
+        need = self._need
+        starts, ends = between(busy, self._shortest, self._cursor, until)
+        if need.before:
+            starts = [start + need.before for start in starts]
+        if need.after:
+            ends = [end - need.after for end in ends]
+        if self._available is not None:
+            pairs = overlaps(zip(starts, ends, strict=True), self._available, need.duration)
+            starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
+        self._starts += starts
+        self._ends += ends
 
 
 def _tidy(busy: Sequence[Pair]) -> Sequence[Pair]:
@@ -167,22 +179,30 @@ def _tidy(busy: Sequence[Pair]) -> Sequence[Pair]:
     return busy if times == sorted(times) else merged(busy)
 
 
-def shared(calendars: Sequence[Sequence[Pair]], windows: Sequence[Pair], need: Need) -> Iterator[Pair]:
-    """The longest stretches in which all calendars leave room for the need, within windows: sorted and disjoint.
+def enough(stretches: Iterable[Stretches], required: int, duration: int) -> list[Pair]:
+    """Where so many are free for a slot at once: every such slot, and no other, lies within one of these openings.
 
-    A calendar, and the windows likewise, has one stretch at a time. So with n of them, when stretches begin for the
-    (n + i)-th time while only i have ended, all are free, until the next one ends: from starts[n + i - 1] to ends[i].
+    Nobody has two stretches at a time. So when stretches begin for the (required + i)-th time while only i have ended,
+    so many are free, until the next one ends: from starts[required + i - 1] to ends[i], where a slot fits when this
+    is long enough. Those that have a slot in common are joined. The openings are sorted by starts and by ends; two may
+    overlap for less than a slot.
     """
-    starts = [start for start, _ in windows]
-    ends = [end for _, end in windows]
-    for horizon, batch in batches(calendars, need):
-        for begun, ended in batch:
-            starts += begun
-            ends += ended
-        starts.sort()
-        ends.sort()
-        # What comes later begins at the horizon, and so ends after it: up to there the order is final.
-        settled = bisect_left(ends, horizon)
-        pairs = zip(starts[len(calendars) :], ends[:settled], strict=False)
-        yield from [(start, end) for start, end in pairs if end - start >= need.duration]
-        del starts[:settled], ends[:settled]
+    starts: list[int] = []
+    ends: list[int] = []
+    for begun, ended in stretches:
+        starts += begun
+        ends += ended
+    starts.sort()
+    ends.sort()
+    pairs = zip(starts[required - 1 :], ends, strict=False)
+    fitting = iter([(opens, closes) for opens, closes in pairs if closes - opens >= duration])
+    openings: list[Pair] = []
+    opens, closes = next(fitting, (0, 0))
+    for again, until in fitting:
+        if again > closes - duration:
+            openings.append((opens, closes))
+            opens = again
+        closes = until
+    if closes > opens:
+        openings.append((opens, closes))
+    return openings

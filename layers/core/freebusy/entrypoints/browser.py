@@ -69,6 +69,7 @@ def _redirect(location: str, *cookies: Cookie) -> Response[str]:
     """Addresses of trips hold codes and states, which no other site shall learn as a referrer."""
     return Response(
         status_code=HTTPStatus.FOUND.value,
+        body="",
         headers={"Location": location, "Referrer-Policy": "no-referrer"},
         cookies=list(cookies),
     )

@@ -9,7 +9,7 @@ from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 LABELS = {ProviderName.GOOGLE: "Google Calendar", ProviderName.MICROSOFT: "Microsoft 365"}
+
+_SOURCES = Path(__file__).parent / "pages"
 
 STATUS_OF_REASON = {"provider_trouble": HTTPStatus.SERVICE_UNAVAILABLE}
 """Every other reason to refuse is a 400."""
@@ -89,10 +91,10 @@ def _page(template: str, status: HTTPStatus, **values: Any) -> Response[str]:
 @cache
 def _environment() -> Environment:
     """Made with the first page, since most requests need none."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("freebusy.entrypoints", "pages"),
+        loader=FileSystemLoader(_SOURCES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -102,7 +104,7 @@ def _environment() -> Environment:
 
 @cache
 def _style() -> str:
-    return files("freebusy.entrypoints").joinpath("pages/style.css").read_text("utf-8")
+    return (_SOURCES / "style.css").read_text(encoding="utf-8")
 
 
 @cache

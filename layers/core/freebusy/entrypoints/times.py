@@ -12,11 +12,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NO_ZONE = re.compile(r"(posix|right)/.*|localtime|posixrules")
 _DAY = 86400
 
 
 def zone_named(tzid: str) -> ZoneInfo:
-    """Raises ValueError for anything that is no zone of the IANA database."""
+    """Raises ValueError for anything that is no zone of the IANA database.
+
+    Operating systems keep more beside it: zones that count leap seconds (``right/``), and the machine's own one.
+    """
+    if _NO_ZONE.fullmatch(tzid):
+        raise ValueError(f"no such zone: {tzid[:64]!r}")
     try:
         return ZoneInfo(tzid)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
@@ -49,12 +55,18 @@ def parse_date_or_time(text: str, zone: ZoneInfo) -> int:
 def format_time(moment: int) -> str:
     """``2030-01-07T09:00:00Z``."""
     day, second = divmod(moment, _DAY)
-    return f"{_day(day)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+    return _day(day) + _clock(second)
 
 
 @lru_cache(maxsize=1024)
 def _day(day: int) -> str:
     return datetime.fromtimestamp(day * _DAY, UTC).date().isoformat()
+
+
+@lru_cache(maxsize=4096)
+def _clock(second: int) -> str:
+    """Kept as the days are: an answer may hold a thousand times, and most are on quarters of an hour."""
+    return f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
 
 
 def format_local(moment: int, zone: ZoneInfo) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from freebusy.domain.account import Account, Profile
 from freebusy.domain.availability import Availability, Group, Member, Query, ResponseFormat, find_availability
 from freebusy.domain.errors import ProviderError, RefusedBecause
-from freebusy.domain.free_busy import FreeBusyStatus, Period
+from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.ports import AccountStore
 from freebusy.service.calendar_reader import CalendarReader, Reading
 
@@ -86,8 +87,13 @@ def query_availability(
         for member in members
         for profile in _counting(member, found[member.sub])
     }
-    read = reader.read_all(sources.values(), request.window, within=TIME_BOX)
-    return _answer(request, found, dict(zip(sources, read, strict=True)))
+    read = dict(zip(sources, reader.read_all(sources.values(), request.window, within=TIME_BOX), strict=True))
+    unreadable = [
+        UnreadableMember(sources[profile_id][0].sub, profile_id, reading.reason)
+        for profile_id, reading in read.items()
+        if isinstance(reading, ProviderError)
+    ]
+    return AvailabilityAnswer(find_availability(_query(request, found, read)), unreadable)
 
 
 def _require_known(members: Iterable[MemberRequest], found: Mapping[str, Account]) -> None:
@@ -114,29 +120,18 @@ def _counting(member: MemberRequest, account: Account) -> Iterable[Profile]:
     )
 
 
-def _answer(
-    request: AvailabilityRequest, found: Mapping[str, Account], readings: Mapping[str, Reading]
-) -> AvailabilityAnswer:
-    """``readings`` are by profile id."""
-    unreadable: dict[str, UnreadableMember] = {}
-    busy: dict[str, list[tuple[int, int]]] = {}
-    for account in found.values():
-        for profile in account.free_busy_profiles:
-            reading = readings.get(profile.profile_id, ())
-            if isinstance(reading, ProviderError):
-                unreadable[profile.profile_id] = UnreadableMember(account.sub, profile.profile_id, reading.reason)
-            else:
-                busy[profile.profile_id] = [
-                    (start, end) for start, end, status in reading if status is not FreeBusyStatus.FREE
-                ]
+def _query(request: AvailabilityRequest, found: Mapping[str, Account], read: Mapping[str, Reading]) -> Query:
+    """``read`` holds what was read, by profile id."""
+    busy = {
+        profile_id: _busy(reading) for profile_id, reading in read.items() if not isinstance(reading, ProviderError)
+    }
 
     def member(asked: MemberRequest) -> Member:
-        counting = [profile.profile_id for profile in _counting(asked, found[asked.sub])]
-        readable = unreadable.keys().isdisjoint(counting)
-        times = [period for profile_id in counting for period in busy.get(profile_id, ())]
-        return Member(asked.sub, times, asked.available, readable)
+        calendars = [busy.get(profile.profile_id) for profile in _counting(asked, found[asked.sub])]
+        times = [*chain.from_iterable(filter(None, calendars))]
+        return Member(asked.sub, times, asked.available, readable=None not in calendars)
 
-    query = Query(
+    return Query(
         groups=[Group([member(asked) for asked in group.members], group.required) for group in request.groups],
         duration=request.duration,
         periods=request.periods,
@@ -147,4 +142,8 @@ def _answer(
         response_format=request.response_format,
         max_results=request.max_results,
     )
-    return AvailabilityAnswer(find_availability(query), [*unreadable.values()])
+
+
+def _busy(reading: Iterable[FreeBusyPeriod]) -> list[tuple[int, int]]:
+    free = FreeBusyStatus.FREE  # looked up once: there may be tens of thousands of periods in all
+    return [(start, end) for start, end, status in reading if status is not free]

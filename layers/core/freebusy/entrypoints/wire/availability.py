@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
@@ -250,6 +251,9 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path
 
 
+_TRUTH_OF_DIGITS = bytes.maketrans(b"01", b"\x00\x01")
+
+
 def answer_keys(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Under which keys the results stand: that of the format, and for query slots always ``available_slots``.
 
@@ -262,10 +266,9 @@ def answer_keys(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def availability_json(answer: AvailabilityAnswer, keys: Sequence[str]) -> str:
-    """The answer as JSON text.
+    """The answer as JSON text, put together from ready-made fragments.
 
-    Each distinct set of free members is encoded once and reused, since most slots name the same people:
-    512 slots of 50 members take about a millisecond.
+    Most slots name the same people, so each distinct set of free members is spelled out once.
     """
     subs = [f'{{"sub":{json.dumps(sub)}}}' for sub in answer.availability.members]
     fragments: dict[int, str] = {}
@@ -273,10 +276,16 @@ def availability_json(answer: AvailabilityAnswer, keys: Sequence[str]) -> str:
     for start, end, free in answer.availability.found:
         participants = fragments.get(free)
         if participants is None:
-            participants = fragments[free] = ",".join(sub for bit, sub in enumerate(subs) if free >> bit & 1)
+            participants = fragments[free] = ",".join(_chosen(subs, free))
         results.append(f'{{"start":"{format_time(start)}","end":"{format_time(end)}","participants":[{participants}]}}')
     found = ",".join(results)
     return "{" + ",".join(f'"{key}":[{found}]' for key in keys) + _unreadable(answer) + "}"
+
+
+def _chosen(subs: Sequence[str], mask: int) -> Iterable[str]:
+    """Those whose bits are set, the first sub's being the lowest; without a step in Python for each."""
+    digits = f"{mask:0{len(subs)}b}"[::-1].encode()
+    return compress(subs, digits.translate(_TRUTH_OF_DIGITS))
 
 
 def _unreadable(answer: AvailabilityAnswer) -> str:

@@ -102,7 +102,7 @@ def _boolean(query: Mapping[str, Sequence[str]], name: str, refused: RefusedBeca
     return bool(value)
 
 
-def first_page(
+def first_page(  # noqa: PLR0913 - an answer, and what its later pages are kept under
     path: str,
     key: str,
     rows: Sequence[Any],
@@ -116,28 +116,33 @@ def first_page(
     """The first page of ``rows`` under ``key``; ``extra`` stands on every page.
 
     Further pages are kept for an hour, so that all of them show the same moment. Each is a ready answer under the
-    hash of its own token: ``{public_url}{path}/pages/{token}``.
+    hash of its own address: ``{public_url}{path}/pages/{token}``.
     """
     chunks = [rows[at : at + PAGE_SIZE] for at in range(0, len(rows), PAGE_SIZE)] or [[]]
-    tokens = [new_page_token() for _ in chunks[1:]]
+    addresses = [_address(path, new_page_token()) for _ in chunks[1:]]
     bodies = []
     for number, chunk in enumerate(chunks, start=1):
         position: dict[str, Any] = {"current": number, "total": len(chunks)}
         if number < len(chunks):
-            position["next_page"] = f"{public_url}{path}/pages/{tokens[number - 1]}"
+            position["next_page"] = public_url + addresses[number - 1]
         bodies.append(json.dumps({"pages": position, key: chunk, **extra}, separators=(",", ":")))
-    if tokens:
-        later = {hashed(token): body.encode() for token, body in zip(tokens, bodies[1:], strict=True)}
+    if addresses:
+        later = {hashed(address): body.encode() for address, body in zip(addresses, bodies[1:], strict=True)}
         pages.save(later, sub=account.sub, client_id=account.client_id, expires_at=now + PAGES_LIFETIME)
     return _page(bodies[0])
 
 
-def kept_page(token: str, *, account: Account, pages: PageStore, now: int) -> Response[str]:
-    """A later page. Raises NotFound when it is unknown, expired or another account's."""
-    body = pages.find(hashed(token), sub=account.sub, now=now)
+def kept_page(path: str, token: str, *, account: Account, pages: PageStore, now: int) -> Response[str]:
+    """A later page of ``path``. Raises NotFound when it is unknown, expired, another account's or another path's."""
+    body = pages.find(hashed(_address(path, token)), sub=account.sub, now=now)
     if body is None:
         raise NotFound("no such page")
     return _page(body.decode())
+
+
+def _address(path: str, token: str) -> str:
+    """The path is part of what is hashed, since each has a permission of its own."""
+    return f"{path}/pages/{token}"
 
 
 def _page(body: str) -> Response[str]:
