@@ -137,7 +137,10 @@ def store_everything(wired: Dependencies) -> None:
     ):
         wired.tokens.save(hashed(token), TokenRecord(kind, client_id, NOW + 3600, sub, "grant", SCOPE))
     wired.pages.save(
-        {hashed(PAGE_TOKEN): b'{"pages":{"current":2,"total":2}}'},
+        {
+            hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
+            for read in ("free_busy", "events")
+        },
         sub=SUB,
         client_id=CLIENT_ID,
         expires_at=NOW + 600,

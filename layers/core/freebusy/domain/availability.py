@@ -171,6 +171,7 @@ def _search(query: Query, people: Mapping[str, Member]) -> Iterator[Found]:
     ]
     need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
     last = earliest = -FOREVER
+    # Each batch answers for what ends between two horizons: all who can be free for that are in it.
     for horizon, stretches in batches(calendars, need):
         if _wants_periods(query):
             openings = _openings(windows, quorums, stretches, query.duration)
@@ -179,28 +180,28 @@ def _search(query: Query, people: Mapping[str, Member]) -> Iterator[Found]:
         else:
             part = overlaps(windows, [(last - query.duration, horizon - 1)], query.duration)
             found = _slots(query, _openings(part, quorums, stretches, query.duration), earliest)
-            earliest = found[-1][0] + _grid(query)[1] if found else earliest
         if found:
+            earliest = found[-1][0] + _grid(query)[1]
             for (start, end), free in zip(found, free_throughout(found, stretches), strict=True):
                 yield start, end, free
         last = horizon
+
+
+def _windows(query: Query) -> list[Pair]:
+    """The time asked about, sorted and disjoint, where it is long enough."""
+    asked = query.periods if query.starts is None else [(start, start + query.duration) for start in query.starts]
+    return [(start, end) for start, end in merged(asked) if end - start >= query.duration]
 
 
 def _openings(
     windows: Sequence[Pair], quorums: Iterable[Quorum], stretches: Sequence[Stretches], duration: int
 ) -> Sequence[Pair]:
     """Where within the windows every group has enough members for a slot."""
+    openings = windows
     for quorum in quorums:
-        chosen = [stretches[number] for number in quorum.members]
-        windows = overlaps(windows, enough(chosen, quorum.required, duration), duration)
-    return windows
-
-
-def _windows(query: Query) -> list[Pair]:
-    """The time asked about, sorted and disjoint."""
-    if query.starts is None:
-        return merged(query.periods)
-    return merged((start, start + query.duration) for start in query.starts)
+        members = [stretches[number] for number in quorum.members]
+        openings = overlaps(openings, enough(members, quorum.required, duration), duration)
+    return openings
 
 
 def _wants_periods(query: Query) -> bool:
@@ -213,16 +214,15 @@ def _slots(query: Query, openings: Iterable[Pair], earliest: int) -> list[Pair]:
     if query.starts is not None:
         asked = [(start, start + duration) for start in sorted(set(query.starts))]
         return overlaps(asked, openings, duration)
-    slots: list[Pair] = []
+    starts: list[int] = []
     interval, stride = _grid(query)
     for opens, closes in openings:
-        start = opens if opens > earliest else earliest
-        start += -start % interval
-        while start + duration <= closes:
-            slots.append((start, start + duration))
-            start += stride
-        earliest = start
-    return slots
+        first = max(opens, earliest)
+        fitting = range(first + -first % interval, closes - duration + 1, stride)
+        if fitting:
+            starts += fitting
+            earliest = starts[-1] + stride
+    return [(start, start + duration) for start in starts[: query.max_results]]
 
 
 def _grid(query: Query) -> tuple[int, int]:

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
-from itertools import accumulate, compress, repeat
-from operator import gt, xor
+from itertools import accumulate, repeat
+from operator import xor
 
 from freebusy.domain.stretches import FOREVER, Pair, Stretches
 
@@ -57,15 +57,20 @@ def longest(
 
 
 def _in_order(openings: Sequence[Pair], stretches: Sequence[Stretches]) -> list[tuple[int, int, int]]:
-    """Start, end and member number of the stretches that reach into an opening, and of the openings themselves."""
+    """Start, end and member number of the stretches that may reach into an opening, and of the openings themselves."""
     opens = [start for start, _ in openings]
-    opens.append(FOREVER)
     closes = [end for _, end in openings]
-    events = list(zip(opens, closes, repeat(len(stretches)), strict=False))
+    events = [*zip(opens, closes, repeat(len(stretches)))]
     for number, (starts, ends) in enumerate(stretches):
-        following = map(bisect_right, repeat(closes), starts)
-        reaching = map(gt, ends, map(opens.__getitem__, following))
-        events += compress(zip(starts, ends, repeat(number)), reaching)
+        if len(openings) >= len(starts):
+            events += zip(starts, ends, repeat(number))
+            continue
+        last = 0
+        for low, high in zip(map(bisect_right, repeat(ends), opens), map(bisect_left, repeat(starts), closes)):
+            if high > last:
+                first = max(low, last)
+                events += zip(starts[first:high], ends[first:high], repeat(number))
+                last = high
     events.sort()
     return events
 
