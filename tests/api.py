@@ -45,7 +45,7 @@ def handler(function: str) -> Any:
     return module.lambda_handler
 
 
-def call(  # noqa: PLR0913 - the parts of a request
+def call(
     function: str,
     method: str,
     path: str,

@@ -396,7 +396,7 @@ class FakeProvider:
         self.exchanged += 1
         return identity, ProviderCredential(f"access {self.exchanged}", f"refresh {self.exchanged}", NOW + 3600)
 
-    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:  # noqa: ARG002
+    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         self._fail_if_told()
         return credential
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderCredential, ProviderName
-from freebusy.domain.errors import ProviderError
+from freebusy.domain.errors import AccessTokenRejected, ProviderError
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from tests.fakes import NOW, FakeVault
 
@@ -41,9 +41,9 @@ def email_of(sub: str) -> str:
     return f"{sub}@example.com"
 
 
-def busy(*hours: tuple[float, float], status: FreeBusyStatus = FreeBusyStatus.BUSY, day: int = NOW) -> list[FreeBusyPeriod]:
-    """Periods in hours from ``day``."""
-    return [FreeBusyPeriod(int(day + start * 3600), int(day + end * 3600), status) for start, end in hours]
+def busy(*hours: tuple[float, float], status: FreeBusyStatus = FreeBusyStatus.BUSY) -> list[FreeBusyPeriod]:
+    """Periods in hours from ``NOW``."""
+    return [FreeBusyPeriod(int(NOW + start * 3600), int(NOW + end * 3600), status) for start, end in hours]
 
 
 def _profile(sub: str, client_id: str, provider: ProviderName, expires_at: int) -> Profile:
@@ -80,8 +80,6 @@ class FakeCalendars:
     def free_busy(
         self, credential: ProviderCredential, mailbox: str, window: Period, *, deadline: float
     ) -> list[FreeBusyPeriod]:
-        from freebusy.domain.errors import AccessTokenRejected
-
         with self._lock:
             self.reads.append(mailbox)
             self.windows.append(window)
@@ -89,7 +87,8 @@ class FakeCalendars:
             raise self.trouble[mailbox]
         if credential.access_token in self.rejects:
             raise AccessTokenRejected(mailbox)
-        return [period for period in self.kept.get(mailbox, []) if period.start < window.end and window.start < period.end]
+        kept = self.kept.get(mailbox, [])
+        return [period for period in kept if period.start < window.end and window.start < period.end]
 
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         with self._lock:

@@ -3,9 +3,9 @@ import pytest
 from freebusy.domain.account import Disconnected, ProviderName
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from tests.api import call
 from tests.fakes import NOW
 from tests.people import CLIENT_ID, connected
-from tests.api import call
 
 TOKEN = "access token of acc_1"
 

@@ -8,12 +8,13 @@ raise StorageUnavailable.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
-from freebusy.domain.application import Application
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
-from freebusy.domain.free_busy import FreeBusyPeriod, Period
+if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
+    from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
+    from freebusy.domain.application import Application
+    from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 
 class Clock(Protocol):

@@ -47,7 +47,9 @@ def test_a_date_is_midnight_in_the_zone_asked_for():
     assert parse_date_or_time("2030-01-07", ZoneInfo("Europe/Paris")) == NINE - 10 * 3600
 
 
-@pytest.mark.parametrize("tzid", ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "a\0b", "x" * 5000, "Europe"])
+@pytest.mark.parametrize(
+    "tzid", ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "a\0b", "x" * 5000, "Europe"]
+)
 def test_what_is_no_zone_is_refused(tzid):
     with pytest.raises(ValueError, match="no such zone"):
         zone_named(tzid)

@@ -318,7 +318,7 @@ class TestComingBack:
 
     def test_a_table_that_does_not_answer_is_told(self, world):
         class Broken(FakeAccounts):
-            def create(self, account):  # noqa: ARG002 - as the port names it
+            def create(self, account):
                 raise StorageUnavailable("throttled")
 
         departure = world.depart()

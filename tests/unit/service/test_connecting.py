@@ -98,7 +98,7 @@ class TestConsentingTwiceAtOnce:
 
     def test_an_identity_that_is_taken_by_nobody_is_tried_again_later(self, world):
         class Contrary(FakeAccounts):
-            def create(self, account):  # noqa: ARG002 - as the port names it
+            def create(self, account):
                 return False
 
         consent = Consent("app", ANA, ProviderCredential("mine", "refresh", NOW + 60))

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from freebusy.domain.quorum import Quorum, free_throughout, longest
+from freebusy.domain.quorum import Found, Quorum, longest, with_the_free
 from freebusy.domain.stretches import (
     FOREVER,
     Calendar,
@@ -43,9 +43,6 @@ from freebusy.domain.stretches import (
     merged,
     overlaps,
 )
-
-Found = tuple[int, int, int]
-"""Start, end, and a mask of the members who are free."""
 
 UNREADABLE: Sequence[Pair] = ((-FOREVER, FOREVER),)
 """Busy periods of somebody whose calendar cannot be read: never free."""
@@ -170,20 +167,20 @@ def _search(query: Query, people: Mapping[str, Member]) -> Iterator[Found]:
         Calendar(member.busy if member.readable else UNREADABLE, member.available) for member in people.values()
     ]
     need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
+    always = frozenset().union(*(quorum.members for quorum in quorums if quorum.required == len(quorum.members)))
     last = earliest = -FOREVER
-    # Each batch answers for what ends between two horizons: all who can be free for that are in it.
+    # Each batch answers for what ends between two horizons: everybody who can be free for that is in it.
     for horizon, stretches in batches(calendars, need):
         if _wants_periods(query):
             openings = _openings(windows, quorums, stretches, query.duration)
-            periods = longest(openings, stretches, quorums, query.duration)
-            found = [(start, end) for start, end in periods if last <= end < horizon]
+            for found in longest(openings, stretches, quorums, always, query.duration):
+                if last <= found[1] < horizon:
+                    yield found
         else:
             part = overlaps(windows, [(last - query.duration, horizon - 1)], query.duration)
-            found = _slots(query, _openings(part, quorums, stretches, query.duration), earliest)
-        if found:
-            earliest = found[-1][0] + _grid(query)[1]
-            for (start, end), free in zip(found, free_throughout(found, stretches), strict=True):
-                yield start, end, free
+            slots = _slots(query, _openings(part, quorums, stretches, query.duration), earliest)
+            earliest = slots[-1][0] + _grid(query)[1] if slots else earliest
+            yield from with_the_free(slots, stretches, always)
         last = horizon
 
 

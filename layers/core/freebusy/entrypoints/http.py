@@ -20,6 +20,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import (
     AuthenticationFailed,
+    FieldError,
     FreeBusyError,
     InsufficientScope,
     InvalidRequest,
@@ -51,11 +52,12 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
 """Where a class is not listed, its nearest ancestor decides."""
 
 
-class MalformedBody(FreeBusyError):
-    """The body is neither a JSON object nor a form."""
+class MalformedBody(InvalidRequest):
+    """The body is neither a JSON object nor a form; told as an error of the field ``body``."""
 
-
-STATUS_OF[MalformedBody] = HTTPStatus.BAD_REQUEST
+    def __init__(self, problem: str) -> None:
+        super().__init__({"body": [FieldError("errors.invalid_format", problem)]})
+        self.problem = problem
 
 
 def answer(status: HTTPStatus, body: Any = None, headers: Mapping[str, str] | None = None) -> Response[str]:

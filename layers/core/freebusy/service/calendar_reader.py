@@ -6,6 +6,7 @@ tokens and Microsoft leaves the old one valid, so a second refresh would only be
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -22,6 +23,8 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.ports import AccountStore, CalendarProvider, Clock, Vault
+
+logger = logging.getLogger(__name__)
 
 EXPIRY_MARGIN = 60
 LEASE_SECONDS = 5
@@ -57,6 +60,10 @@ class CalendarReader:
         try:
             return self.read(account, profile, window, deadline=deadline)
         except ProviderError as error:
+            level = logging.ERROR if isinstance(error, ProviderMisconfigured) else logging.WARNING
+            logger.log(
+                level, "a calendar cannot be read", extra={"profile_id": profile.profile_id, "reason": error.reason}
+            )
             return error
 
     def read(self, account: Account, profile: Profile, window: Period, *, deadline: float) -> Sequence[FreeBusyPeriod]:

@@ -21,6 +21,7 @@ _DECLINED = frozenset(
     {"access_denied", "consent_declined", "interaction_required", "login_required", "account_selection_required"}
 )
 _ADMINISTRATOR_DECIDES = frozenset({"admin_policy_enforced", "org_internal", "consent_required"})
+_ERROR_CODE = re.compile(r"[a-z_]{1,64}")
 _ADMINISTRATOR_CODES = re.compile(r"AADSTS(90094|90095|50105)\b")
 """https://learn.microsoft.com/entra/identity-platform/reference-error-codes. A redirect has them in its text alone."""
 
@@ -48,7 +49,9 @@ def answered(error: str, description: str) -> AuthorizationError:
         return AuthorizationError("access_denied", "the person did not agree at the consent screen")
     if error == "temporarily_unavailable":
         return AuthorizationError(*_TOLD[ProviderUnavailable])
-    logger.error("the consent screen refused our request", extra={"provider_error": error[:64]})
+    # The browser brings this word, so only what can be an error code (RFC 6749, 4.1.2.1) may reach the log.
+    known = error if _ERROR_CODE.fullmatch(error) else "unreadable"
+    logger.error("the consent screen refused our request", extra={"provider_error": known})
     return AuthorizationError("server_error", "the calendar provider refused the request of this deployment")
 
 

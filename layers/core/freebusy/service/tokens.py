@@ -6,10 +6,9 @@ An access or refresh token lives only while its grant is listed on its account, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from freebusy.domain.account import Account, Disconnected, Grant, Profile
-from freebusy.domain.application import Application
 from freebusy.domain.authorization import (
     ACCESS_TOKEN_LIFETIME,
     PUBLIC_GRANT_LIFETIME,
@@ -30,6 +29,9 @@ from freebusy.domain.identifiers import (
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
 from freebusy.ports import AccountStore, TokenStore, Vault
+
+if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
+    from freebusy.domain.application import Application
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 from freebusy.domain.account import Account, Profile
 from freebusy.service.accounts import is_connected
-from freebusy.service.authorization import relink_url
 
 MANAGED_CALENDAR_NAME = "Cronofy Calendar"
 
@@ -81,6 +80,8 @@ def _profile(account: Account, profile: Profile, public_url: str) -> dict[str, A
 
 def _relink_url(account: Account, profile: Profile, public_url: str) -> str:
     """The managed profile works again once the free/busy profile does, so that is where its link leads."""
+    from freebusy.service.authorization import relink_url  # all of signing in, which few answers have to name
+
     target = account.free_busy_profiles[0] if profile.managed else profile
     return relink_url(public_url, account.sub, target.profile_id)
 

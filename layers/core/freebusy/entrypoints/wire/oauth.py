@@ -122,7 +122,7 @@ class _Parameters:
         try:
             self._values = body_of(event, repeatable=False)
         except MalformedBody as error:
-            raise _invalid(str(error)) from error
+            raise _invalid(error.problem) from error
 
     def optional(self, name: str) -> str | None:
         value = self._values.get(name)

@@ -1,6 +1,6 @@
 """Does what the event asks for, so that tests see how the host deals with it."""
 
-# ruff: noqa: ARG001, T201 - every action is called with the same two arguments, and one prints
+# ruff: noqa: T201 - every action is called with the same two arguments, and one prints
 
 import json
 import os
