@@ -153,12 +153,12 @@ def replay_aws(wired: Dependencies) -> None:
     def replay(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         asked = request.headers["X-Amz-Target"], request.body
         if asked not in answers:
-            answer = botocore_stubber("before-send", request)
+            answer: Any = botocore_stubber("before-send", request)
             answers[asked] = answer.status_code, answer.headers, answer.content
         status, headers, body = answers[asked]
         return AWSResponse(request.url, status, headers, MockRawResponse(body))
 
-    events = wired.dynamodb.meta.events
+    events: Any = wired.dynamodb.meta.events
     events.unregister("before-send", botocore_stubber)
     events.register("before-send", replay)
 

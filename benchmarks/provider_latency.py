@@ -55,7 +55,7 @@ def main() -> None:
         )
         _populate(wired, origins)
         replay_aws(wired)
-        print(f"Providers that take their time: seconds of one availability request, p50 of {ROUNDS}")
+        print(f"Providers that take their time: one availability request by the clock on the wall, p50 of {ROUNDS}")
         for latency in LATENCIES:
             _report(origins, MEMBERS, latency, goal=1.5 * latency + 60)
         _report(origins, MOST_MEMBERS, 200, goal=None)
@@ -68,8 +68,8 @@ def _report(origins: Mapping[ProviderName, str], members: int, latency: int, *, 
     body = availability_body([sub_of(number) for number in range(members)], WEEK, required=members // 2)
     taken = interleaved({"wall": partial(ask_availability, body)}, rounds=ROUNDS)["wall"]
     measured = median_ms(taken)
-    print(f"  {members} members, latency {latency} ms{measured:>14.0f} ms{measured / latency:>8.2f} × latency", end="")
-    print(f"   goal ≤ {goal:.0f} ms  {verdict(measured, goal)}" if goal else "   no goal")
+    print(f"  {members:>3} members, latency L of {latency} ms {measured:>10.0f} ms{measured / latency:>8.2f} L", end="")
+    print(f"   goal ≤ 1.5 L + 60 = {goal:.0f} ms  {verdict(measured, goal)}" if goal else "")
 
 
 @contextmanager

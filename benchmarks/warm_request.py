@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import httpx
 
@@ -81,30 +82,28 @@ class Row:
         shape = {"required": members // 2, "response_format": "slots"} if self.half else {"required": "all"}
         return partial(self.behind.ask, availability_body(subs, self.diary, **shape))
 
+    def cell(self, members: int, measured: float, unit: float) -> str:
+        mark = verdict(measured, GOALS[members]) if self.has_goals else ""
+        return f"{measured:.2f} ms{measured / unit:>7.1f} {mark:<4}"
+
 
 def main() -> None:
     with deployed() as wired:
         rows = _rows(wired)
         taken = interleaved(
-            {"yardstick": yardstick}
-            | {(row.label, members): row.asking(members) for row in rows for members in GOALS},
+            {"yardstick": yardstick} | {(row.label, members): row.asking(members) for row in rows for members in GOALS},
             rounds=ROUNDS,
             in_a_row=IN_A_ROW,
             clock=time.process_time,
         )
-    print(f"A warm availability request: processor time, p50 of {ROUNDS} × {IN_A_ROW}")
     unit = median_ms(taken.pop("yardstick"))
-    print(_line("", *(f"{members} members" for members in GOALS)))
-    print(_line("goal", *(f"{goal:.0f} ms" for goal in GOALS.values())))
+    print(
+        f"A warm availability request: processor time, p50 of {ROUNDS} × {IN_A_ROW}, and in yardsticks of {unit:.2f} ms"
+    )
+    print(_line("", *(f"{members} members     " for members in GOALS)))
+    print(_line("goal", *(f"{goal:.0f} ms            " for goal in GOALS.values())))
     for row in rows:
-        medians = {members: median_ms(taken[row.label, members]) for members in GOALS}
-        marks = [
-            f"{medians[members]:.2f} ms {verdict(medians[members], goal) if row.has_goals else '':<4}"
-            for members, goal in GOALS.items()
-        ]
-        print(_line(row.label, *marks))
-        print(_line("  in yardsticks", *(f"{medians[members] / unit:.2f}     " for members in GOALS)))
-    print(f"(one yardstick, {unit:.2f} ms here: sorting and encoding 650 fixed rows in the same rounds)")
+        print(_line(row.label, *(row.cell(members, median_ms(taken[row.label, members]), unit) for members in GOALS)))
 
 
 def _rows(wired: Dependencies) -> list[Row]:
@@ -126,7 +125,7 @@ def _rows(wired: Dependencies) -> list[Row]:
 
 
 def _line(label: str, *cells: str) -> str:
-    return f"  {label:<36}" + "".join(f"{cell:>18}" for cell in cells)
+    return f"  {label:<34}" + "".join(f"{cell:>25}" for cell in cells)
 
 
 # --- Calendars -----------------------------------------------------------------------------------------------
@@ -143,7 +142,7 @@ class Finished:
 
 
 def finished(diary: Diary, people: Iterable[Account]) -> Mapping[ProviderName, CalendarProvider]:
-    provider = Finished({account.email: diary.of(number) for number, account in enumerate(people)})
+    provider: Any = Finished({account.email: diary.of(number) for number, account in enumerate(people)})
     return dict.fromkeys(PROVIDERS, provider)
 
 

@@ -206,12 +206,13 @@ def say(what: str, text: str) -> None:
 
 def say_how_to_try_it(url: str, file: Path, logs: Path, seconds: float) -> None:
     say("service", url)
+    local = "--local" if file == ROOT / ".local" / "stack.json" else f"--local={file}"
     print(
         f"""
 Ready after {seconds:.1f} s. Try it from another terminal:
 
   make demo
-  .venv/bin/freebusy --local applications list
+  .venv/bin/freebusy {local} applications list
   curl {url}/.well-known/oauth-authorization-server
 
 {file} holds these addresses and the client id and secret of a registered application.

@@ -12,7 +12,7 @@ from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import public_url, query_of, resolver, serve
 from freebusy.entrypoints.wire.events import BOOLEANS
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
-from freebusy.service.free_busy import require_calendars
+from freebusy.service.accounts import require_calendars
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

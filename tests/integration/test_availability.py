@@ -321,6 +321,22 @@ def test_a_body_that_is_no_query_is_refused(people, body, status):
     assert call("availability", "POST", "/v1/availability", body=body, bearer=SECRET).status == status
 
 
+@pytest.mark.parametrize(
+    "participants",
+    [
+        pytest.param([{"members": [{}] * 200}] * 200, id="of 40,000 people"),
+        pytest.param(
+            [{"members": [{"calendar_ids": [7] * 100, "available_periods": [{"start": 7, "end": 7}] * 50}] * 200}],
+            id="in every value",
+        ),
+    ],
+)
+def test_a_refusal_does_not_grow_with_what_is_wrong(people, participants):
+    answer = ask(participants=participants)
+    assert answer.status == 422, answer.body
+    assert sum(map(len, answer.json()["errors"].values())) <= 100
+
+
 def test_the_largest_answer_fits_into_what_lambda_may_return(wired, sign_in):
     """512 slots of 200 people, each id as long as ours are, escaped once more inside Lambda's own JSON."""
     wired.tokens.save(hashed(SECRET), TokenRecord(TokenKind.CLIENT_SECRET, CLIENT_ID))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from freebusy.domain.availability import Group, Member, Query, ResponseFormat
@@ -25,13 +26,15 @@ class RandomQuery:
 
     def _query(self) -> Query:
         r = self._random
-        people = [self._member(f"m{number}") for number in range(r.choice([1, 2, 2, 3, 3, 4, 5, 7]))]
-        groups = [self._group(people) for _ in range(r.choice([1, 1, 1, 2, 2, 3]))]
+        people: list[Member] = []
+        for number in range(r.choice([1, 2, 3, 3, 4, 4, 5, 7])):
+            people.append(self._member(f"m{number}", like=people))
+        groups = [self._group(people) for _ in range(r.choice([1, 1, 1, 1, 2, 3]))]
         slots_asked = r.random() < 0.15
-        interval = r.choice([None, None, 1, 2, 3, 4, 5, 7, 10])
+        interval = r.choice([None, 1, 2, 3, 4, 5, 7, 10])
         return Query(
             groups=groups,
-            duration=r.choice([1, 2, 3, 4, 6, 8, 12, 15]) * self._unit,
+            duration=r.choice([1, 1, 2, 2, 3, 4, 6, 8, 15]) * self._unit,
             periods=() if slots_asked else self._periods(r.choice([1, 1, 1, 2, 3, 5]), longest=INSTANTS),
             starts=[self._inside() for _ in range(r.randrange(12))] if slots_asked else None,
             start_interval=interval and interval * self._unit,
@@ -48,16 +51,22 @@ class RandomQuery:
             members.append(r.choice(members))
         if r.random() < 0.05:
             members.append(self._member(r.choice(members).key))
-        required = len(members) if r.random() < 0.4 else r.randint(0 if r.random() < 0.05 else 1, len(members))
+        required = (
+            len(members) if r.random() < 0.3 else r.randint(0 if r.random() < 0.05 else 1, max(len(members) - 1, 1))
+        )
         return Group(members, required + (r.random() < 0.02))
 
-    def _member(self, key: str) -> Member:
+    def _member(self, key: str, like: Sequence[Member] = ()) -> Member:
+        """Some have meetings in common, or all of them."""
         r = self._random
         busy = self._busy()
+        if like and r.random() < 0.3:
+            common = r.choice(like).busy
+            busy = [*common] if r.random() < 0.4 else [*r.sample(common, len(common) // 2), *busy]
         available = None
         if r.random() < 0.25:
             available = self._periods(r.choice([0, 1, 1, 2, 3, 6]), longest=INSTANTS)
-        return Member(key, busy, available, readable=r.random() > 0.04)
+        return Member(key, busy, available, readable=r.random() > 0.03)
 
     def _busy(self) -> list[Pair]:
         r = self._random
@@ -68,7 +77,7 @@ class RandomQuery:
             return [(self.low, self.high)]
         if kind < 0.5:
             return self._calendar()
-        busy = self._periods(r.choice([1, 2, 3, 5, 8, 14]), longest=r.choice([1, 3, 8, 25]))
+        busy = self._periods(r.choice([1, 2, 3, 5, 8, 14]), longest=r.choice([1, 3, 6, 12, 25]))
         if r.random() < 0.1:
             moment = self._inside()
             busy.append((moment, moment))
@@ -82,8 +91,8 @@ class RandomQuery:
         busy: list[Pair] = []
         moment = self.low + r.randrange(MARGIN) * self._unit
         while True:
-            start = moment + r.choice([0, 1, 1, 2, 3, 5, 8, 13, 30]) * self._unit
-            moment = start + r.choice([1, 1, 2, 3, 5, 8, 20]) * self._unit
+            start = moment + r.choice([0, 1, 2, 3, 5, 8, 13, 21, 30]) * self._unit
+            moment = start + r.choice([1, 1, 2, 3, 4, 5, 8, 20]) * self._unit
             if moment > self.high:
                 return busy
             busy.append((start, moment))

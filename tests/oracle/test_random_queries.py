@@ -9,7 +9,7 @@ from textwrap import indent
 
 import pytest
 
-from freebusy.domain import stretches
+from freebusy.domain import quorum, stretches
 from freebusy.domain.availability import Query, find_availability
 from tests.oracle.bitmap import Answer, Bitmap
 from tests.oracle.queries import RandomQuery
@@ -34,13 +34,20 @@ def compare(numbers, unit, monkeypatch):
         name = f"{SEED}/{unit}/{number}"
         asked = RandomQuery(name, unit)
         before = repr(asked.query)
-        # Real queries are read in batches of thousands of periods; here, often of a few.
-        monkeypatch.setattr(stretches, "PERIODS_AT_ONCE", Random(name).choice([1, 3, 8, 16_384]))  # noqa: S311
+        read_in_small_parts(Random(name), monkeypatch)  # noqa: S311 - to repeat a test, not to keep a secret
         expected = Bitmap(asked.query, low=asked.low, high=asked.high, unit=unit).answer()
         found = by_name(asked.query)
         if found != expected:
             pytest.fail(explained(name, asked.query, asked.low, expected, found), pytrace=False)
         assert repr(asked.query) == before, f"the engine changed query {name}"
+
+
+def read_in_small_parts(random, monkeypatch):
+    """Large queries are searched in parts of thousands of periods; here, often of a few."""
+    monkeypatch.setattr(stretches, "PERIODS_AT_ONCE", random.choice([0, 4, 16_384]))
+    monkeypatch.setattr(stretches, "STRETCHES_AT_ONCE", random.choice([1, 3, 10, 2048]))
+    monkeypatch.setattr(stretches, "STRETCHES_EACH", random.choice([1, 1, 3]))
+    monkeypatch.setattr(quorum, "WORTH_A_SEARCH", random.choice([0, 1, 4]))
 
 
 def by_name(query: Query) -> Answer:
@@ -50,10 +57,13 @@ def by_name(query: Query) -> Answer:
 
 def explained(name, query, low, expected, found):
     """Times are shown as seconds since the query's first instant."""
-    lines = [f"query {name} (seed/unit/number), times since {low}, read {stretches.PERIODS_AT_ONCE} at once"]
-    for field in ("duration", "start_interval", "buffer_before", "buffer_after", "response_format", "max_results"):
-        lines.append(f"  {field}: {getattr(query, field)}")
-    lines.append(f"  periods: {since(low, query.periods)}")
+    fields = ("duration", "start_interval", "buffer_before", "buffer_after", "response_format", "max_results")
+    parts = (stretches.PERIODS_AT_ONCE, stretches.STRETCHES_AT_ONCE, stretches.STRETCHES_EACH, quorum.WORTH_A_SEARCH)
+    lines = [
+        f"query {name} (seed/unit/number), times since {low}, read in parts of {parts}",
+        *(f"  {field}: {getattr(query, field)}" for field in fields),
+        f"  periods: {since(low, query.periods)}",
+    ]
     lines.append(f"  starts: {query.starts and [start - low for start in query.starts]}")
     for group in query.groups:
         lines.append(f"  {group.required} of {len(group.members)}:")

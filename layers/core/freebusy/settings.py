@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """``*_origin`` stand in for the providers' own hosts; the template cannot set them, the laptop stack does.
 
     ``public_url`` is the deployment's own domain; without one, each request says which host it came to

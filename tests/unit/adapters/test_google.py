@@ -119,6 +119,33 @@ def test_times_without_an_offset_are_not_guessed(google):
         google.free_busy()
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "readable"),
+    [
+        pytest.param("2027-01-15T08:00:00.000Z", "2027-01-16T08:00:00.000Z", True, id="what was asked"),
+        pytest.param("2027-01-15T09:00:00+01:00", "2027-01-16T09:00:00+01:00", True, id="the same elsewhere"),
+        pytest.param("2027-01-15T08:00:01.000Z", "2027-01-16T08:00:00.000Z", False, id="begins late"),
+        pytest.param("2027-01-15T08:00:00.000Z", "2027-01-16T07:59:59.999Z", False, id="ends early"),
+        pytest.param("2026-01-15T08:00:00.000Z", "2026-01-16T08:00:00.000Z", False, id="another year"),
+    ],
+)
+def test_an_answer_for_another_time_is_never_free(google, since, until, readable):
+    body = {"timeMin": since, "timeMax": until, "calendars": {"primary": {"busy": []}}}
+    google.usual_busy = httpx.Response(200, json=body)
+    if readable:
+        assert google.free_busy() == []
+    else:
+        with pytest.raises(CalendarUnreadable):
+            google.free_busy()
+
+
+@pytest.mark.parametrize("bound", ["2027-01-15", "soon", 7, ["2027-01-15T08:00:00Z"]], ids=str)
+def test_an_answer_for_no_time_at_all_is_not_understood(google, bound):
+    google.usual_busy = httpx.Response(200, json={"timeMin": bound, "calendars": {"primary": {"busy": []}}})
+    with pytest.raises(ProviderUnavailable):
+        google.free_busy()
+
+
 def test_an_empty_list_of_errors_is_no_error(google):
     google.usual_busy = httpx.Response(200, json={"calendars": {"primary": {"errors": [], "busy": []}}})
     assert google.free_busy() == []

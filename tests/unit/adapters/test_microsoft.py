@@ -352,6 +352,24 @@ def test_a_time_of_another_shape_is_no_time(microsoft, zone, time):
 
 
 @pytest.mark.parametrize(
+    ("item", "readable"),
+    [
+        pytest.param(entry(), True, id="within the window"),
+        pytest.param(entry(status="free"), False, id="marked as free"),
+        pytest.param(entry("2026-01-15T09:00:00", "2026-01-15T10:00:00"), False, id="of another year"),
+    ],
+)
+def test_busy_must_be_borne_out_by_an_entry(microsoft, item, readable):
+    schedule = {"scheduleId": microsoft.email, "availabilityView": "2", "scheduleItems": [item]}
+    microsoft.usual_busy = httpx.Response(200, json={"value": [schedule]})
+    if readable:
+        assert microsoft.free_busy() == [busy(NOW + HOUR, NOW + 2 * HOUR)]
+    else:
+        with pytest.raises(CalendarUnreadable):
+            microsoft.free_busy()
+
+
+@pytest.mark.parametrize(
     ("view", "window", "readable"),
     [
         pytest.param("0", DAY, True, id="free"),

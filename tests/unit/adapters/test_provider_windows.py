@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from freebusy.adapters.provider_http import REAL_TIME
 from freebusy.adapters.provider_windows import LONGEST_WINDOW, joined, read_in_pieces
+from freebusy.domain.errors import ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 
 BUSY, TENTATIVE = FreeBusyStatus.BUSY, FreeBusyStatus.TENTATIVE
@@ -77,6 +79,12 @@ def test_only_what_meets_at_a_seam_with_the_same_status_is_joined():
     assert joined([rows[:2], rows[2:]], seams={20}) == [FreeBusyPeriod(0, 10, BUSY), FreeBusyPeriod(10, 30, BUSY)]
     other = FreeBusyPeriod(20, 30, TENTATIVE)
     assert joined([rows[:2], [other]], seams={20}) == [*rows[:2], other]
+
+
+def test_a_period_that_goes_backwards_from_a_seam_spoils_the_answer_and_shortens_nothing():
+    before, backwards = FreeBusyPeriod(0, 20, BUSY), FreeBusyPeriod(20, 10, BUSY)
+    with pytest.raises(ProviderUnavailable):
+        joined([[before], [backwards]], seams={20})
 
 
 def test_parts_of_two_periods_cut_at_the_same_seam_stay_two():

@@ -1,6 +1,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -10,8 +11,10 @@ from freebusy.domain.errors import (
     CredentialRevoked,
     ProviderMisconfigured,
     ProviderUnavailable,
+    StorageUnavailable,
 )
 from freebusy.domain.free_busy import Period
+from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
 from tests.fakes import NOW, FakeAccounts, FakeClock, FakeVault
 from tests.people import FakeCalendars, busy, connected
@@ -135,3 +138,34 @@ def test_a_profile_disconnected_while_waiting_is_a_dead_credential():
     reading.accounts.disconnect("acc_1", profile.profile_id, because=Disconnected.REVOKED)
     with pytest.raises(CredentialRevoked):
         reading.read()
+
+
+def test_what_an_outage_leaves_unread_is_not_read_later_at_the_cost_of_the_next_request(monkeypatch):
+    """One worker: the first calendar meets the outage, the second is slow, and the third never has its turn."""
+    people = [connected(sub) for sub in ("acc_1", "acc_2", "acc_3")]
+    released = Event()
+
+    class Vault(FakeVault):
+        def unseal(self, sealed, *, client_id, profile_id):
+            if profile_id == people[0].profiles[0].profile_id:
+                raise StorageUnavailable("the key service does not answer")
+            return super().unseal(sealed, client_id=client_id, profile_id=profile_id)
+
+    class Calendars(FakeCalendars):
+        def free_busy(self, *asked, **options):
+            released.wait(10)
+            return super().free_busy(*asked, **options)
+
+    calendars = Calendars()
+    reader = CalendarReader(
+        accounts=FakeAccounts(*people),
+        vault=Vault(),
+        providers={ProviderName.GOOGLE: calendars},
+        clock=FakeClock(),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(calendar_reader, "_pool", lambda: pool)
+        with pytest.raises(StorageUnavailable):
+            reader.read_all([(each, each.profiles[0]) for each in people], WINDOW, within=0.5)
+        released.set()
+    assert calendars.reads == ["acc_2@example.com"]

@@ -120,7 +120,7 @@ class Google:
         )
         if answer.status != HTTPStatus.OK:
             raise _refusal(answer)
-        return busy_periods(answer.body)
+        return busy_periods(answer.body, window)
 
     @cached_property
     def _identity_tokens(self) -> IdentityTokens:
@@ -129,11 +129,12 @@ class Google:
         return IdentityTokens(self._http, KEYS_URL, issuers=lambda _: ISSUERS, timing=self._timing)
 
 
-def busy_periods(body: Mapping[str, Any]) -> list[FreeBusyPeriod]:
+def busy_periods(body: Mapping[str, Any], window: Period) -> list[FreeBusyPeriod]:
     """What a ``freeBusy.query`` says about the calendar that was asked for.
 
     Google answers 200 for calendars it could not read, with ``errors`` and possibly an empty ``busy``:
-    that is not free. Raises CalendarUnreadable, or ProviderUnavailable when the shape is not Google's.
+    that is not free. Nor is time that the answer, which repeats what was asked, does not reach.
+    Raises CalendarUnreadable, or ProviderUnavailable when the shape is not Google's.
     """
     match body:
         case {"calendars": {"primary": {"busy": list(busy)} as calendar}} if not calendar.get("errors"):
@@ -142,9 +143,19 @@ def busy_periods(body: Mapping[str, Any]) -> list[FreeBusyPeriod]:
             raise CalendarUnreadable("freeBusy.query left the calendar out, or reported an error for it")
     status = FreeBusyStatus.BUSY
     try:
+        if not _covers_window(body, window):
+            raise CalendarUnreadable("freeBusy.query answered for another time")
         return [FreeBusyPeriod(first_second(item["start"]), last_second(item["end"]), status) for item in busy]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ProviderUnavailable("freeBusy.query answered with something that is not a period") from None
+
+
+def _covers_window(body: Mapping[str, Any], window: Period) -> bool:
+    """Raises ValueError or AttributeError when the answer's bounds are no times."""
+    since, until = body.get("timeMin"), body.get("timeMax")
+    return (since is None or last_second(since) <= window.start) and (
+        until is None or first_second(until) >= window.end
+    )
 
 
 def _refusal(answer: Answer) -> ProviderError:

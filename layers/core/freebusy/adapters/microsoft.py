@@ -193,7 +193,8 @@ class Microsoft:
         )
         if answer.status != HTTPStatus.OK:
             raise _refusal(answer)
-        return busy_periods(answer.body, mailbox, whole_intervals=(end - window.start) // (interval * 60))
+        whole_intervals = (end - window.start) // (interval * 60)
+        return busy_periods(answer.body, mailbox, Period(window.start, end), whole_intervals=whole_intervals)
 
     @cached_property
     def _identity_tokens(self) -> IdentityTokens:
@@ -225,7 +226,9 @@ class Microsoft:
         return Identity(ProviderName.MICROSOFT, f"{tenant}.{oid}", email, _text(claims, "name"))
 
 
-def busy_periods(body: Mapping[str, Any], mailbox: str, *, whole_intervals: int) -> list[FreeBusyPeriod]:
+def busy_periods(
+    body: Mapping[str, Any], mailbox: str, window: Period, *, whole_intervals: int
+) -> list[FreeBusyPeriod]:
     """What ``getSchedule`` says about one mailbox, and nothing of what its entries are about.
 
     Microsoft answers 200 for mailboxes it could not read, with ``error`` and without entries: that is not
@@ -238,13 +241,19 @@ def busy_periods(body: Mapping[str, Any], mailbox: str, *, whole_intervals: int)
     items = schedule.get("scheduleItems")
     if not isinstance(items, list):
         raise CalendarUnreadable("getSchedule left the entries out")
-    view = str(schedule.get("availabilityView") or "")[:whole_intervals]
-    if not items and not _FREE_IN_VIEW.issuperset(view):
-        raise CalendarUnreadable("getSchedule says busy, but not when")
     try:
-        return [_period(item) for item in items]
+        periods = [_period(item) for item in items]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ProviderUnavailable("getSchedule answered with something that is not an entry") from None
+    view = str(schedule.get("availabilityView") or "")[:whole_intervals]
+    if not _FREE_IN_VIEW.issuperset(view) and not any(_blocks(period, window) for period in periods):
+        raise CalendarUnreadable("getSchedule says busy, but not when")
+    return periods
+
+
+def _blocks(period: FreeBusyPeriod, window: Period) -> bool:
+    """An entry without length counts too: it shows in the view."""
+    return period.status is not FreeBusyStatus.FREE and period.start <= window.end and period.end >= window.start
 
 
 def _schedule_of(body: Mapping[str, Any], mailbox: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from freebusy.adapters.provider_http import Timing
@@ -23,12 +23,10 @@ def read_in_pieces(
     """What overlaps ``window``, sorted by start. Raises what ``read`` raises, and ProviderUnavailable."""
     pieces = _pieces(window)
     if len(pieces) <= 1:
-        rows = sorted(row for piece in pieces for row in read(piece))
+        rows = sorted(row for piece in pieces for row in _forward(read(piece)))
     else:
         answers = _side_by_side(read, pieces, deadline - timing.monotonic())
         rows = joined(answers, seams={piece.start for piece in pieces[1:]})
-    if any(row.end < row.start for row in rows):
-        raise ProviderUnavailable("a period ends before it starts")
     return [row for row in rows if row.start < window.end and row.end > window.start and row.end > row.start]
 
 
@@ -37,11 +35,11 @@ def joined(answers: Iterable[Iterable[FreeBusyPeriod]], *, seams: Collection[int
 
     A provider reports what crosses a seam either in full to both pieces (then it is kept as often as the
     piece that saw most of it did: two meetings at the same hour stay two) or cut at the seam (then the
-    parts are joined again).
+    parts are joined again). Raises ProviderUnavailable for what is no period.
     """
     counted: Counter[FreeBusyPeriod] = Counter()
     for answer in answers:
-        counted |= Counter(answer)
+        counted |= Counter(_forward(answer))
     rows: list[FreeBusyPeriod] = []
     cut: dict[tuple[int, FreeBusyStatus], list[int]] = {}
     for row in sorted(counted.elements()):
@@ -54,6 +52,14 @@ def joined(answers: Iterable[Iterable[FreeBusyPeriod]], *, seams: Collection[int
         if row.end in seams:
             cut.setdefault((row.end, row.status), []).append(index)
     return rows
+
+
+def _forward(answer: Iterable[FreeBusyPeriod]) -> Iterator[FreeBusyPeriod]:
+    """Seen before anything is joined: what goes backwards from a seam would make shorter what ends there."""
+    for row in answer:
+        if row.end < row.start:
+            raise ProviderUnavailable("a period ends before it starts")
+        yield row
 
 
 def _pieces(window: Period) -> Sequence[Period]:

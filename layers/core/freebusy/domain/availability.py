@@ -42,6 +42,7 @@ from freebusy.domain.stretches import (
     enough,
     merged,
     overlaps,
+    shifted,
 )
 
 UNREADABLE: Sequence[Pair] = ((-FOREVER, FOREVER),)
@@ -122,7 +123,12 @@ class Availability:
 def find_availability(query: Query) -> Availability:
     """Everything the query asks for, in the order of time, at most ``max_results`` of it."""
     people = _people(query.groups)
-    return Availability(tuple(people), [*islice(_search(query, people), query.max_results)])
+    windows = _windows(query)
+    if not windows:
+        return Availability(tuple(people), [])
+    need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
+    found = islice(_search(query, people, need, shifted(windows, -need.since)), query.max_results)
+    return Availability(tuple(people), [(start + need.since, end + need.since, free) for start, end, free in found])
 
 
 def _people(groups: Iterable[Group]) -> dict[str, Member]:
@@ -144,44 +150,43 @@ def _both(one: Member, other: Member) -> Member:
     return Member(one.key, [*one.busy, *other.busy], available, one.readable and other.readable)
 
 
-def _quorums(groups: Iterable[Group], people: Mapping[str, Member]) -> list[Quorum]:
-    """What the groups require, with those who must all be free as one quorum."""
-    numbers = {key: number for number, key in enumerate(people)}
-    needed: set[int] = set()
-    quorums = []
-    for group in groups:
-        members = frozenset(numbers[member.key] for member in group.members)
-        if group.required == len(group.members):
-            needed |= members
-        elif group.required > 0:
-            quorums.append(Quorum(members, group.required))
-    return [Quorum(frozenset(needed), len(needed)), *quorums] if needed else quorums
-
-
-def _search(query: Query, people: Mapping[str, Member]) -> Iterator[Found]:
-    windows = _windows(query)
-    if not windows:
-        return
-    quorums = _quorums(query.groups, people)
+def _search(query: Query, people: Mapping[str, Member], need: Need, windows: Sequence[Pair]) -> Iterator[Found]:
+    """What is found within the windows, which are counted from ``need.since`` like all times from here on."""
+    always, quorums = _requirements(query.groups, people)
+    groups = [Quorum(always, len(always)), *quorums] if always else quorums
     calendars = [
         Calendar(member.busy if member.readable else UNREADABLE, member.available) for member in people.values()
     ]
-    need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
-    always = frozenset().union(*(quorum.members for quorum in quorums if quorum.required == len(quorum.members)))
     last = earliest = -FOREVER
     # Each batch answers for what ends between two horizons: everybody who can be free for that is in it.
-    for horizon, stretches in batches(calendars, need):
+    for horizon, members in batches(calendars, need):
         if _wants_periods(query):
-            openings = _openings(windows, quorums, stretches, query.duration)
-            for found in longest(openings, stretches, quorums, always, query.duration):
+            openings = _openings(windows, groups, members, query.duration)
+            for found in longest(openings, members, quorums, always, query.duration):
                 if last <= found[1] < horizon:
                     yield found
         else:
             part = overlaps(windows, [(last - query.duration, horizon - 1)], query.duration)
-            slots = _slots(query, _openings(part, quorums, stretches, query.duration), earliest)
+            openings = _openings(part, groups, members, query.duration)
+            slots = _slots(query, openings, earliest, need.since)
             earliest = slots[-1][0] + _grid(query)[1] if slots else earliest
-            yield from with_the_free(slots, stretches, always)
+            yield from with_the_free(slots, members, always)
         last = horizon
+
+
+def _requirements(groups: Iterable[Group], people: Mapping[str, Member]) -> tuple[frozenset[int], list[Quorum]]:
+    """The numbers of those who must always be free, and how many others each group requires besides."""
+    numbers = {key: number for number, key in enumerate(people)}
+    always: set[int] = set()
+    enough: list[tuple[set[int], int]] = []
+    for group in groups:
+        members = {numbers[member.key] for member in group.members}
+        if group.required == len(group.members):
+            always |= members
+        else:
+            enough.append((members, group.required))
+    quorums = [Quorum(frozenset(members - always), required - len(members & always)) for members, required in enough]
+    return frozenset(always), [quorum for quorum in quorums if quorum.required > 0]
 
 
 def _windows(query: Query) -> list[Pair]:
@@ -191,13 +196,13 @@ def _windows(query: Query) -> list[Pair]:
 
 
 def _openings(
-    windows: Sequence[Pair], quorums: Iterable[Quorum], stretches: Sequence[Stretches], duration: int
+    windows: Sequence[Pair], quorums: Iterable[Quorum], members: Sequence[Stretches], duration: int
 ) -> Sequence[Pair]:
     """Where within the windows every group has enough members for a slot."""
     openings = windows
     for quorum in quorums:
-        members = [stretches[number] for number in quorum.members]
-        openings = overlaps(openings, enough(members, quorum.required, duration), duration)
+        stretches = [members[number] for number in quorum.members]
+        openings = overlaps(openings, enough(stretches, quorum.required, duration), duration)
     return openings
 
 
@@ -205,17 +210,17 @@ def _wants_periods(query: Query) -> bool:
     return query.starts is None and query.response_format is ResponseFormat.PERIODS
 
 
-def _slots(query: Query, openings: Iterable[Pair], earliest: int) -> list[Pair]:
+def _slots(query: Query, openings: Iterable[Pair], earliest: int, since: int) -> list[Pair]:
     """The slots that the query wants of these openings, starting at ``earliest`` or later."""
     duration = query.duration
     if query.starts is not None:
-        asked = [(start, start + duration) for start in sorted(set(query.starts))]
-        return overlaps(asked, openings, duration)
-    starts: list[int] = []
+        starts = [start - since for start in sorted(set(query.starts))]
+        return overlaps([(start, start + duration) for start in starts], openings, duration)
+    starts = []
     interval, stride = _grid(query)
     for opens, closes in openings:
         first = max(opens, earliest)
-        fitting = range(first + -first % interval, closes - duration + 1, stride)
+        fitting = range(first + -(first + since) % interval, closes - duration + 1, stride)
         if fitting:
             starts += fitting
             earliest = starts[-1] + stride

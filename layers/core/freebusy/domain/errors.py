@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 class FreeBusyError(Exception):
@@ -22,8 +23,7 @@ class StorageUnavailable(FreeBusyError):
 # --- Requests to /v1 -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(NamedTuple):
     """One entry of a 422 body: ``{"key": "errors.required", "description": "…"}``."""
 
     key: str

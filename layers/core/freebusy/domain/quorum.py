@@ -6,10 +6,10 @@ Members go by their number in the query; in a mask, bit i stands for member numb
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, repeat
 from operator import xor
 
 from freebusy.domain.stretches import FOREVER, Pair, Stretches
@@ -17,8 +17,8 @@ from freebusy.domain.stretches import FOREVER, Pair, Stretches
 Found = tuple[int, int, int]
 """Start, end, and a mask of the members who are free from the one to the other."""
 
-OPENINGS_AT_ONCE = 64
-"""How many openings are looked into at a time: a search that has found enough stops there."""
+WORTH_A_SEARCH = 4
+"""Stretches per opening; where there are fewer, taking them all is quicker than searching for the right ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Quorum:
         return sum(1 << number for number in self.members)
 
 
-def with_the_free(periods: Sequence[Pair], stretches: Sequence[Stretches], always: frozenset[int]) -> list[Found]:
+def with_the_free(periods: Sequence[Pair], members: Sequence[Stretches], always: frozenset[int]) -> list[Found]:
     """Each period with all who are free throughout; those in ``always`` are known to be.
 
     The periods are sorted by their starts and by their ends. So those within a stretch follow each other, from the
@@ -45,7 +45,7 @@ def with_the_free(periods: Sequence[Pair], stretches: Sequence[Stretches], alway
     switches[0] = sum(1 << number for number in always)
     first = [start for start, _ in periods]
     last = [end for _, end in periods]
-    for number, (starts, ends) in enumerate(stretches):
+    for number, (starts, ends) in enumerate(members):
         if number in always:
             continue
         bit = 1 << number
@@ -68,70 +68,80 @@ def with_the_free(periods: Sequence[Pair], stretches: Sequence[Stretches], alway
 
 def longest(
     openings: Sequence[Pair],
-    stretches: Sequence[Stretches],
+    members: Sequence[Stretches],
+    quorums: Sequence[Quorum],
+    always: frozenset[int],
+    duration: int,
+) -> Iterable[Found]:
+    """The longest periods within openings in which the same people meet every quorum throughout, none within another.
+
+    Those in ``always`` are free in all openings. Where openings are few, most of them are such a period themselves.
+    """
+    if len(openings) * len(members) > sum(len(starts) for starts, _ in members):
+        return _turns(openings, members, quorums, always, duration)
+    bounds = [(quorum.mask, quorum.required) for quorum in quorums]
+    found: list[Found] = []
+    turns: list[Pair] = []
+    for start, end, free in with_the_free(openings, members, always):
+        if all((free & mask).bit_count() >= required for mask, required in bounds):
+            found.append((start, end, free))
+        else:
+            turns.append((start, end))
+    found += _turns(turns, members, quorums, always, duration)
+    found.sort()
+    return found
+
+
+def _turns(
+    openings: Sequence[Pair],
+    members: Sequence[Stretches],
     quorums: Sequence[Quorum],
     always: frozenset[int],
     duration: int,
 ) -> Iterator[Found]:
-    """The longest periods within openings in which the same people meet every quorum throughout, none within another.
-
-    Most openings are such a period; in the others, people take turns.
-    """
-    bounds = [(quorum.mask, quorum.required) for quorum in quorums if not quorum.members <= always]
-    for index in range(0, len(openings), OPENINGS_AT_ONCE):
-        found: list[Found] = []
-        turns: list[Pair] = []
-        for start, end, free in with_the_free(openings[index : index + OPENINGS_AT_ONCE], stretches, always):
-            if all((free & mask).bit_count() >= required for mask, required in bounds):
-                found.append((start, end, free))
-            else:
-                turns.append((start, end))
-        if turns:
-            found += with_the_free([*_turns(turns, stretches, quorums, duration)], stretches, always)
-            found.sort()
-        yield from found
-
-
-def _turns(
-    openings: Sequence[Pair], stretches: Sequence[Stretches], quorums: Sequence[Quorum], duration: int
-) -> Iterator[Pair]:
     """The longest periods of openings in which people take turns.
 
     Of all who are free from some moment on, enough for a quorum stay until the required-th latest of their ends;
     a heap of its members' latest ends knows it. The opening itself is one more quorum, of one.
     """
-    heaps = [[-FOREVER] * quorum.required for quorum in quorums]
+    window = [-FOREVER]
+    heaps = [window, *([-FOREVER] * quorum.required for quorum in quorums)]
     heaps_of = [
-        [heap for heap, quorum in zip(heaps, quorums, strict=True) if number in quorum.members]
-        for number in range(len(stretches))
+        [heap for heap, quorum in zip(heaps[1:], quorums, strict=True) if number in quorum.members]
+        for number in range(len(members))
     ]
-    heaps.append([-FOREVER])
-    heaps_of.append(heaps[-1:])
+    heaps_of.append([window])
+    bits = [1 << number for number in range(len(members))]
+    constant = sum(bits[number] for number in always)
+    free_until = [-FOREVER] * len(heaps_of)
     start = end = found = -FOREVER
-    for begins, stays, number in _in_order(openings, stretches):
-        if stays <= end:
+    for begins, stays, number in [*_in_order(openings, members, always), (FOREVER, FOREVER, -1)]:
+        if stays < end:
             continue
         if begins > start:
             if end > found and end - start >= duration:
-                yield start, end
+                yield start, end, sum(compress(bits, map(end.__le__, free_until))) + constant
                 found = end
             start = begins
+        free_until[number] = stays
         for heap in heaps_of[number]:
             if stays > heap[0]:
                 heapreplace(heap, stays)
-        end = min(heaps)[0]
-    if end > found and end - start >= duration:
-        yield start, end
+                end = min(heaps)[0]
 
 
-def _in_order(openings: Sequence[Pair], stretches: Sequence[Stretches]) -> list[tuple[int, int, int]]:
+def _in_order(
+    openings: Sequence[Pair], members: Sequence[Stretches], always: frozenset[int]
+) -> list[tuple[int, int, int]]:
     """Start, end and member of the stretches that may reach into an opening, and of the openings themselves."""
-    opens = [start for start, _ in openings]
-    closes = [end for _, end in openings]
-    events = [(start, end, len(stretches)) for start, end in openings]
-    for number, (starts, ends) in enumerate(stretches):
-        low, high = bisect_right(ends, opens[0]), bisect_left(starts, closes[-1])
-        if len(openings) >= high - low:
+    events = [(start, end, len(members)) for start, end in openings]
+    if not events:
+        return events
+    for number, (starts, ends) in enumerate(members):
+        if number in always:
+            continue
+        low, high = bisect_right(ends, openings[0][0]), bisect_left(starts, openings[-1][1])
+        if len(openings) * WORTH_A_SEARCH > high - low:
             events += zip(starts[low:high], ends[low:high], repeat(number))
             continue
         for start, end in openings:

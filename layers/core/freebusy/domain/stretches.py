@@ -15,7 +15,7 @@ from operator import itemgetter
 Pair = tuple[int, int]
 
 Stretches = tuple[list[int], list[int]]
-"""Starts and ends, both in the order of time; disjoint."""
+"""Starts and ends, both in the order of time; disjoint. Counted from ``Need.since``: short ints are quicker still."""
 
 FOREVER = 1 << 62
 """Later than any time asked for."""
@@ -33,12 +33,16 @@ _end = itemgetter(1)
 def merged(periods: Iterable[Pair]) -> list[Pair]:
     """The same time as sorted periods that neither overlap nor touch."""
     result: list[Pair] = []
-    for start, end in sorted(periods):
-        if not result or start > result[-1][1]:
-            result.append((start, end))
-        elif end > result[-1][1]:
-            result[-1] = (result[-1][0], end)
+    for period in sorted(periods):
+        if not result or period[0] > result[-1][1]:
+            result.append(period)
+        elif period[1] > result[-1][1]:
+            result[-1] = (result[-1][0], period[1])
     return result
+
+
+def shifted(periods: Iterable[Pair], by: int) -> list[Pair]:
+    return [(start + by, end + by) for start, end in periods]
 
 
 def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> list[Pair]:
@@ -63,32 +67,9 @@ def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> lis
     return found
 
 
-def between(busy: Sequence[Pair], shortest: int, since: int, until: int) -> Stretches:
-    """The stretches of at least ``shortest`` seconds that ``busy`` leaves free from ``since`` to ``until``.
-
-    ``busy`` may overlap and come in any order; sorted and disjoint, as calendars answer, is quickest. Busy periods
-    outside of the time asked for do no harm, but the stretches between them are answered too.
-    """
-    starts: list[int] = []
-    ends: list[int] = []
-    cursor = min(since, busy[0][0]) if busy else since
-    for start, end in busy:
-        gap = start - cursor
-        if gap >= shortest:
-            starts.append(cursor)
-            ends.append(start)
-        elif gap < 0:
-            return between(merged(busy), shortest, since, until)
-        cursor = end
-    if until - cursor >= shortest:
-        starts.append(cursor)
-        ends.append(until)
-    return starts, ends
-
-
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What is looked for: ``duration`` seconds between ``since`` and ``until``.
+    """What is looked for: ``duration`` seconds between ``since`` and ``until``, which are epoch seconds.
 
     The buffers must be free of busy periods as well, but may lie outside of that time.
     """
@@ -111,6 +92,32 @@ class Calendar:
     available: Sequence[Pair] | None
 
 
+def stretches(busy: Sequence[Pair], need: Need, since: int, until: int) -> Stretches:
+    """What ``busy`` leaves free from ``since`` to ``until``, where the need fits, less its buffers at both ends.
+
+    ``busy`` may overlap and come in any order; sorted and disjoint, as calendars answer, is quickest. Busy periods
+    outside of the time asked for do no harm, but the stretches between them are answered too.
+    """
+    shortest = need.before + need.duration + need.after
+    to_start = need.before - need.since
+    to_end = -need.after - need.since
+    starts: list[int] = []
+    ends: list[int] = []
+    cursor = min(since, busy[0][0]) if busy else since
+    for start, end in busy:
+        gap = start - cursor
+        if gap >= shortest:
+            starts.append(cursor + to_start)
+            ends.append(start + to_end)
+        elif gap < 0:
+            return stretches(merged(busy), need, since, until)
+        cursor = end
+    if until - cursor >= shortest:
+        starts.append(cursor + to_start)
+        ends.append(until + to_end)
+    return starts, ends
+
+
 def batches(calendars: Sequence[Calendar], need: Need) -> Iterator[tuple[int, list[Stretches]]]:
     """Where each calendar leaves room for the need, one part of the time after the other.
 
@@ -122,7 +129,7 @@ def batches(calendars: Sequence[Calendar], need: Need) -> Iterator[tuple[int, li
     readers = [_Reader(calendar, need, whole=count <= PERIODS_AT_ONCE) for calendar in calendars]
     at_once = max(STRETCHES_AT_ONCE, STRETCHES_EACH * len(calendars))
     step = (need.until - need.since) * at_once // max(count, at_once) + 1
-    for horizon in [*range(need.since + step, need.until, step), FOREVER]:
+    for horizon in [*range(step, need.until - need.since, step), FOREVER]:
         yield horizon, [reader.up_to(horizon) for reader in readers]
 
 
@@ -132,8 +139,7 @@ class _Reader:
     def __init__(self, calendar: Calendar, need: Need, *, whole: bool) -> None:
         self._need = need
         self._busy = calendar.busy if whole else _tidy(calendar.busy)
-        self._available = None if calendar.available is None else merged(calendar.available)
-        self._shortest = need.before + need.duration + need.after
+        self._available = None if calendar.available is None else shifted(merged(calendar.available), -need.since)
         self._cursor = need.since - need.before
         self._starts: list[int] = []
         self._ends: list[int] = []
@@ -145,29 +151,25 @@ class _Reader:
 
     def up_to(self, horizon: int) -> Stretches:
         if self._position <= len(self._busy):
-            self._read(horizon)
+            self._read(horizon + self._need.since - self._need.before)
         stop = bisect_left(self._starts, horizon)
-        stretches = self._starts[:stop], self._ends[:stop]
+        part = self._starts[:stop], self._ends[:stop]
         done = bisect_left(self._ends, horizon)
         del self._starts[:done], self._ends[:done]
-        return stretches
+        return part
 
-    def _read(self, horizon: int) -> None:
-        stop = bisect_left(self._busy, horizon - self._need.before, lo=self._position, key=_end) + 1
+    def _read(self, until: int) -> None:
+        """Takes all stretches that begin before ``until``, and perhaps one more."""
+        stop = bisect_left(self._busy, until, lo=self._position, key=_end) + 1
         part = self._busy[self._position : stop]
         self._take(part, self._need.until + self._need.after if stop > len(self._busy) else self._cursor)
         self._position = stop
         self._cursor = part[-1][1] if part else self._cursor
 
     def _take(self, busy: Sequence[Pair], until: int) -> None:
-        need = self._need
-        starts, ends = between(busy, self._shortest, self._cursor, until)
-        if need.before:
-            starts = [start + need.before for start in starts]
-        if need.after:
-            ends = [end - need.after for end in ends]
+        starts, ends = stretches(busy, self._need, self._cursor, until)
         if self._available is not None:
-            pairs = overlaps(zip(starts, ends, strict=True), self._available, need.duration)
+            pairs = overlaps(zip(starts, ends, strict=True), self._available, self._need.duration)
             starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
         self._starts += starts
         self._ends += ends
@@ -179,7 +181,7 @@ def _tidy(busy: Sequence[Pair]) -> Sequence[Pair]:
     return busy if times == sorted(times) else merged(busy)
 
 
-def enough(stretches: Iterable[Stretches], required: int, duration: int) -> list[Pair]:
+def enough(members: Iterable[Stretches], required: int, duration: int) -> list[Pair]:
     """Where so many are free for a slot at once: every such slot, and no other, lies within one of these openings.
 
     Nobody has two stretches at a time. So when stretches begin for the (required + i)-th time while only i have ended,
@@ -189,7 +191,7 @@ def enough(stretches: Iterable[Stretches], required: int, duration: int) -> list
     """
     starts: list[int] = []
     ends: list[int] = []
-    for begun, ended in stretches:
+    for begun, ended in members:
         starts += begun
         ends += ended
     starts.sort()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from freebusy.bootstrap import dependencies
 from freebusy.domain.account import Account
@@ -14,8 +13,7 @@ from freebusy.entrypoints.http import bearer_of
 from freebusy.service.tokens import Caller, authenticate, require
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A connected account under one grant."""
 
     account: Account

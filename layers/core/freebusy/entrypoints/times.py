@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # availability is asked for and answered without zones
+    from zoneinfo import ZoneInfo
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -21,6 +24,8 @@ def zone_named(tzid: str) -> ZoneInfo:
 
     Operating systems keep more beside it: zones that count leap seconds (``right/``), and the machine's own one.
     """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     if _NO_ZONE.fullmatch(tzid):
         raise ValueError(f"no such zone: {tzid[:64]!r}")
     try:

@@ -1,4 +1,4 @@
-"""What an account shows of itself, and disconnecting a profile."""
+"""What an account shows of itself, which calendars are its own, and disconnecting a profile."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def is_connected(account: Account, profile: Profile) -> bool:
     if not profile.managed:
         return profile.connected
     return any(other.disconnected is not Disconnected.REVOKED for other in account.free_busy_profiles)
+
+
+def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:
+    """Raises InvalidRequest unless every id names a calendar of this account."""
+    if not calendar_ids <= {profile.calendar_id for profile in account.profiles}:
+        raise InvalidRequest.of(
+            "calendar_ids", "errors.invalid_calendar_ids", "calendar_ids must be calendars of this account"
+        )
 
 
 def revoke_profile(account: Account, profile_id: str, *, accounts: AccountStore) -> None:

@@ -53,8 +53,10 @@ class CalendarReader:
         deadline = time.monotonic() + within
         started = [_pool().submit(self._reading, *source, window, deadline) for source in sources]
         wait(started, timeout=within)
+        # Before any result, which may be an outage: what stayed in the queue would hold up the next request.
+        missed = [future.cancel() or not future.done() for future in started]
         late = ProviderUnavailable("the time box is over")
-        return [late if future.cancel() or not future.done() else future.result() for future in started]
+        return [late if gone else future.result() for future, gone in zip(started, missed, strict=True)]
 
     def _reading(self, account: Account, profile: Profile, window: Period, deadline: float) -> Reading:
         try:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from freebusy.domain.account import Account
-from freebusy.domain.errors import InvalidRequest, ProviderError
+from freebusy.domain.errors import ProviderError
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.service.accounts import require_calendars
 from freebusy.service.calendar_reader import CalendarReader
 
 PAST_DAYS = 42
@@ -83,14 +84,6 @@ def read_free_busy(account: Account, query: FreeBusyQuery, *, reader: CalendarRe
         )
     answer.rows.sort(key=lambda row: (row.start, row.end, row.calendar_id))
     return answer
-
-
-def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:
-    """Raises InvalidRequest unless every id names a calendar of this account."""
-    if not calendar_ids <= {profile.calendar_id for profile in account.profiles}:
-        raise InvalidRequest.of(
-            "calendar_ids", "errors.invalid_calendar_ids", "calendar_ids must be calendars of this account"
-        )
 
 
 def _window(query: FreeBusyQuery, now: int) -> Period | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
+from itertools import compress, islice
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
@@ -23,6 +23,9 @@ MAX_SLOTS_WITHOUT_FORMAT = 256
 MAX_SPAN_DAYS = 35
 MAX_DURATION_MINUTES = 1440
 """Limits of one query. The largest answer, 512 slots naming 200 members each, stays under Lambda's 6 MB."""
+
+MAX_ERRORS = 100
+"""A refusal lists no more: complaining about everything in a large request would be larger than it."""
 
 _DAY = 86400
 EARLIEST, LATEST = 0, parse_time("2200-01-01T00:00:00Z")
@@ -126,8 +129,17 @@ class Group(BaseModel):
     required: Literal["all"] | Annotated[Minutes, Field(ge=1)] = "all"
 
 
+def _not_too_many(groups: object) -> object:
+    """Counted before anybody is looked at, so that what a query costs has a limit, too."""
+    listed = [group.get("members") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
+    # A group that alone has too many is refused by its own limit.
+    if sum(min(len(members), MAX_MEMBERS) for members in listed if isinstance(members, list)) > MAX_MEMBERS:
+        raise PydanticCustomError("too_long", f"at most {MAX_MEMBERS} members in one query")
+    return groups
+
+
 class Availability(BaseModel):
-    participants: Annotated[list[Group], Field(min_length=1, max_length=MAX_MEMBERS)]
+    participants: Annotated[list[Group], Field(min_length=1, max_length=MAX_MEMBERS), BeforeValidator(_not_too_many)]
     required_duration: PositiveDuration
     query_periods: Annotated[list[OrderedPeriod], Field(max_length=MAX_PERIODS)] | None = None
     available_periods: Annotated[list[OrderedPeriod], Field(max_length=MAX_PERIODS)] | None = None
@@ -164,8 +176,6 @@ def availability_request(body: Mapping[str, Any]) -> AvailabilityRequest:
         refused.add("query_slots", "errors.too_many", f"more than {MAX_SLOTS_WITHOUT_FORMAT} need a response_format")
     if asked.excluded_events:
         refused.add("excluded_events", "errors.not_supported", "excluded_events is not supported")
-    if sum(len(group.members) for group in asked.participants) > MAX_MEMBERS:
-        refused.add("participants", "errors.too_many", f"at most {MAX_MEMBERS} members in one query")
     _check_span(periods, slots, refused)
     groups = tuple(_group(group, f"participants[{number}]", refused) for number, group in enumerate(asked.participants))
     refused.raise_if_any()
@@ -233,7 +243,7 @@ def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
         return model.model_validate(body)
     except ValidationError as error:
         errors: dict[str, list[FieldError]] = {}
-        for entry in error.errors(include_url=False, include_context=False):
+        for entry in islice(error.errors(include_url=False, include_context=False), MAX_ERRORS):
             absent = entry["input"] is None
             key = "errors.required" if absent else _KEY_OF.get(entry["type"], "errors.invalid_format")
             errors.setdefault(_path(entry["loc"]), []).append(FieldError(key, entry["msg"]))
