@@ -52,7 +52,7 @@ class RandomQuery:
         if r.random() < 0.05:
             members.append(self._member(r.choice(members).key))
         required = (
-            len(members) if r.random() < 0.3 else r.randint(0 if r.random() < 0.05 else 1, max(len(members) - 1, 1))
+            len(members) if r.random() < 0.3 else r.randint(0 if r.random() < 0.1 else 1, max(len(members) - 1, 1))
         )
         return Group(members, required + (r.random() < 0.02))
 

@@ -178,6 +178,10 @@ def test_query_periods_bound_the_search(periods, free):
     assert when(Group([CYD, ANA], 0), periods=periods) == free
 
 
+def test_a_query_period_shorter_than_the_slot_holds_nothing_even_when_nobody_is_required():
+    assert ask(Group([CYD], 0), periods=[(9, 10), (12, 15)], duration=2) == [(12, 15, "C")]
+
+
 @pytest.mark.parametrize(
     ("options", "starts"),
     [

@@ -3,10 +3,10 @@
 Pure functions on ints (epoch seconds, UTC) and half-open periods: no clock, no zones, nothing is rounded, and
 nothing that is passed in is changed. The rules, which ``tests/oracle`` checks second by second:
 
-* A member is free for the slot from s to e when none of their busy periods reaches into the time from
-  ``s - buffer_before`` to ``e + buffer_after``, and s to e lies within their available periods. A buffer is time
-  to get there and to recover: no meeting may be in it, but it need not lie within anybody's hours, nor within
-  the time the query asks about.
+* A member is free for the slot from s to e when no busy period of theirs starts before ``e + buffer_after`` and ends
+  after ``s - buffer_before``, and s to e lies within their available periods. A buffer is time to get there and to
+  recover: no meeting may be in it, but it need not lie within anybody's hours, nor within the time the query
+  asks about. (A busy period without length is a moment that nothing may reach across.)
 * A slot is found when it lies within the query's time and every group has as many free members as it requires.
 * Everyone who is free is named with it, whichever group they belong to, not just enough of them.
 
@@ -14,7 +14,7 @@ nothing that is passed in is changed. The rules, which ``tests/oracle`` checks s
     A found period is at least ``duration`` long; the same members, enough for every group, are free throughout, and
     they are named with all others who are. It is as long as it can be: no longer one around it would do. So each
     slot that can be booked lies within a found period. Where all members are required, these are the times
-    that all have in common; where some suffice, periods may overlap, each with people of its own.
+    that all have in common; where some suffice, periods may overlap, each with people of its own. There is no grid.
 ``slots``
     As early as possible, one after the other, never overlapping. With a ``start_interval`` they start on its grid.
 ``overlapping_slots``

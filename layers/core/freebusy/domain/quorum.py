@@ -146,7 +146,7 @@ def _in_order(
             continue
         for start, end in openings:
             first = bisect_right(ends, start, low, high)
-            low = max(low, bisect_left(starts, end, first, high))
+            low = bisect_left(starts, end, first, high)
             events += zip(starts[first:low], ends[first:low], repeat(number))
     events.sort()
     return events

@@ -24,7 +24,7 @@ PERIODS_AT_ONCE = 16_384
 """How many busy periods are turned into stretches at once: this bounds the memory of a query, whatever its size."""
 
 STRETCHES_AT_ONCE = 2048
-STRETCHES_EACH = 128
+STRETCHES_EACH = 96
 """About how many stretches, of all calendars and of each, make a batch: a search that has found enough ends with it."""
 
 _end = itemgetter(1)
