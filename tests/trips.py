@@ -21,6 +21,7 @@ from freebusy.service.authorization import (
     begin_reconnection,
     finish_authorization,
 )
+from freebusy.service.tokens import IssuedTokens, exchange_code
 from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeProvider, FakeTokens, FakeVault
 
 PUBLIC_URL = "https://calendar.example.com"
@@ -134,6 +135,21 @@ class World:
         arrival = self.arrive(departure, self.answer(departure, identity), callback=callback)
         assert isinstance(arrival, Return)
         return brought(arrival.location)
+
+    def connect(self, identity: Identity, **changed: str | None) -> IssuedTokens:
+        """A whole trip, and the application redeems the code that it gets."""
+        return self.redeem(self.trip(identity, **changed)["code"])
+
+    def redeem(self, code: str) -> IssuedTokens:
+        return exchange_code(
+            APP,
+            code,
+            redirect_uri=REDIRECT_URI,
+            code_verifier=None,
+            tokens=self.tokens,
+            accounts=self.accounts,
+            now=self.clock(),
+        )
 
     def code(self, identity: Identity, **changed: str | None) -> AuthorizationCode:
         code = self.tokens.find_code(hashed(self.trip(identity, **changed)["code"]), self.clock())

@@ -390,6 +390,11 @@ class TestCodes:
         for _ in range(2):
             assert stores.tokens.find_code("code", NOW) == code(code_challenge="challenge")
 
+    def test_a_code_keeps_the_profile_that_is_to_join(self, stores):
+        joining = code(profile_id="pro_2", joining=free_busy_profile("pro_2", BEN))
+        stores.tokens.save_code("hash", joining)
+        assert stores.tokens.find_code("hash", NOW) == joining
+
     def test_a_code_expires_whether_or_not_it_was_deleted(self, stores):
         stores.tokens.save_code("code", code())
         assert stores.tokens.find_code("code", LATER) is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
-from freebusy.domain.account import ProviderName
+from freebusy.domain.account import Profile, ProviderName
 from freebusy.domain.errors import AuthorizationError
 
 AUTHORIZATION_REQUEST_LIFETIME = 600
@@ -65,7 +65,11 @@ class ReturnAddress:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """What a code stands for; bound to the application, its redirect URI and, with PKCE, its challenge."""
+    """What a code stands for; bound to the application, its redirect URI and, with PKCE, its challenge.
+
+    ``joining`` is a profile that a link token adds to the account, not before the application redeems the code: only
+    the application can tell, by its ``state``, that the person who consented is the one who set out from it.
+    """
 
     client_id: str
     sub: str
@@ -74,6 +78,7 @@ class AuthorizationCode:
     scope: str
     code_challenge: str | None
     expires_at: int
+    joining: Profile | None = None
 
 
 class TokenKind(StrEnum):

@@ -283,6 +283,7 @@ def _issue_code(request: AuthorizationRequest, at: Connected, tokens: TokenStore
             scope=request.scope,
             code_challenge=request.code_challenge,
             expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+            joining=at.joining,
         ),
     )
     return code

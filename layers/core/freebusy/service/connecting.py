@@ -27,8 +27,11 @@ class Consent:
 
 
 class Connected(NamedTuple):
+    """``joining`` is the profile itself as long as it is not on the account yet."""
+
     sub: str
     profile_id: str
+    joining: Profile | None = None
 
 
 class OtherPerson(AuthorizationError):
@@ -55,9 +58,10 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
 def link(  # noqa: PLR0913 - a consent, a link token and the ports that they need
     consent: Consent, link_token_hash: str, *, began: int, accounts: AccountStore, tokens: TokenStore, vault: Vault
 ) -> Connected:
-    """Adds the profile to the account that issued the link token, which is spent only if that can be done.
+    """Prepares the profile for the account that issued the link token, which is spent only if that can be done.
 
-    The link token must have been good when the trip began. Raises AuthorizationError, StorageUnavailable and NotFound.
+    It joins when the application redeems its code (``join``). The link token must have been good when the trip began.
+    Raises AuthorizationError, StorageUnavailable and NotFound.
     """
     sub = tokens.find_link_token(link_token_hash, client_id=consent.client_id, now=began)
     owner = accounts.sub_of(consent.client_id, consent.identity)
@@ -66,11 +70,21 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     profile = _free_busy_profile(consent, vault)
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
-    if owner is None and accounts.add_profile(sub, profile):
-        return Connected(sub, profile.profile_id)
-    if accounts.sub_of(consent.client_id, consent.identity) != sub:
-        raise _connected_elsewhere()
-    return _reconnect(sub, consent, accounts, vault)
+    if owner == sub:
+        return _reconnect(sub, consent, accounts, vault)
+    if accounts.find(sub) is None:
+        raise NotFound("the account was erased meanwhile")
+    return Connected(sub, profile.profile_id, profile)
+
+
+def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) -> bool:
+    """Adds a linked profile to its account; False when its person is connected to another one by now.
+
+    Joining twice is no error. Raises NotFound when the account is gone.
+    """
+    if accounts.add_profile(sub, profile):
+        return True
+    return profile.identity is not None and accounts.sub_of(client_id, profile.identity) == sub
 
 
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:

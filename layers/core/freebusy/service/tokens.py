@@ -18,7 +18,7 @@ from freebusy.domain.authorization import (
     TokenKind,
     TokenRecord,
 )
-from freebusy.domain.errors import AuthenticationFailed, InsufficientScope, TokenError
+from freebusy.domain.errors import AuthenticationFailed, InsufficientScope, NotFound, TokenError
 from freebusy.domain.identifiers import (
     hashed,
     new_access_token,
@@ -29,6 +29,7 @@ from freebusy.domain.identifiers import (
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
 from freebusy.ports import AccountStore, TokenStore, Vault
+from freebusy.service.connecting import join
 
 if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
     from freebusy.domain.application import Application
@@ -104,6 +105,8 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     if bound is None:
         _refuse_replay(application, code_hash, tokens, accounts)
     _require_bound(bound, application, redirect_uri, code_verifier)
+    if bound.joining is not None:
+        _join(bound, bound.joining, accounts)
     account = accounts.find(bound.sub)
     profile = account.profile(bound.profile_id) if account else None
     if profile is None or profile.disconnected is Disconnected.REVOKED:
@@ -223,6 +226,16 @@ def _require_bound(
             raise _invalid_grant("the code was asked for without a code_challenge: there is nothing to verify")
     elif code_verifier is None or not proves(code_verifier, code.code_challenge):
         raise _invalid_grant("code_verifier does not match the code_challenge")
+
+
+def _join(code: AuthorizationCode, profile: Profile, accounts: AccountStore) -> None:
+    """Before the code is spent, so that an interrupted exchange can be tried again."""
+    try:
+        joined = join(code.client_id, code.sub, profile, accounts=accounts)
+    except NotFound as error:
+        raise _invalid_grant("the account was erased meanwhile") from error
+    if not joined:
+        raise _invalid_grant("this calendar is already connected to another account")
 
 
 def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore, accounts: AccountStore) -> NoReturn:

@@ -92,7 +92,7 @@ class DynamoAccounts:
             _key(sub),
             "SET #profiles.#profile = :profile",
             condition="attribute_exists(pk)",
-            values={"profile": _profile_values(profile, position)},
+            values={"profile": profile_values(profile, position)},
             names={"profile": profile.profile_id},
         )
         taking = [self._taking(client_id, sub, profile.profile_id, profile.identity)] if profile.identity else []
@@ -244,7 +244,7 @@ def _account_item(account: Account) -> Item:
             "zone": account.zone,
             "created_at": account.created_at,
             "profiles": {
-                profile.profile_id: _profile_values(profile, position)
+                profile.profile_id: profile_values(profile, position)
                 for position, profile in enumerate(account.profiles)
             },
             "grants": {grant.grant_id: _grant_values(grant) for grant in account.grants.values()},
@@ -252,7 +252,7 @@ def _account_item(account: Account) -> Item:
     )
 
 
-def _profile_values(profile: Profile, position: int) -> dict[str, Value]:
+def profile_values(profile: Profile, position: int) -> dict[str, Value]:
     """``position`` keeps the order in which profiles were added, which a map forgets."""
     return {
         "provider": profile.provider,
@@ -283,7 +283,7 @@ def _account(item: Item) -> Account:
         email=item["email"]["S"],
         name=text(item, "name"),
         zone=item["zone"]["S"],
-        profiles=tuple([_profile(profile_id, value["M"]) for profile_id, value in profiles]),
+        profiles=tuple([profile_of(profile_id, value["M"]) for profile_id, value in profiles]),
         grants=_Grants(item["grants"]["M"]),
         created_at=int(item["created_at"]["N"]),
     )
@@ -295,7 +295,7 @@ def _place(entry: tuple[str, Item]) -> tuple[bool, int, str]:
     return values["provider"]["S"] == ProviderName.MANAGED, int(values["position"]["N"]), profile_id
 
 
-def _profile(profile_id: str, values: Item) -> Profile:
+def profile_of(profile_id: str, values: Item) -> Profile:
     provider = ProviderName(values["provider"]["S"])
     identity = values.get("identity")
     disconnected = values.get("disconnected")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.accounts import GrantList
+from freebusy.adapters.dynamodb.accounts import GrantList, profile_of, profile_values
 from freebusy.adapters.dynamodb.table import CONDITION_FAILED, Item, Key, Table, Value, attributes, number, text
 from freebusy.domain.account import Grant, ProviderName
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
@@ -87,6 +87,7 @@ class DynamoTokens:
                 scope=code.scope,
                 code_challenge=code.code_challenge,
                 expires_at=code.expires_at,
+                joining=profile_values(code.joining, 0) if code.joining else None,
             )
         )
 
@@ -188,6 +189,7 @@ def _token(item: Item) -> TokenRecord:
 
 
 def _code(item: Item) -> AuthorizationCode:
+    joining = item.get("joining")
     return AuthorizationCode(
         client_id=item["application"]["S"],
         sub=item["sub"]["S"],
@@ -196,6 +198,7 @@ def _code(item: Item) -> AuthorizationCode:
         scope=item["scope"]["S"],
         code_challenge=text(item, "code_challenge"),
         expires_at=int(item["expires_at"]["N"]),
+        joining=profile_of(item["profile_id"]["S"], joining["M"]) if joining else None,
     )
 
 
