@@ -29,7 +29,6 @@ from freebusy.domain.identifiers import (
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
 from freebusy.ports import AccountStore, TokenStore, Vault
-from freebusy.service.connecting import join
 
 if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
     from freebusy.domain.application import Application
@@ -230,6 +229,8 @@ def _require_bound(
 
 def _join(code: AuthorizationCode, profile: Profile, accounts: AccountStore) -> None:
     """Before the code is spent, so that an interrupted exchange can be tried again."""
+    from freebusy.service.connecting import join  # few codes join anything, and every function loads this module
+
     try:
         joined = join(code.client_id, code.sub, profile, accounts=accounts)
     except NotFound as error:
