@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run demo test oracle check bench validate build clean
+.PHONY: help run demo test oracle check bench soak validate build clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +22,7 @@ help: ## list these commands
 run: $(DEV) $(EMULATOR) ## run the whole service on this machine until Ctrl-C (PORT_BASE=9000 moves its ports)
 	@STOP_WITH_PARENT=1 exec $(BIN)/python -m local.stack
 
-demo: $(DEV) $(EMULATOR) ## two people connect, and the slots they share are found
+demo: $(DEV) $(EMULATOR) ## two people connect, a slot they share is booked, and they accept by mail
 	@$(BIN)/python -m local.demo
 
 test: $(DEV) $(EMULATOR) ## run the tests (ARGS="tests/unit -k merge" for some of them)
@@ -35,9 +35,13 @@ check: $(DEV) ## lint, formatting and types
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m ruff format --check
 	@$(BIN)/python -m mypy
+	@for app in functions/*/app.py; do $(BIN)/python -m mypy --no-error-summary $$app || exit 1; done
 
 bench: $(DEV) $(EMULATOR) ## measure speed and memory, as ratios
 	@$(BIN)/python -m benchmarks
+
+soak: $(DEV) $(EMULATOR) ## change 1,000 events while mail fails and functions are killed, and check every calendar
+	@$(BIN)/python -m benchmarks.soak
 
 validate: $(SAM) ## check template.yaml
 	@.local/venvs/sam/bin/sam validate --lint

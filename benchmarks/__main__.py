@@ -11,7 +11,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("engine", "memory", "warm_request", "encoding", "provider_latency", "table_calls", "imports")
+MEASUREMENTS = (
+    "engine",
+    "memory",
+    "warm_request",
+    "encoding",
+    "provider_latency",
+    "table_calls",
+    "upsert",
+    "invitations",
+    "event_memory",
+    "imports",
+)
 TIME_LIMIT = 240
 
 

@@ -38,6 +38,16 @@ def lambda_handler(event, context):
     return app.resolve(event, context)
 """
 
+REACTION = """
+import hashlib, json
+from aws_lambda_powertools import Logger
+logger = Logger(service="floor")
+
+def lambda_handler(event, context):
+    return {"batchItemFailures": []}
+"""
+"""For functions that react to records instead of answering requests."""
+
 BEARER = "import hashlib, secrets"
 """Every bearer is looked up by its hash; identifiers and tokens are random."""
 
@@ -65,7 +75,7 @@ NEEDS = {
     "preflight": [],
     "token": [BEARER],
 }
-"""What is loaded beside the router; nothing for a function that is not listed yet."""
+"""What is loaded beside the router, for each function that has one."""
 
 
 def main() -> None:
@@ -73,7 +83,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         floors = Path(folder)
         for name in functions:
-            _write_floor(floors / name, NEEDS.get(name, []))
+            handler = HANDLER.format(needs="\n".join(NEEDS[name])) if name in NEEDS else REACTION
+            _write_floor(floors / name, handler)
         for compiled in (ROOT / "layers/core", ROOT / "functions", floors):
             compileall.compile_dir(str(compiled), quiet=1)
         print(f"Import time: processor time, p50 of {RUNS} fresh processes each, in turn with the floor")
@@ -85,9 +96,9 @@ def main() -> None:
             print(f"   goal ≤ {GOAL}  {verdict(ratio, GOAL)}")
 
 
-def _write_floor(folder: Path, needs: list[str]) -> None:
+def _write_floor(folder: Path, handler: str) -> None:
     folder.mkdir()
-    (folder / "app.py").write_text(HANDLER.format(needs="\n".join(needs)), encoding="utf-8")
+    (folder / "app.py").write_text(handler, encoding="utf-8")
 
 
 def _pairs(ours: Path, floor: Path) -> list[tuple[float, float]]:

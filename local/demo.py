@@ -1,22 +1,28 @@
-"""`make demo`: two people connect, one of each provider, and the slots they share are found.
+"""`make demo`: two people connect, one of each provider; the slots they share are found, and one of them is booked.
 
-Everything goes through the public HTTP API, driven by the official Python SDK of the protocol, unmodified. A laptop
-stack that is running already is used; otherwise one is started for the demo, on ports of its own.
+Everything goes through the public HTTP API, driven by the official Python SDK of the protocol, unmodified. Invitations
+arrive by mail and are answered by mail. A laptop stack that is running already is used; otherwise one is started for
+the demo, on ports of its own.
 """
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 import pycronofy
@@ -28,6 +34,8 @@ RUNNING = Path(os.environ.get("STACK_FILE") or ROOT / ".local" / "stack.json")
 OWN = ROOT / ".local" / "demo" / "stack.json"
 OWN_PORTS = 18080
 START_LIMIT = 120
+MAIL_LIMIT = 30
+"""Seconds until mail must have arrived. It takes a fraction of one, and the first a cold start longer."""
 
 FIRST_HOUR, LAST_HOUR = 8, 18
 MINUTES_PER_CELL = 30
@@ -35,19 +43,25 @@ MINUTES_PER_CELL = 30
 
 @dataclass(frozen=True)
 class Person:
-    """``busy`` in hours of the day shown."""
+    """``busy`` in hours of the day shown; ``mail_client`` is what they answer invitations with."""
 
     name: str
     email: str
     provider: str
+    mail_client: str
     busy: tuple[tuple[float, float], ...]
 
 
 PEOPLE = (
-    Person("Ana", "ana@example.com", "google", ((8, 9.5), (11, 12), (13, 13.5), (16, 18))),
-    Person("Ben", "ben@contoso.example", "microsoft", ((9, 10), (12, 13), (15, 15.5))),
+    Person("Ana", "ana@example.com", "google", "gmail", ((8, 9.5), (11, 12), (13, 13.5), (16, 18))),
+    Person("Ben", "ben@contoso.example", "microsoft", "outlook", ((9, 10), (12, 13), (15, 15.5))),
 )
+SUMMARY = "Planning"
+READABLE_LINES = 10
 PROVIDER_NAME = {"google": "google_free_busy", "microsoft": "ms_graph_free_busy"}
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -55,6 +69,12 @@ class Connected:
     person: Person
     client: pycronofy.Client
     sub: str
+
+    @property
+    def managed_calendar(self) -> str:
+        """The one calendar that the application may write to."""
+        calendars = self.client.list_calendars()
+        return str(next(each["calendar_id"] for each in calendars if not each["calendar_readonly"]))
 
 
 def next_working_day(now: datetime) -> datetime:
@@ -110,6 +130,7 @@ def show(stack: dict[str, Any]) -> None:
     for person in PEOPLE:
         simulate(stack, person, day)
         connected.append(connect(stack, person))
+        connected[-1].client.delete_all_events()  # what an earlier demo booked
         print(f"{person.name} connected {person.email} ({PROVIDER_NAME[person.provider]}) as {connected[-1].sub}")
 
     print(f"\n{day:%A %d %B %Y}, UTC; what the application sees:\n")
@@ -119,24 +140,112 @@ def show(stack: dict[str, Any]) -> None:
         read = each.client.read_free_busy(from_date=hours(day, 0), to_date=hours(day, 24)).all()
         print(f"  {each.person.name:<8}  {timeline(day, read, '█')}  {len(read)} busy periods, no titles")
 
-    window = [{"start": hours(day, FIRST_HOUR), "end": hours(day, LAST_HOUR)}]
-    slots = connected[0].client.availability(
-        participants={"members": [each.sub for each in connected], "required": "all"},
-        required_duration=60,
-        available_periods=window,
-        response_format="slots",
-    )
+    slots = shared_slots(connected, day)
     print(f"  {'shared':<8}  {timeline(day, slots, '░')}  one-hour slots when both are free\n")
     for slot in slots:
         names = [each.person.name for each in connected if {"sub": each.sub} in slot["participants"]]
         print(f"  {_moment(slot['start']):%H:%M} to {_moment(slot['end']):%H:%M}   {' and '.join(names)}")
+    book(stack, connected, slots, day)
+
+
+def shared_slots(connected: list[Connected], day: datetime) -> list[dict[str, Any]]:
+    slots: list[dict[str, Any]] = connected[0].client.availability(
+        participants={"members": [each.sub for each in connected], "required": "all"},
+        required_duration=60,
+        available_periods=[{"start": hours(day, FIRST_HOUR), "end": hours(day, LAST_HOUR)}],
+        response_format="slots",
+    )
+    return slots
+
+
+def book(stack: dict[str, Any], connected: list[Connected], slots: list[dict[str, Any]], day: datetime) -> None:
+    """Ana's event, to which Ben is invited: the mail that brings it, the answers, and what is free afterwards."""
+    host, guest = connected
+    slot = slots[0]
+    seen = {each["id"] for each in mail_to(stack, host.person) + mail_to(stack, guest.person)}
+    event_id, calendar_id = f"demo-{uuid4()}", host.managed_calendar
+    invited = {"email": guest.person.email, "display_name": guest.person.name}
+    host.client.upsert_event(
+        calendar_id,
+        {
+            "event_id": event_id,
+            "summary": SUMMARY,
+            "description": "What the next weeks bring.",
+            "start": slot["start"],
+            "end": slot["end"],
+            "location": {"description": "Room 4"},
+            "attendees": {"invite": [invited], "remove": []},
+        },
+    )
+    start = f"{_moment(slot['start']):%H:%M}"
+    print(f"\nThe application books {start} for {host.person.name} and invites {guest.person.name}. At once:\n")
+    print(f"  {'before':<8}  {timeline(day, slots, '░')}")
+    print(f"  {'after':<8}  {timeline(day, shared_slots(connected, day), '░')}")
+
+    invitations = [eventually(partial(invitation, stack, each.person, seen)) for each in connected]
+    print(f"\nMail for {host.person.email}, from {invitations[0]['from']}:\n")
+    for line in [invitations[0]["subject"], "", *readable_lines(invitations[0])]:
+        print(f"  │ {line}".rstrip())
+
+    for each, message in zip(connected, invitations, strict=True):
+        answer = {"partstat": "ACCEPTED", "client": each.person.mail_client}
+        httpx.post(f"{stack['mailbox']}/messages/{message['id']}/reply", json=answer).raise_for_status()
+    event = eventually(partial(answered, host, calendar_id, event_id))
+    print(f"\n{host.person.name} accepts in Gmail, {guest.person.name} in Outlook; the application reads:\n")
+    print(f"  participation_status   {event['participation_status']}")
+    for attendee in event["attendees"]:
+        print(f"  {attendee['email']:<21}  {attendee['status']}")
+
+
+def mail_to(stack: dict[str, Any], person: Person) -> list[dict[str, str]]:
+    messages: list[dict[str, str]] = httpx.get(f"{stack['mailbox']}/messages", params={"to": person.email}).json()
+    return messages
+
+
+def invitation(stack: dict[str, Any], person: Person, seen: set[str]) -> dict[str, str] | None:
+    """The message that asks the person to come, among those that were not there before."""
+    new = (each for each in mail_to(stack, person) if each["id"] not in seen)
+    return next((each for each in new if asks(parsed(each))), None)
+
+
+def asks(message: EmailMessage) -> bool:
+    return any(part.get_param("method") == "REQUEST" for part in message.walk())
+
+
+def readable_lines(message: dict[str, str]) -> list[str]:
+    """How the text of a message begins."""
+    body = parsed(message).get_body(("plain",))
+    text = str(body.get_content()) if body else ""
+    return text.strip().splitlines()[:READABLE_LINES]
+
+
+def parsed(message: dict[str, str]) -> EmailMessage:
+    return email.message_from_string(message["raw"], policy=email.policy.default)
+
+
+def answered(host: Connected, calendar_id: str, event_id: str) -> dict[str, Any] | None:
+    """The event, once nobody's answer is missing."""
+    events = host.client.read_events(calendar_ids=(calendar_id,), only_managed=True).all()
+    event: dict[str, Any] = next(each for each in events if each.get("event_id") == event_id)
+    answers = [event["participation_status"], *(each["status"] for each in event["attendees"])]
+    return event if "needs_action" not in answers else None
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    """What ``look`` finds, as soon as it finds it."""
+    deadline = time.monotonic() + MAIL_LIMIT
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            sys.exit("No mail arrived; the logs of the stack may say why.")
+        time.sleep(0.05)
+    return found
 
 
 @contextmanager
 def some_stack() -> Iterator[dict[str, Any]]:
     """What stack.json says of a stack that runs, for as long as the block lasts."""
     if stack := _answering(RUNNING):
-        if "google" not in stack or "microsoft" not in stack:
+        if not {"google", "microsoft", "mailbox"} <= stack.keys():
             sys.exit("The running stack talks to real providers; the demo needs the simulated ones.")
         print(f"Using the stack at {stack['url']}\n")
         yield stack

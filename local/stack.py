@@ -26,10 +26,13 @@ from local.deployment import Deployment, DeploymentFailed, deploy
 from local.gateway import Gateway
 from local.lambda_host import LambdaHost
 from local.processes import LOOPBACK, ChildFailed, Children, inherited_environment
+from local.pumps import Pumps
 
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
 PROVIDERS = ("google", "microsoft")
+PARAMETERS = {"MailDomain": "invites.example"}
+"""What an operator of the laptop chooses in the template."""
 
 PARENT_CHECK = 0.5  # seconds
 
@@ -48,11 +51,12 @@ class Ports:
     gateway: int
     google: int
     microsoft: int
+    mailbox: int
     aws: int
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        return cls(base, base + 1, base + 2, _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4)
+        return cls(base, base + 1, base + 2, base + 3, _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4)
 
     def refuse_taken(self) -> None:
         """Raises CannotStart."""
@@ -95,25 +99,30 @@ class Stack:
             say("AWS emulator", endpoint)
             for provider in PROVIDERS:
                 say(provider, origins.get(provider, "the real one, with the client id of the environment"))
-            deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT)
+            deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, PARAMETERS)
             await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
             say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
+            mailbox = await self._start_mailbox(children, deployment, endpoint)
             client = await asyncio.to_thread(register_demo_application, deployment, endpoint)
             host = LambdaHost(
                 deployment.functions,
                 children,
                 layers=deployment.layers,
-                environment=self._environment(endpoint, origins),
+                environment=self._environment(endpoint, origins, mailbox),
             )
+            pumps = Pumps(deployment.sources, host.invoke, endpoint)
             gateway = Gateway(deployment.routes, host.invoke, api_id=deployment.api_id, account_id=emulator.ACCOUNT_ID)
             try:
+                await pumps.start()
                 await gateway.server.listen(self._ports.gateway)
-                write_atomically(self._file, {"url": self.url, **client, **origins, "aws": endpoint})
+                addresses = {**origins, "mailbox": mailbox, "aws": endpoint}
+                write_atomically(self._file, {"url": self.url, **client, **addresses})
                 say_how_to_try_it(self.url, self._file, self._logs, time.monotonic() - began)
                 await children.first_to_end()
             finally:
                 remove_if_ours(self._file, self.url)
                 gateway.server.close()
+                pumps.close()
                 host.close()
 
     async def _start_providers(self, children: Children) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
@@ -140,9 +149,28 @@ class Stack:
             registrations[provider], origins[provider] = simulated, f"http://{LOOPBACK}:{port}"
         return registrations, origins
 
-    def _environment(self, endpoint: str, origins: dict[str, str]) -> dict[str, str]:
+    async def _start_mailbox(self, children: Children, deployment: Deployment, endpoint: str) -> str:
+        """The origin of the mailbox, which delivers what functions send and hands in what people answer."""
+        await children.start(
+            [sys.executable, "-m", "local.simulators", "mailbox", "--port", str(self._ports.mailbox)],
+            log="mailbox",
+            port=self._ports.mailbox,
+            environment={
+                **inherited_environment(),
+                **await asyncio.to_thread(mail_setup, deployment, endpoint),
+                "AWS_ENDPOINT_URL": endpoint,
+            },
+            folder=ROOT,
+        )
+        await children.all_listening()
+        origin = f"http://{LOOPBACK}:{self._ports.mailbox}"
+        say("mailbox", origin)
+        return origin
+
+    def _environment(self, endpoint: str, origins: dict[str, str], mailbox: str) -> dict[str, str]:
         """What functions are told here and cannot be told by the template."""
         environment = {**emulator.CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "PUBLIC_URL": self.url}
+        environment["AWS_ENDPOINT_URL_SESV2"] = mailbox
         environment |= {f"{provider.upper()}_ORIGIN": origin for provider, origin in origins.items()}
         if tenant := os.environ.get("MICROSOFT_TENANT"):
             environment["MICROSOFT_TENANT"] = tenant
@@ -164,6 +192,17 @@ def store_registrations(registrations: dict[str, dict[str, str]], deployment: De
     for provider, registration in registrations.items():
         if secret_id := deployment.variable(f"{provider.upper()}_SECRET_ID"):
             secrets_manager.put_secret_value(SecretId=secret_id, SecretString=json.dumps(registration))
+
+
+def mail_setup(deployment: Deployment, endpoint: str) -> dict[str, str]:
+    """What the mailbox has to know of the deployment, as far as the deployment has it."""
+    names = ("MAIL_DOMAIN", "CONFIGURATION_SET", "INBOUND_BUCKET")
+    setup = {name: value for name in names if (value := deployment.variable(name))}
+    queue = deployment.queue_of("on_mail_received")
+    for subscription in emulator.client("sns", endpoint).list_subscriptions()["Subscriptions"]:
+        if subscription["Endpoint"] == queue:
+            setup["INBOUND_TOPIC_ARN"] = subscription["TopicArn"]
+    return setup
 
 
 def register_demo_application(deployment: Deployment, endpoint: str) -> dict[str, Any]:

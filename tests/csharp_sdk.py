@@ -31,6 +31,12 @@ def text(value: Any, path: str) -> None:
         raise CannotParse(path, value)
 
 
+def words(value: Any, path: str) -> None:
+    """As ``text``, but there may be none."""
+    if not isinstance(value, str):
+        raise CannotParse(path, value)
+
+
 def boolean(value: Any, path: str) -> None:
     if not isinstance(value, bool):
         raise CannotParse(path, value)
@@ -183,9 +189,59 @@ def _free_busy(time: Reader) -> Reader:
 
 FREE_BUSY = _free_busy(event_time)
 LOCALIZED_FREE_BUSY = _free_busy(local_time)
-EVENTS = record(
-    {"pages": _PAGES, "events": array(record({"calendar_id": text, "start": event_time, "end": event_time}))}
+
+_PARTICIPATION = one_of("needs_action", "accepted", "declined", "tentative", "unknown")
+_ATTENDEE = record(
+    {"email": text, "status": _PARTICIPATION},
+    {
+        "display_name": text,
+        "comment": text,
+        "proposal": record({"start": timestamp, "end": timestamp}),
+        "delivery_status": text,
+    },
 )
+
+
+def _events(time: Reader) -> Reader:
+    event = record(
+        {
+            "calendar_id": text,
+            "event_uid": text,
+            "event_id": text,
+            "summary": text,
+            "description": words,
+            "start": time,
+            "end": time,
+            "deleted": boolean,
+            "created": timestamp,
+            "updated": timestamp,
+            "participation_status": _PARTICIPATION,
+            "attendees": array(_ATTENDEE),
+            "organizer": record({"email": text}, {"display_name": text}),
+            "transparency": one_of("opaque", "transparent", "unknown"),
+            "status": one_of("confirmed", "tentative", "cancelled", "unknown"),
+            "categories": array(text),
+            "recurring": boolean,
+            "event_private": boolean,
+            "options": record({"delete": boolean, "update": boolean, "change_participation_status": boolean}),
+        },
+        {
+            "extended_transparency": one_of(
+                "opaque", "transparent", "tentative", "out_of_office", "working_elsewhere", "unknown"
+            ),
+            "location": record({}, {"description": words, "lat": text, "long": text}),
+            "series_identifier": text,
+            "meeting_url": text,
+            "conferencing": record({"join_url": text}, {"provider_name": text}),
+            "url": text,
+            "color": text,
+        },
+    )
+    return record({"pages": _PAGES, "events": array(event)})
+
+
+EVENTS = _events(event_time)
+LOCALIZED_EVENTS = _events(local_time)
 
 _FOUND = array(record({"start": timestamp, "end": timestamp, "participants": array(record({"sub": text}))}))
 AVAILABLE_PERIODS = record({"available_periods": _FOUND})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from threading import RLock
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -27,7 +27,9 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound, ProviderError
-from freebusy.domain.free_busy import FreeBusyPeriod
+from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
+from freebusy.domain.event_span import span
+from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.pkce import challenge_of
 
 NOW = 1_800_000_000
@@ -129,6 +131,10 @@ class FakeAccounts:
                 return False
             self._write(sub, replace(profile, sealed_credential=None, credential_expires_at=0, disconnected=because))
             return True
+
+    def expect_events(self, sub: str) -> None:
+        with self._lock:
+            self._accounts[sub] = replace(self._existing(sub), has_events=True)
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         with self._lock:
@@ -287,6 +293,105 @@ class FakePages:
 
     def erase(self, client_id: str) -> int:
         return _erase(self._pages, lambda page: page[2] == client_id)
+
+
+class FakeEvents:
+    def __init__(self, *events: ManagedEvent) -> None:
+        self._lock = RLock()
+        self._events: dict[tuple[str, str], ManagedEvent] = {}
+        for event in events:
+            assert self.save(event, over=None)
+
+    def find(self, sub: str, event_id: str) -> ManagedEvent | None:
+        return self._events.get((sub, event_id))
+
+    def find_by_organizer(self, organizer: str) -> ManagedEvent | None:
+        return next((event for event in self._every() if event.organizer == organizer.lower()), None)
+
+    def save(self, event: ManagedEvent, *, over: int | None) -> bool:
+        with self._lock:
+            stored = self.find(event.sub, event.event_id)
+            if (stored and stored.version) != over:
+                return False
+            self._events[event.sub, event.event_id] = replace(event, version=1 if over is None else over + 1)
+            return True
+
+    def overlapping(self, sub: str, window: Period) -> Sequence[ManagedEvent]:
+        spans = [(span(event.details), event) for event in self.all_of(sub)]
+        found = [event for (start, end), event in spans if start < window.end and window.start < end]
+        return sorted(found, key=lambda event: event.details.when.start)
+
+    def all_of(self, sub: str) -> Iterator[ManagedEvent]:
+        return iter([event for event in self._every() if event.sub == sub])
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._events, lambda event: event.client_id == client_id)
+
+    def _every(self) -> list[ManagedEvent]:
+        with self._lock:
+            return list(self._events.values())
+
+
+class FakeInvitationLog:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._marks: dict[tuple[str, str, str], SentMark] = {}
+
+    def sent(self, event: ManagedEvent, recipient: str) -> SentMark | None:
+        return self._marks.get((event.sub, event.uid, recipient))
+
+    def mark(self, event: ManagedEvent, recipient: str, sent: SentMark) -> None:
+        with self._lock:
+            known = self.sent(event, recipient)
+            if known is None or known.revision <= sent.revision:
+                self._marks[event.sub, event.uid, recipient] = sent
+
+
+class FakeInvitationQueue:
+    """``waiting`` is what nobody took yet; what is put twice is queued once, as within FIFO's five minutes."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._seen: set[InvitationDue] = set()
+        self.waiting: list[InvitationDue] = []
+
+    def put(self, due: Sequence[InvitationDue]) -> None:
+        with self._lock:
+            for each in due:
+                if each not in self._seen:
+                    self._seen.add(each)
+                    self.waiting.append(each)
+
+    def take(self) -> list[InvitationDue]:
+        """Everything that waits, in the order of its arrival."""
+        with self._lock:
+            taken, self.waiting = self.waiting, []
+            return taken
+
+    def postpone(self, receipt: str, *, received: int) -> None:
+        """Nothing here was ever handed out by a receipt."""
+        raise AssertionError(f"{receipt} was received {received} times elsewhere")
+
+
+@dataclass(frozen=True)
+class Mail:
+    sender: str
+    recipient: str
+    tags: dict[str, str]
+    message: bytes
+
+
+class FakeMailer:
+    """Keeps what it takes in ``sent``; raises the errors of ``troubles`` first, one for each message."""
+
+    def __init__(self) -> None:
+        self.sent: list[Mail] = []
+        self.troubles: list[Exception] = []
+
+    def send(self, message: bytes, *, sender: str, recipient: str, tags: Mapping[str, str]) -> None:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.sent.append(Mail(sender, recipient, dict(tags), message))
 
 
 class FakeApplications:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderCredential, ProviderName
 from freebusy.domain.errors import AccessTokenRejected, ProviderError
+from freebusy.domain.event import Attendee, Details, ManagedEvent, When
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from tests.fakes import NOW, FakeVault
 
@@ -103,3 +104,30 @@ class FakeCalendars:
 
     def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str):
         raise AssertionError("nobody connects here")
+
+
+def managed(
+    event_id: str = "e1",
+    hours: tuple[float, float] = (1, 2),
+    *,
+    sub: str = "acc_1",
+    details: Details | None = None,
+    attendees: Sequence[Attendee] = (),
+    **changed: object,
+) -> ManagedEvent:
+    """An event of that account's managed calendar, in hours from ``NOW``; its person is invited first."""
+    when = When(int(NOW + hours[0] * 3600), int(NOW + hours[1] * 3600))
+    event = ManagedEvent(
+        client_id=CLIENT_ID,
+        sub=sub,
+        calendar_id=f"cal_m{sub}",
+        event_id=event_id,
+        uid=f"evt_{event_id}",
+        organizer=f"organizer{event_id}".lower(),
+        details=details or Details("Interview", when),
+        attendees=(Attendee(email_of(sub)), *attendees),
+        revised_at=NOW,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(event, **changed)  # type: ignore[arg-type]

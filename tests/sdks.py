@@ -50,6 +50,10 @@ class Sdk:
         content = body if isinstance(body, bytes) else self.empty_body if body is None else json.dumps(body).encode()
         return _send("POST", url, self._headers(bearer, host), content, self.content_type)
 
+    def delete(self, url: str, body: Any, *, bearer: str, query: Mapping[str, Any] | None = None) -> httpx.Response:
+        target = f"{url}?{self.query(query)}" if query else url
+        return _send("DELETE", target, self._headers(bearer), json.dumps(body).encode(), self.content_type)
+
     def post_oauth(
         self, url: str, fields: Mapping[str, str], *, bearer: str | None = None, host: str | None = None
     ) -> httpx.Response:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 _TEMPLATE = Path(__file__).parent.parent / "template.yaml"
-_REQUIRED = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+_REQUIRED = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
 
 
 def create_table(client: Any, name: str) -> str:

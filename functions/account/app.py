@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
+from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
@@ -43,6 +44,18 @@ def list_profiles() -> Response[str]:
 def list_calendars() -> Response[str]:
     caller = person(app.current_event, Permission.LIST_CALENDARS)
     return answer(HTTPStatus.OK, calendars_json(caller.account))
+
+
+@app.post("/v1/calendars")
+def create_calendar() -> Response[str]:
+    person(app.current_event)
+    raise InsufficientScope("an account has one managed calendar, and no access to make others")
+
+
+@app.post("/v1/permissions")
+def request_permissions() -> Response[str]:
+    person(app.current_event)
+    raise InsufficientScope("free/busy access cannot be extended")
 
 
 @app.post("/v1/link_tokens")

@@ -29,6 +29,7 @@ def query() -> Response[str]:
         availability_request(body),
         client_id=caller.client_id,
         accounts=wired.accounts,
+        events=wired.events,
         reader=wired.calendar_reader,
     )
     return Response(

@@ -1,40 +1,88 @@
-"""GET /v1/events: the events that the application created, never the person's own."""
+"""Events that the application creates, changes, deletes and reads; the person's own are never touched or shown."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
+from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
-from freebusy.entrypoints.http import public_url, query_of, resolver, serve
-from freebusy.entrypoints.wire.events import BOOLEANS
+from freebusy.entrypoints.http import answer, body_of, public_url, query_of, resolver, serve
+from freebusy.entrypoints.wire.events import BOOLEANS, events_json, events_query
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
 from freebusy.service.accounts import require_calendars
+from freebusy.service.managed_events import read_events
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from freebusy.entrypoints.event_writing import EventWriter
+
 app = resolver()
+
+
+# --- Writing ---------------------------------------------------------------------------------------
+
+
+def writer() -> EventWriter:
+    """For the caller of this request. What it needs is loaded by the first request that writes."""
+    from freebusy.entrypoints.event_writing import EventWriter
+
+    return EventWriter(person(app.current_event), dependencies())
+
+
+@app.post("/v1/calendars/<calendar_id>/events")
+def upsert(calendar_id: str) -> Response[str]:
+    writer().upsert(calendar_id, body_of(app.current_event))
+    return answer(HTTPStatus.ACCEPTED)
+
+
+@app.delete("/v1/calendars/<calendar_id>/events")
+def delete(calendar_id: str) -> Response[str]:
+    writer().delete(calendar_id, body_of(app.current_event))
+    return answer(HTTPStatus.ACCEPTED)
+
+
+@app.delete("/v1/events")
+def delete_many() -> Response[str]:
+    writer().delete_many(body_of(app.current_event), query_of(app.current_event))
+    return answer(HTTPStatus.ACCEPTED)
+
+
+@app.post("/v1/batch")
+def batch() -> Response[str]:
+    return answer(HTTPStatus.MULTI_STATUS, writer().batch(body_of(app.current_event)))
+
+
+@app.post("/v1/calendars/<calendar_id>/events/<event_uid>/participation_status")
+def change_participation(calendar_id: str, event_uid: str) -> Response[str]:  # noqa: ARG001 - nothing depends on them
+    person(app.current_event)
+    raise InsufficientScope("people answer their invitations themselves, by mail")
+
+
+# --- Reading ---------------------------------------------------------------------------------------
 
 
 @app.get("/v1/events")
 def read() -> Response[str]:
-    """Always an empty page: there is no way yet to create an event, and the person's own are never shown."""
-    wired = dependencies()
+    wired, now = dependencies(), dependencies().clock()
     caller = person(app.current_event, Permission.READ_EVENTS)
-    require_calendars(caller.account, read_query(query_of(app.current_event), BOOLEANS).calendar_ids)
+    asked = read_query(query_of(app.current_event), BOOLEANS)
+    require_calendars(caller.account, asked.calendar_ids)
+    found = read_events(caller.account, events_query(asked), events=wired.events, now=now)
     return first_page(
         "/v1/events",
         "events",
-        [],
+        events_json(found, asked, wired.settings.mail_domain),
         {},
         account=caller.account,
         public_url=public_url(app.current_event),
         pages=wired.pages,
-        now=wired.clock(),
+        now=now,
     )
 
 

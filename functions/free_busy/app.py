@@ -10,9 +10,17 @@ from freebusy.bootstrap import dependencies
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import public_url, query_of, resolver, serve
-from freebusy.entrypoints.wire.free_busy import BOOLEANS, free_busy_query, free_busy_rows, unreadable_calendars
+from freebusy.entrypoints.wire.free_busy import (
+    BOOLEANS,
+    free_busy_query,
+    free_busy_rows,
+    managed_query,
+    managed_rows,
+    unreadable_calendars,
+)
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
 from freebusy.service.free_busy import read_free_busy
+from freebusy.service.managed_events import read_events
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,10 +34,11 @@ def read() -> Response[str]:
     caller = person(app.current_event, Permission.READ_FREE_BUSY)
     asked = read_query(query_of(app.current_event), BOOLEANS)
     found = read_free_busy(caller.account, free_busy_query(asked), reader=wired.calendar_reader, now=now)
+    managed = read_events(caller.account, managed_query(asked), events=wired.events, now=now)
     return first_page(
         "/v1/free_busy",
         "free_busy",
-        free_busy_rows(found, asked),
+        free_busy_rows(found, asked) + managed_rows(managed, asked),
         unreadable_calendars(found),
         account=caller.account,
         public_url=public_url(app.current_event),

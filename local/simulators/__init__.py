@@ -1,11 +1,12 @@
-"""Google and Microsoft on loopback, so that the whole service runs without them.
+"""Google, Microsoft and everybody's mailbox on loopback, so that the whole service runs without them.
 
 The simulators speak the providers' real paths and shapes and check what they are sent as the real ones do. What
 they do not know: billing and quotas, the concurrency limit of a mailbox, personal Microsoft accounts (every
 Microsoft mailbox here is a work mailbox), calendars other than a person's main one.
 
-``python -m local.simulators google --port 8081`` runs one as a process, ``running("google")`` in a thread.
-``control`` says how people, faults and records of requests are handled.
+``python -m local.simulators google --port 8081`` runs one as a process, ``running("google")`` in a thread, and
+``mailbox_process.running_mailbox`` the mailbox. ``control`` says how people, faults and records of requests are
+handled, ``mailbox`` how mail is.
 """
 
 from local.simulators.process import running

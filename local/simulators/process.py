@@ -13,8 +13,8 @@ from threading import Thread
 from local.simulators.google import Google
 from local.simulators.microsoft import Microsoft
 from local.simulators.oauth import Client
-from local.simulators.server import LOOPBACK, listening
-from local.simulators.simulator import Provider, Simulator
+from local.simulators.server import LARGEST_BODY, LOOPBACK, Application, listening
+from local.simulators.simulator import Simulator
 
 PROVIDERS: dict[str, type[Google | Microsoft]] = {"google": Google, "microsoft": Microsoft}
 _PARENT_CHECK = 1.0  # seconds
@@ -30,10 +30,18 @@ def running(
     provider: str, port: int = 0, *, client_id: str | None = None, client_secret: str | None = None
 ) -> Iterator[str]:
     """Serves in a thread for as long as the context lasts; gives the base URL. Raises ``OSError`` on a taken port."""
-    simulated = PROVIDERS[provider](client_of(provider, client_id, client_secret))
+    simulated = Simulator(PROVIDERS[provider](client_of(provider, client_id, client_secret)))
+    with serving(simulated, port, name=provider) as url:
+        yield url
+
+
+@contextmanager
+def serving(application: Application, port: int, *, name: str, largest_body: int = LARGEST_BODY) -> Iterator[str]:
+    """Serves any application in a thread, as ``running`` does."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = Future()
     thread = Thread(
-        target=lambda: asyncio.run(_serve_until_told(simulated, port, started)), name=f"{provider} simulator"
+        target=lambda: asyncio.run(_serve_until_told(application, port, largest_body, started)),
+        name=f"{name} simulator",
     )
     thread.start()
     try:
@@ -47,11 +55,14 @@ def running(
 
 
 async def _serve_until_told(
-    provider: Provider, port: int, started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]]
+    application: Application,
+    port: int,
+    largest_body: int,
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]],
 ) -> None:
     stop = asyncio.Event()
     try:
-        async with listening(Simulator(provider), port) as bound:
+        async with listening(application, port, largest_body=largest_body) as bound:
             started.set_result((asyncio.get_running_loop(), stop, bound))
             await stop.wait()
     except OSError as error:
@@ -66,15 +77,17 @@ def serve(provider: str, port: int, client: Client) -> None:
     Prints one line, with the URL, when it is ready.
     """
     parent = os.getppid()
-    simulated = PROVIDERS[provider](client)
-    asyncio.run(_serve_under(parent, provider, simulated, port))
+    asyncio.run(serve_under(parent, provider, Simulator(PROVIDERS[provider](client)), port))
 
 
-async def _serve_under(parent: int, name: str, provider: Provider, port: int) -> None:
+async def serve_under(
+    parent: int, name: str, application: Application, port: int, *, largest_body: int = LARGEST_BODY
+) -> None:
+    """Until told to stop, or while ``parent`` is still the process that started this one."""
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
-    async with listening(Simulator(provider), port) as bound:
+    async with listening(application, port, largest_body=largest_body) as bound:
         print(f"{name} simulator: http://{LOOPBACK}:{bound}", flush=True)
         while not stop.is_set() and os.getppid() == parent:
             with suppress(TimeoutError):

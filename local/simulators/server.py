@@ -157,7 +157,7 @@ def route_of(request: Request, routes: Sequence[Route]) -> tuple[Route, dict[str
 
 
 @asynccontextmanager
-async def listening(application: Application, port: int) -> AsyncIterator[int]:
+async def listening(application: Application, port: int, *, largest_body: int = LARGEST_BODY) -> AsyncIterator[int]:
     """Serves until the context ends; gives the port, which the system chooses when asked for 0."""
     conversations: set[asyncio.Task[None]] = set()
 
@@ -166,7 +166,7 @@ async def listening(application: Application, port: int) -> AsyncIterator[int]:
         assert conversation is not None  # noqa: S101 - asyncio runs this as a task of its own
         conversations.add(conversation)
         try:
-            await _converse(application, reader, writer)
+            await _converse(application, reader, writer, largest_body)
         except (ConnectionError, asyncio.CancelledError):
             _log.debug("a caller hung up, or this server stops")  # which alone cancels conversations
         finally:
@@ -184,11 +184,13 @@ async def listening(application: Application, port: int) -> AsyncIterator[int]:
         await server.wait_closed()
 
 
-async def _converse(application: Application, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _converse(
+    application: Application, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, largest_body: int
+) -> None:
     """All requests of one connection, one after the other."""
     connection = h11.Connection(h11.SERVER)
     try:
-        while request := await _received(connection, reader, writer):
+        while request := await _received(connection, reader, writer, largest_body):
             writer.write(_encoded(connection, await _answer(application, request)))
             await writer.drain()
             if connection.our_state is not h11.DONE:
@@ -201,7 +203,7 @@ async def _converse(application: Application, reader: asyncio.StreamReader, writ
 
 
 async def _received(
-    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, largest_body: int
 ) -> Request | None:
     """The next request, or None when the caller has nothing more to say."""
     head: h11.Request | None = None
@@ -216,7 +218,7 @@ async def _received(
             head = event
         elif isinstance(event, h11.Data):
             body += event.data
-            if len(body) > LARGEST_BODY:
+            if len(body) > largest_body:
                 raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
         elif isinstance(event, h11.EndOfMessage) and head is not None:
             return _request(head, bytes(body))

@@ -1,6 +1,9 @@
-// Drives the official Node SDK, unmodified, through the main job; prints what it saw as JSON.
-// Arguments: a JSON object {url, client_id, client_secret, redirect_uri, code, from, to}.
+// Drives the official Node SDK, unmodified, through one of its jobs; prints what it saw as JSON.
+// Arguments: the job, and a JSON object {url, mailbox, client_id, client_secret, redirect_uri, code, email, from, to}.
 const Cronofy = require("cronofy");
+const axios = require("axios");
+
+const PATIENCE = 20_000; // Milliseconds within which mail must have arrived.
 
 async function mainJob(given) {
   const client = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
@@ -31,7 +34,71 @@ async function mainJob(given) {
   return { tokens, refreshed, userinfo, profiles, calendars, total, rows, availability, afterwards };
 }
 
-mainJob(JSON.parse(process.argv[2])).then(
+// Looks until it sees what it waits for, or patience ends.
+async function eventually(look, done) {
+  const end = Date.now() + PATIENCE;
+  let seen = await look();
+  while (!done(seen) && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    seen = await look();
+  }
+  return seen;
+}
+
+async function events(given) {
+  const client = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  client.urls.api = given.url;
+  await client.requestAccessToken({ code: given.code, redirect_uri: given.redirect_uri });
+  const { calendars } = await client.listCalendars();
+  const { calendar_id } = calendars.find((calendar) => !calendar.calendar_readonly);
+  const booking = (event_id, summary) => ({ calendar_id, event_id, summary, start: given.from, end: given.to });
+  const relative_url = `/v1/calendars/${calendar_id}/events`;
+  const read = async (more) => {
+    const page = await client.readEvents({ tzid: "Etc/UTC", only_managed: true, from: given.from, ...more });
+    return page.events;
+  };
+  const mail = async (count) => {
+    const look = () => axios.get(`${given.mailbox}/messages`, { params: { to: given.email } });
+    const found = await eventually(look, (answer) => answer.data.length >= count);
+    return found.data;
+  };
+
+  await client.createEvent(booking("one", "Interview"));
+  const created = await read();
+  const [invitation] = await mail(1);
+  await axios.post(`${given.mailbox}/messages/${invitation.id}/reply`, { partstat: "ACCEPTED" });
+  const isAnswered = (found) => found[0].participation_status !== "needs_action";
+  const answered = await eventually(read, isAnswered);
+  await client.createEvent(booking("one", "Second interview"));
+  const updated = await read();
+  await mail(2);
+  await client.deleteEvent({ calendar_id, event_id: "one" });
+  const deleted = await read({ include_deleted: true });
+  const messages = await mail(3);
+
+  const { calendar_id: _, ...nameless } = { ...booking("nameless"), summary: undefined };
+  const entry = (method, data) => ({ method, relative_url, data });
+  const batch = await client.batch({
+    batch: [
+      entry("POST", booking("two", "Two")),
+      entry("POST", nameless),
+      entry("POST", booking("three", "Three")),
+      entry("DELETE", { event_id: "two" }),
+    ],
+  });
+  const batched = await read();
+  await client.bulkDeleteEvents({ calendar_ids: [calendar_id] });
+  await client.createEvent(booking("four", "Four"));
+  const kept = await read();
+  await client.bulkDeleteEvents({ delete_all: true });
+  const left = await read();
+  const readonly = { ...booking("five", "Five"), calendar_id: calendars[0].calendar_id };
+  const refused = await client.createEvent(readonly).then(() => "was written", (error) => error.statusCode);
+  return { created, messages, answered, updated, deleted, batch, batched, kept, left, refused };
+}
+
+const [job, given] = process.argv.slice(2);
+({ mainJob, events })[job](JSON.parse(given)).then(
   (seen) => console.log(JSON.stringify(seen)),
   (error) => {
     console.error(error);

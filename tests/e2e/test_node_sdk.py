@@ -1,4 +1,4 @@
-"""The official Node SDK, unmodified, drives the main job against the laptop stack; runs where Node is present."""
+"""The official Node SDK, unmodified, does what applications do against the laptop stack; runs where Node is present."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -41,32 +43,42 @@ def node_modules() -> Path:
     return folder / "node_modules"
 
 
-def test_the_node_sdk_does_the_main_job(stack, node_modules):
-    email, redirect_uri = "node@contoso.example", stack["redirect_uris"][0]
+@pytest.fixture
+def node_sdk(stack, node_modules):
+    """Connects somebody, has the SDK do a job for them and tells what it saw."""
+
+    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str) -> dict[str, Any]:
+        redirect_uri = stack["redirect_uris"][0]
+        httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
+        asked = {
+            "response_type": "code",
+            "client_id": stack["client_id"],
+            "redirect_uri": redirect_uri,
+            "scope": "free_busy_write",
+            "provider_name": "ms_graph_free_busy",
+        }
+        link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
+        code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
+        given = {**stack, "redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
+        ran = subprocess.run(
+            ["node", str(SCRIPT), job, json.dumps(given)],
+            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert ran.returncode == 0, ran.stderr
+        seen: dict[str, Any] = json.loads(ran.stdout)
+        return seen
+
+    return does
+
+
+def test_the_node_sdk_does_the_main_job(node_sdk):
     # Ten minutes of every quarter of an hour on the first day, and the second day free: more than one page of rows.
     busy = [{"start": at(quarter * 10), "end": at(quarter * 10 + 5)} for quarter in range(144)]
-    httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
-    asked = {
-        "response_type": "code",
-        "client_id": stack["client_id"],
-        "redirect_uri": redirect_uri,
-        "scope": "free_busy_write",
-        "provider_name": "ms_graph_free_busy",
-    }
-    link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
-    code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
-
-    given = {**stack, "redirect_uri": redirect_uri, "code": code, "from": at(0), "to": at(26 * 60)}
-    ran = subprocess.run(
-        ["node", str(SCRIPT), json.dumps(given)],
-        env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ran.returncode == 0, ran.stderr
-    seen = json.loads(ran.stdout)
+    seen = node_sdk("mainJob", "node@contoso.example", busy, until=at(26 * 60))
 
     assert seen["tokens"]["linking_profile"]["provider_name"] == "ms_graph_free_busy"
     assert seen["refreshed"]["refresh_token"]
@@ -78,3 +90,27 @@ def test_the_node_sdk_does_the_main_job(stack, node_modules):
     slots = [slot["start"] for slot in seen["availability"]["available_slots"]]
     assert slots == [at(143 * 10 + 5), at(143 * 10 + 65)]
     assert seen["afterwards"] == 401
+
+
+def test_the_node_sdk_writes_events_that_arrive_as_invitations(node_sdk):
+    email = f"node-{time.monotonic_ns()}@contoso.example"
+    seen = node_sdk("events", email, [], until=at(60))
+
+    def shown(step, key):
+        return [event[key] for event in seen[step]]
+
+    assert [message["to"] for message in seen["messages"]] == [email] * 3
+    invitation, update, cancellation = (message["raw"] for message in seen["messages"])
+    assert [("method=REQUEST" in raw.replace('"', "")) for raw in (invitation, update)] == [True, True]
+    assert "method=CANCEL" in cancellation.replace('"', "")
+    assert shown("created", "start") == [at(0)]
+    assert shown("created", "participation_status") == ["needs_action"]
+    assert shown("answered", "participation_status") == ["accepted"]
+    assert shown("updated", "summary") == ["Second interview"]
+    assert shown("updated", "event_uid") == shown("created", "event_uid")
+    assert shown("deleted", "deleted") == [True]
+    assert [entry["status"] for entry in seen["batch"]["batch"]] == [202, 422, 202, 202]
+    assert shown("batched", "event_id") == ["three"]
+    assert shown("kept", "event_id") == ["four"]
+    assert seen["left"] == []
+    assert seen["refused"] == 403

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import httpx
 import pycronofy
 import pytest
 from pycronofy.exceptions import PyCronofyRequestError
 
 from local.browser import visit
+from tests.e2e.days import at
 
 pytestmark = pytest.mark.stack
-
-DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
-
-
-def at(hour: float, day: datetime = DAY) -> str:
-    return (day + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@pytest.fixture(autouse=True)
-def _base_url(stack, monkeypatch):
-    monkeypatch.setattr(pycronofy.settings, "API_BASE_URL", stack["url"])
-    monkeypatch.setattr(pycronofy.settings, "APP_BASE_URL", stack["url"])
-
-
-@pytest.fixture
-def connect(stack):
-    def connected(provider: str, email: str, busy: list[tuple[float, float]], **person: object) -> pycronofy.Client:
-        simulated = {"busy": [{"start": at(start), "end": at(end)} for start, end in busy], **person}
-        httpx.put(f"{stack[provider]}/sim/users/{email}", json=simulated).raise_for_status()
-        client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
-        name = {"google": "google_free_busy", "microsoft": "ms_graph_free_busy"}[provider]
-        link = client.user_auth_link(
-            stack["redirect_uris"][0], scope="free_busy_write", state="s p&ace", provider_name=name
-        )
-        brought = visit(link, until=stack["redirect_uris"][0], consent={"sim_user": email})
-        assert brought["state"] == "s p&ace"
-        tokens = client.get_authorization_from_code(brought["code"])
-        assert set(tokens) >= {"access_token", "refresh_token", "token_expiration"}
-        return client
-
-    return connected
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import StringIO
 
 import boto3
 import pytest
+from aws_lambda_powertools import Logger
 from moto import mock_aws
 
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
@@ -38,6 +40,7 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         monkeypatch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
         monkeypatch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
         monkeypatch.setenv("PUBLIC_URL", "https://calendar.example.com")
+        monkeypatch.setenv("MAIL_DOMAIN", "mail.example.com")
         monkeypatch.setattr(Dependencies, "clock", lambda _: NOW)
         monkeypatch.setattr(
             Dependencies, "providers", dict.fromkeys((ProviderName.GOOGLE, ProviderName.MICROSOFT), calendars)
@@ -47,6 +50,14 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the handlers write to their log, as it is written."""
+    log = StringIO()
+    monkeypatch.setattr(Logger(service="freebusy").registered_handler, "stream", log)
+    return log
 
 
 @pytest.fixture

@@ -154,3 +154,16 @@ def test_answers_are_not_cached_and_errors_name_themselves_for_the_ruby_sdk(acco
     refused = get("/v1/account", "nonsense")
     assert refused.headers["Status"] == "401 Unauthorized"
     assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param("/v1/permissions", {"permissions": []}, id="elevated permissions"),
+        pytest.param("/v1/calendars", {"profile_id": "pro_macc_1", "name": "Mine"}, id="another calendar"),
+    ],
+)
+def test_what_free_busy_access_cannot_give_is_refused(path, body):
+    assert call("account", "POST", path, body=body, bearer=TOKEN).status == 403
+    assert call("account", "POST", path, body=body).status == 401

@@ -1,15 +1,17 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import CalendarUnreadable, CredentialRevoked, ProviderUnavailable
+from freebusy.domain.event import Participation
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
 from tests.api import call
 from tests.fakes import NOW
-from tests.people import CLIENT_ID, busy, connected
+from tests.people import CLIENT_ID, busy, connected, managed
 
 SECRET = "client secret"
 DAY = {"start": "2027-01-15T08:00:00Z", "end": "2027-01-15T18:00:00Z"}
@@ -293,7 +295,7 @@ def test_strangers_are_refused(people, bearer, status):
             id="rules, which would change the answer",
         ),
         pytest.param(
-            {"excluded_events": [{"event_id": "x"}]}, "excluded_events", "errors.not_supported", id="excluded events"
+            {"excluded_events": [{}]}, "excluded_events[0]", "errors.required", id="an excluded event without a name"
         ),
     ],
 )
@@ -351,3 +353,50 @@ def test_the_largest_answer_fits_into_what_lambda_may_return(wired, sign_in):
     )
     assert len(answer.json()["available_slots"]) == 512
     assert len(json.dumps(answer.body).encode()) < 6 * 1024 * 1024
+
+
+@pytest.fixture
+def booked(wired, people):
+    """Ana has a managed event from the first to the second hour."""
+    wired.accounts.expect_events("ana")
+    event = managed(sub="ana")
+    assert wired.events.save(event, over=None)
+    return event
+
+
+def answered(wired, event, participation):
+    stored = wired.events.find(event.sub, event.event_id)
+    person = replace(stored.person, participation=participation)
+    assert wired.events.save(replace(stored, attendees=(person,)), over=stored.version)
+
+
+def test_a_managed_event_counts_from_the_moment_it_is_stored_until_it_is_declined(wired, booked):
+    assert found(ask(("all", "ana"))) == [(at(0), at(1), ["ana"]), (at(2), at(10), ["ana"])]
+    answered(wired, booked, Participation.DECLINED)
+    assert found(ask(("all", "ana"))) == [(at(0), at(10), ["ana"])]
+
+
+def test_an_accepted_copy_in_the_persons_calendar_does_not_count_twice(booked, calendars):
+    calendars.kept = {"ana@example.com": busy((1, 2))}
+    assert found(ask(("all", "ana"))) == [(at(0), at(1), ["ana"]), (at(2), at(10), ["ana"])]
+
+
+def test_calendar_ids_can_leave_managed_events_out(booked):
+    only = {"sub": "ana", "calendar_ids": ["cal_goana"]}
+    assert found(ask(("all", only))) == [(at(0), at(10), ["ana"])]
+
+
+@pytest.mark.parametrize("name", [{"event_id": "e1"}, {"event_uid": "evt_e1"}])
+def test_an_excluded_event_does_not_count_nor_does_its_copy(wired, booked, calendars, name):
+    answered(wired, booked, Participation.ACCEPTED)
+    calendars.kept = {"ana@example.com": busy((1, 2), (4, 5))}
+    assert found(ask(("all", "ana"), excluded_events=[name])) == [(at(0), at(4), ["ana"]), (at(5), at(10), ["ana"])]
+
+
+def test_only_the_copy_of_an_excluded_event_is_left_out(booked, calendars):
+    """Nobody answered yet, so a busy period at that very time is somebody else's meeting."""
+    calendars.kept = {"ana@example.com": busy((1, 2))}
+    excluded = [{"event_id": "e1"}]
+    assert found(ask(("all", "ana"), excluded_events=excluded)) == [(at(0), at(1), ["ana"]), (at(2), at(10), ["ana"])]
+    calendars.kept = {"ana@example.com": busy((1, 2), status=FreeBusyStatus.TENTATIVE)}
+    assert found(ask(("all", "ana"), excluded_events=excluded)) == [(at(0), at(10), ["ana"])]

@@ -14,14 +14,18 @@ import pytest
 
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
 from freebusy.domain.errors import TokenError
+from freebusy.domain.event import Attendee, SentMark
 from freebusy.entrypoints.cli import main
 from freebusy.service.applications import authenticate_client
+from freebusy.service.invitations import recipient_of
 from tests.fakes import NOW
+from tests.invitations import KIM, an_event
 from tests.tables import table_properties
 
 pytestmark = pytest.mark.emulator
@@ -44,6 +48,7 @@ class Deployment:
     endpoint: str
     stack: str
     table: str
+    queue: str
 
     @property
     def dynamodb(self) -> Any:
@@ -55,17 +60,24 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def deployment(emulator) -> Deployment:
-    """A stack with the table of template.yaml and the output that names it."""
+    """A stack with the table of template.yaml, a queue of invitations, and the outputs that name them."""
     stack = f"stack-{uuid4().hex}"
     template = {
-        "Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()}},
-        "Outputs": {"TableName": {"Value": {"Ref": "Table"}}},
+        "Resources": {
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},
+            "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
+        },
+        "Outputs": {
+            "TableName": {"Value": {"Ref": "Table"}},
+            "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
+        },
     }
     cloudformation = client("cloudformation", emulator)
     cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    return Deployment(emulator, stack, described["Outputs"][0]["OutputValue"])
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    return Deployment(emulator, stack, outputs["TableName"], outputs["InvitationQueueUrl"])
 
 
 @pytest.fixture
@@ -226,6 +238,29 @@ class TestErasure:
         assert {"client_id": in_use, "name": "Scheduler"} in freebusy("applications", "list")
         assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
         assert not any(in_use in str(item) for item in deployment.items())
+
+
+class TestRedelivery:
+    def test_queues_what_attendees_were_never_sent(self, freebusy, deployment):
+        """Of two attendees one was mailed the event before the other's record was lost."""
+        events, log = (store(deployment.dynamodb, deployment.table) for store in (DynamoEvents, DynamoInvitationLog))
+        event = an_event(attendees=(KIM, Attendee("lee@example.test")))
+        events.save(event, over=None)
+        log.mark(event, recipient_of(KIM.email), SentMark(1, cancelled=False, version=1))
+        assert freebusy("invitations", "redeliver", event.sub, "acc_unknown")["queued"] == 1
+        sqs = client("sqs", deployment.endpoint)
+        (message,) = sqs.receive_message(QueueUrl=deployment.queue, MaxNumberOfMessages=10)["Messages"]
+        due = {
+            "sub": event.sub,
+            "event_id": event.event_id,
+            "recipient": recipient_of("lee@example.test"),
+            "version": 1,
+        }
+        assert json.loads(message["Body"]) == due
+
+    def test_needs_the_stack_which_names_the_queue(self, deployment, capsys):
+        assert main(["--region", "us-east-1", "--table", deployment.table, "invitations", "redeliver", "acc_1"]) == 2
+        assert "--stack" in capsys.readouterr().err
 
 
 class TestRefusals:

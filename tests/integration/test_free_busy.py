@@ -2,10 +2,11 @@ import pytest
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import ProviderUnavailable
+from freebusy.domain.event import Attendee, Details, Location, Participation, When
 from freebusy.domain.free_busy import FreeBusyStatus
 from tests.api import call
 from tests.fakes import NOW
-from tests.people import busy, connected
+from tests.people import busy, connected, managed
 
 TOKEN = "access token of acc_1"
 UTC = ("tzid", "Etc/UTC")
@@ -133,6 +134,96 @@ def test_what_is_wrong_with_a_query_is_said_by_field(account, function, path, qu
 @pytest.mark.parametrize(("function", "path"), READS)
 def test_unknown_parameters_are_ignored(account, function, path):
     assert read(UTC, ("colour", "green"), ("tzid[]", "x"), function=function, path=path).status == 200
+
+
+@pytest.fixture
+def booked(wired, account):
+    wired.accounts.expect_events("acc_1")
+    details = Details("Interview", When(NOW + 3600, NOW + 7200), location=Location("Room 4"), url="https://example.com")
+    guest = Attendee("guest@example.com", "Guest", Participation.ACCEPTED, "with pleasure")
+    event = managed(details=details, attendees=[guest, Attendee("gone@example.com", uninvited=True)])
+    assert wired.events.save(event, over=None)
+
+
+def test_managed_events_are_shown_as_busy_without_names_unless_asked_for(account, booked):
+    assert rows() == []
+    assert rows(("include_managed", "True")) == [
+        {
+            "calendar_id": "cal_macc_1",
+            "start": "2027-01-15T09:00:00Z",
+            "end": "2027-01-15T10:00:00Z",
+            "free_busy_status": "busy",
+        }
+    ]
+    named = rows(("include_managed", "1"), ("include_ids", "1"))
+    assert [(row["event_id"], row["event_uid"]) for row in named] == [("e1", "evt_e1")]
+
+
+def test_managed_events_are_read_back_as_the_contract_has_them(account, booked):
+    answer = read(UTC, ("only_managed", "true"), function="events", path="/v1/events")
+    assert answer.json()["events"] == [
+        {
+            "calendar_id": "cal_macc_1",
+            "event_uid": "evt_e1",
+            "event_id": "e1",
+            "start": "2027-01-15T09:00:00Z",
+            "end": "2027-01-15T10:00:00Z",
+            "deleted": False,
+            "created": "2027-01-15T08:00:00Z",
+            "updated": "2027-01-15T08:00:00Z",
+            "summary": "Interview",
+            "description": "",
+            "transparency": "opaque",
+            "extended_transparency": "opaque",
+            "categories": [],
+            "event_private": False,
+            "location": {"description": "Room 4"},
+            "url": "https://example.com",
+            "participation_status": "needs_action",
+            "attendees": [
+                {"email": "acc_1@example.com", "status": "needs_action"},
+                {
+                    "email": "guest@example.com",
+                    "status": "accepted",
+                    "display_name": "Guest",
+                    "comment": "with pleasure",
+                },
+            ],
+            "organizer": {"email": "organizere1@mail.example.com"},
+            "status": "confirmed",
+            "recurring": False,
+            "options": {"delete": True, "update": True, "change_participation_status": False},
+        }
+    ]
+
+
+def test_all_day_events_have_dates(wired, account):
+    wired.accounts.expect_events("acc_1")
+    midnight = NOW - NOW % 86400
+    details = Details("Offsite", When(midnight, midnight + 2 * 86400, all_day=True))
+    assert wired.events.save(managed(details=details), over=None)
+    query = [("tzid", "Europe/Paris"), ("include_managed", "True")]
+    plain = read(*query, function="events", path="/v1/events").json()["events"][0]
+    assert (plain["start"], plain["end"]) == ("2027-01-15", "2027-01-17")
+    local = read(*query, ("localized_times", "True")).json()["free_busy"][0]
+    assert local["start"] == {"time": "2027-01-15", "tzid": "Europe/Paris"}
+
+
+def test_pages_of_long_events_stay_small_enough_to_be_kept(wired, account):
+    wired.accounts.expect_events("acc_1")
+    for number in range(12):
+        when = When(NOW + number * 3600, NOW + number * 3600 + 60)
+        event = managed(f"e{number}", details=Details("Long", when, description="ü" * 30_000))
+        assert wired.events.save(event, over=None)
+    query = (UTC, ("include_managed", "True"))
+    page = read(*query, function="events", path="/v1/events").json()
+    seen = [event["event_id"] for event in page["events"]]
+    assert page["pages"]["total"] > 1
+    while "next_page" in page["pages"]:
+        path = page["pages"]["next_page"].removeprefix("https://calendar.example.com")
+        page = read(function="events", path=path).json()
+        seen += [event["event_id"] for event in page["events"]]
+    assert seen == [f"e{number}" for number in range(12)]
 
 
 def test_events_of_the_person_are_never_shown(account, calendars):

@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.events import DynamoEvents
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import (
@@ -29,7 +30,10 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import InvalidRequest, StorageUnavailable
+from freebusy.domain.event import When
+from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.service.applications import add_redirect_uris, rotate_secret
+from freebusy.service.events import delete_event, upsert_event
 from tests.fakes import NOW
 from tests.tables import create_table
 
@@ -273,3 +277,72 @@ def test_two_secrets_live_at_once_however_many_ask(race, dynamodb, table):
 
     assert sum(outcome is not None for outcome in race(rotate)) == 2
     assert len(registry.find(client_id).secrets) == 2
+
+
+class TestEvents:
+    """Everybody who writes an event is told that it was stored, and it was: one after the other."""
+
+    @pytest.fixture
+    def sub(self, accounts):
+        sub = f"acc_{uuid4().hex}"
+        accounts.create(account(sub, uuid4().hex))
+        return sub
+
+    @pytest.fixture
+    def events(self, dynamodb, table):
+        return DynamoEvents(dynamodb, table)
+
+    @pytest.fixture
+    def upsert(self, accounts, events, sub):
+        def upsert(caller, event_id="e", **wanted):
+            usual = {"event_id": event_id, "summary": f"by {caller}", "when": When(NOW, NOW + 3600)}
+            upsert_event(
+                accounts.find(sub),
+                "cal_managed",
+                EventUpsert(**usual | wanted),
+                accounts=accounts,
+                events=events,
+                now=NOW,
+            )
+            return True
+
+        return upsert
+
+    def test_of_upserts_that_differ_one_is_the_last(self, race, events, sub, upsert):
+        assert all(race(upsert))
+        event = events.find(sub, "e")
+        assert event.details.summary in {f"by {caller}" for caller in range(CALLERS)}
+        # The first to be stored created it; each of the others changed its summary.
+        assert (event.sequence, event.revision, event.version) == (CALLERS - 1, CALLERS, CALLERS)
+        assert (event.timed_sequence, event.revised_at) == (0, NOW + CALLERS - 1)
+        assert events.find_by_organizer(event.organizer) == event
+
+    def test_of_upserts_that_agree_one_is_stored(self, race, events, sub, upsert):
+        assert all(race(lambda _: upsert("somebody")))
+        event = events.find(sub, "e")
+        assert (event.sequence, event.revision, event.version) == (0, 1, 1)
+
+    def test_no_invitation_is_lost(self, race, events, sub, upsert):
+        guests = [f"guest-{caller}@example.com" for caller in range(CALLERS)]
+        assert all(race(lambda caller: upsert("somebody", invite=(Invitee(guests[caller]),))))
+        event = events.find(sub, "e")
+        assert {attendee.email for attendee in event.attendees[1:]} == set(guests)
+
+    def test_an_account_takes_many_first_events_at_once(self, race, accounts, events, sub, upsert):
+        assert all(race(lambda caller: upsert(caller, f"e-{caller}")))
+        assert len(list(events.all_of(sub))) == CALLERS
+        assert accounts.find(sub).has_events
+
+    def test_a_deletion_among_upserts_takes_its_turn(self, race, accounts, events, sub, upsert):
+        upsert("somebody")
+
+        def write(caller):
+            if caller % 2:
+                return upsert(caller)
+            delete_event(accounts.find(sub), "cal_managed", "e", events=events, now=NOW)
+            return True
+
+        assert all(race(write))
+        event = events.find(sub, "e")
+        assert event.sequence + 1 == event.revision == event.version
+        assert event.deleted or event.details.summary.startswith("by ")

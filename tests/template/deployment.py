@@ -38,6 +38,11 @@ LOGICAL_ID = {
 }
 """Folder to logical id, as the naming rule has it; a test compares it with the template."""
 
+REACTING = [folder for folder in LOGICAL_ID if folder.startswith("on_")]
+"""The functions that react to something that happened; all others answer requests."""
+
+ANSWERING = [folder for folder in LOGICAL_ID if folder not in REACTING]
+
 
 def of_type(kind: str) -> dict[str, Any]:
     return {name: resource for name, resource in RESOURCES.items() if resource["Type"] == kind}
@@ -45,9 +50,15 @@ def of_type(kind: str) -> dict[str, Any]:
 
 def routes() -> Iterator[Route]:
     for resource in of_type("AWS::Serverless::Function").values():
-        for event in resource["Properties"]["Events"].values():
+        for event in resource["Properties"].get("Events", {}).values():
             properties = event["Properties"]
             yield Route(properties["Method"], properties["Path"], Path(resource["Properties"]["CodeUri"]).name)
+
+
+def sources(function: str) -> list[dict[str, Any]]:
+    """What brings records to a function that reacts."""
+    mappings = [mapping["Properties"] for mapping in of_type("AWS::Lambda::EventSourceMapping").values()]
+    return [mapping for mapping in mappings if mapping["FunctionName"] == {"Ref": LOGICAL_ID[function]}]
 
 
 def statements(function: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -22,9 +23,14 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.event import When
+from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.service.events import upsert_event
 from freebusy.settings import settings
+from tests.invitations import MAIL_DOMAIN, an_event
+from tests.replies import mail
 from tests.tables import create_table
 
 NOW = 1_893_488_400
@@ -151,6 +157,10 @@ def store_everything(wired: Dependencies) -> None:
 def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
+        case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
+            store_event(wired)
+        case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
+            store_mail(wired)
         case "authorize_relink":
             wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
         case "token_code":
@@ -166,6 +176,29 @@ def store_for(name: str, wired: Dependencies) -> None:
         case "oauth_callback_relink":
             wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
+
+
+def store_event(wired: Dependencies) -> None:
+    account = wired.accounts.find(SUB)
+    assert account
+    wanted = EventUpsert("booking-7", "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
+    calendar_id = account.managed_profile.calendar_id
+    upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
+
+
+def store_mail(wired: Dependencies) -> None:
+    """An event that was mailed, and the answer to it."""
+    event = an_event()
+    assert wired.events.save(replace(event, updated_at=event.created_at), over=None)
+    s3 = boto3.client("s3")
+    s3.create_bucket(
+        Bucket=wired.settings.inbound_bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    s3.put_object(
+        Bucket=wired.settings.inbound_bucket,
+        Key="5o6q7r8s9t0u1v2w3x4y5z6a7b8c9d0e1f2g3h4i",
+        Body=mail("gmail_accepted"),
+    )
 
 
 def store_request(wired: Dependencies, client_id: str, provider: ProviderName, **more: Any) -> None:
@@ -193,6 +226,12 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         patch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
         patch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+        patch.setenv("INBOUND_BUCKET", "inbound-mail")
+        patch.setenv("MAIL_DOMAIN", MAIL_DOMAIN)
+        boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
+        for variable, queue in (("INVITATION_QUEUE_URL", "due.fifo"), ("DEAD_LETTER_QUEUE_URL", "dead")):
+            fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
+            patch.setenv(variable, boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"])
         settings.cache_clear()
         dependencies.cache_clear()
         store_everything(dependencies())

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, Route, of_type, routes
+from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, RESOURCES, ROOT, Route, of_type, routes, sources
 
 ROUTES = sorted(routes())
 SAMPLES = sorted((ROOT / "events").glob("*.json"))
+REQUESTS = [path for path in SAMPLES if not path.stem.startswith("on_")]
+REACTIONS = [path for path in SAMPLES if path not in REQUESTS]
 
 
 def test_every_folder_is_deployed_under_its_own_name_and_nothing_else_is():
@@ -26,7 +28,7 @@ def test_a_function_is_one_module_with_a_handler(folder):
     assert callable(importlib.import_module(f"functions.{folder}.app").lambda_handler)
 
 
-@pytest.mark.parametrize("folder", LOGICAL_ID)
+@pytest.mark.parametrize("folder", ANSWERING)
 def test_a_function_answers_exactly_the_routes_that_the_gateway_sends_it(folder):
     app = importlib.import_module(f"functions.{folder}.app").app
     answered = {
@@ -71,10 +73,10 @@ def matches(route: Route, event: dict) -> bool:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
 def test_every_route_has_a_sample_event(route):
-    assert any(matches(route, sample(path)) for path in SAMPLES if path.stem.startswith(route.function))
+    assert any(matches(route, sample(path)) for path in REQUESTS if path.stem.startswith(route.function))
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", REQUESTS, ids=lambda path: path.stem)
 class TestSampleEvent:
     def test_is_named_for_its_function_and_matches_one_of_its_routes(self, path):
         event = sample(path)
@@ -94,3 +96,24 @@ class TestSampleEvent:
         assert "?" not in event["rawPath"]
         names = re.findall(r"\{(\w+)\+?\}", event["routeKey"])
         assert list(event.get("pathParameters", {})) == names
+
+
+@pytest.mark.parametrize("folder", REACTING)
+class TestReaction:
+    """A function that reacts to what happened, one record at a time."""
+
+    def test_has_no_routes_and_says_which_records_failed(self, folder):
+        assert "Events" not in RESOURCES[LOGICAL_ID[folder]]["Properties"]
+        assert [source["FunctionResponseTypes"] for source in sources(folder)] == [["ReportBatchItemFailures"]]
+
+    def test_has_a_sample_event_of_its_source(self, folder):
+        records = [record for path in REACTIONS if path.stem.startswith(folder) for record in sample(path)["Records"]]
+        assert {record["eventSource"] for record in records} == {
+            "aws:dynamodb" if source["EventSourceArn"] == {"Fn::GetAtt": ["Table", "StreamArn"]} else "aws:sqs"
+            for source in sources(folder)
+        }
+
+
+@pytest.mark.parametrize("path", REACTIONS, ids=lambda path: path.stem)
+def test_a_sample_of_records_is_named_for_its_function(path):
+    assert any(re.fullmatch(rf"{folder}(_[a-z0-9_]+)?", path.stem) for folder in REACTING)

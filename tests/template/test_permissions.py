@@ -8,6 +8,12 @@ from freebusy.adapters import vault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
 
 MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
+FIND_EVENTS = {"free_busy", "availability", "events"}
+TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
+CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
+SES_RESOURCE = re.compile(
+    r"arn:\$\{AWS::Partition\}:ses:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(?:identity|configuration-set)/\$\{(\w+)\}"
+)
 OPEN_CREDENTIALS = {"oauth_callback", "token", "free_busy", "availability"}
 
 
@@ -18,8 +24,14 @@ def variables(function: str) -> set[str]:
 def named_resources(resource: object) -> set[str]:
     """The logical ids behind the ``Resource`` of a statement; fails on anything spelled out."""
     match resource:
-        case {"Ref": name} | {"Fn::GetAtt": [name, "Arn"]}:
+        case {"Ref": name} | {"Fn::GetAtt": [name, "Arn" | "StreamArn"]}:
             return {name}
+        case {"Fn::Sub": str(text)} if found := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/\w+", text):
+            return {found[1]}
+        case {"Fn::Sub": str(text)} if found := re.fullmatch(r"\$\{(\w+)\.Arn\}/\*", text):  # objects of a bucket
+            return {found[1]}
+        case {"Fn::Sub": str(text)} if found := SES_RESOURCE.fullmatch(text):
+            return {found[1]}
         case {"Fn::If": [_, yes, no]}:
             return named_resources(yes) | named_resources(no)
         case list():
@@ -30,7 +42,7 @@ def named_resources(resource: object) -> set[str]:
 @pytest.mark.parametrize("function", LOGICAL_ID)
 class TestFunction:
     def test_is_granted_actions_by_name(self, function):
-        assert all(re.fullmatch(r"[a-z]+:[A-Za-z]+", action) for action in actions(function))
+        assert all(re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action) for action in actions(function))
 
     def test_is_granted_resources_of_this_stack_alone(self, function):
         for statement in statements(function):
@@ -41,12 +53,14 @@ class TestFunction:
         assert not {action for action in actions(function) if "Scan" in action or "PartiQL" in action}
 
     def test_never_reads_the_index_of_the_command_line(self, function):
-        tables = [
-            statement["Resource"]
-            for statement in statements(function)
-            if as_list(statement["Action"])[0].startswith("dynamodb:")
-        ]
-        assert tables == [{"Fn::GetAtt": ["Table", "Arn"]}]
+        for statement in statements(function):
+            if as_list(statement["Action"])[0].startswith("dynamodb:"):
+                assert statement["Resource"] in (TABLE, EVENTS_BY_END, CHANGES)
+
+    def test_looks_up_nothing_but_events_by_their_end(self, function):
+        """An index is a resource of its own to IAM."""
+        by_end = [statement["Action"] for statement in statements(function) if statement["Resource"] == EVENTS_BY_END]
+        assert by_end == ["dynamodb:Query"] * (function in FIND_EVENTS)
 
     def test_reads_provider_secrets_only_if_it_meets_providers(self, function):
         assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_PROVIDERS)
@@ -72,9 +86,12 @@ def test_only_the_function_that_connects_calendars_makes_data_keys():
     assert [name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)] == ["oauth_callback"]
 
 
-def test_functions_that_only_read_cannot_write():
-    for function in ("preflight", "events"):
-        assert actions(function) <= {"dynamodb:GetItem", "dynamodb:Query"}
+def test_a_function_that_only_reads_cannot_write():
+    assert actions("preflight") <= {"dynamodb:GetItem", "dynamodb:Query"}
+
+
+def test_only_the_function_that_invites_sends_mail():
+    assert [name for name in LOGICAL_ID if "ses:SendEmail" in actions(name)] == ["on_invitation_due"]
 
 
 def test_a_shared_policy_is_attached_to_functions_alone():

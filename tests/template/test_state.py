@@ -33,6 +33,10 @@ def test_the_table_has_the_keys_that_the_adapters_use():
         "RANGE": "pk",
     }
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    (index,) = TABLE["LocalSecondaryIndexes"]
+    assert index["IndexName"] == "by_end"
+    assert {key["KeyType"]: key["AttributeName"] for key in index["KeySchema"]} == {"HASH": "pk", "RANGE": "ends_at"}
+    assert index["Projection"] == {"ProjectionType": "ALL"}
 
 
 def test_changes_of_the_table_can_be_followed():

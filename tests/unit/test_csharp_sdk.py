@@ -7,7 +7,9 @@ import pytest
 from tests.csharp_sdk import (
     AVAILABLE_PERIODS,
     CALENDARS,
+    EVENTS,
     FREE_BUSY,
+    LOCALIZED_EVENTS,
     LOCALIZED_FREE_BUSY,
     PROFILES,
     TOKENS,
@@ -39,6 +41,34 @@ TOKEN = {
 }
 
 
+EVENT = {
+    "calendar_id": "cal_1",
+    "event_uid": "evt_5f00aa11",
+    "event_id": "booking-7",
+    "summary": "Interview",
+    "description": "",
+    "start": "2030-01-07T13:00:00Z",
+    "end": "2030-01-07T13:30:00Z",
+    "deleted": False,
+    "created": "2030-01-01T08:00:00Z",
+    "updated": "2030-01-01T08:00:00Z",
+    "location": {"description": "Room 4"},
+    "participation_status": "needs_action",
+    "attendees": [{"email": "guest@example.com", "display_name": "Guest", "status": "needs_action"}],
+    "organizer": {"email": "kim@example.com", "display_name": "Kim Lee"},
+    "transparency": "opaque",
+    "status": "confirmed",
+    "categories": [],
+    "recurring": False,
+    "event_private": False,
+    "options": {"delete": True, "update": True, "change_participation_status": False},
+}
+
+
+def events(**changed):
+    return {"pages": PAGES, "events": [{**EVENT, **changed}]}
+
+
 def free_busy(**changed):
     return {"pages": PAGES, "free_busy": [{**ROW, **changed}]}
 
@@ -48,6 +78,8 @@ def test_the_contracts_own_examples_are_read():
     FREE_BUSY(free_busy(), "free_busy")
     FREE_BUSY(free_busy(start=LOCAL, end="2030-01-08"), "free_busy")
     LOCALIZED_FREE_BUSY(free_busy(start=LOCAL, end=LOCAL), "free_busy")
+    EVENTS(events(), "events")
+    LOCALIZED_EVENTS(events(start=LOCAL, end=LOCAL), "events")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +101,14 @@ def test_the_contracts_own_examples_are_read():
         pytest.param(LOCALIZED_FREE_BUSY, free_busy(), "start", id="not localized"),
         pytest.param(PROFILES, {"profiles": None}, "profiles", id="null for a list"),
         pytest.param(CALENDARS, {"calendars": [{}]}, "calendars[0]", id="a calendar without anything"),
+        pytest.param(EVENTS, events(created=None), "created", id="a time of creation that is null"),
+        pytest.param(EVENTS, events(updated=LOCAL), "updated", id="only start and end are localized"),
+        pytest.param(EVENTS, events(recurring="no"), "recurring", id="a boolean as text"),
+        pytest.param(EVENTS, events(status="deleted"), "status", id="a status that nobody knows"),
+        pytest.param(
+            EVENTS, events(attendees=[{"email": "guest@example.com", "status": "yes"}]), "status", id="an odd answer"
+        ),
+        pytest.param(LOCALIZED_EVENTS, events(), "start", id="an event that is not localized"),
         pytest.param(
             AVAILABLE_PERIODS,
             {"available_periods": [{"start": "2030-01-07", "end": "2030-01-08", "participants": []}]},

@@ -1,4 +1,4 @@
-"""What the protocol's SDKs can parse: rules 12 to 17."""
+"""What the protocol's SDKs can parse: rules 12 to 18."""
 
 from __future__ import annotations
 
@@ -121,7 +121,41 @@ def test_rule_13_the_strictest_parser_reads_every_answer(service, calendar, prov
     assert not free()["available_periods"]
 
 
-@pytest.mark.parametrize(("path", "parser"), [(FREE_BUSY, csharp_sdk.LOCALIZED_FREE_BUSY), (EVENTS, csharp_sdk.EVENTS)])
+def test_rule_13_the_strictest_parser_reads_events_with_everything_in_them(service, calendar):
+    person = service.booking("rule-13@google.example")
+    full = {
+        "description": "Two lines\nof text",
+        "location": {"description": "Room 4", "lat": "48.85", "long": "2.35"},
+        "url": "https://app.example.com/1",
+        "reminders": [{"minutes": 15}],
+        "event_private": True,
+        "color": "#49bed8",
+        "extended_transparency": "tentative",
+        "conferencing": {"profile_id": "explicit", "join_url": "https://meet.example.com/1"},
+        "attendees": {"invite": [{"email": "guest@example.com", "display_name": "Gast Ü"}, {"email": "b@example.com"}]},
+        "recurrence": {"rules": [{"frequency": "daily", "count": 3}]},
+        "tags": {"private": [{"value": "blue"}]},
+    }
+    days = {"start": calendar.at(0)[:10], "end": calendar.at(48)[:10]}
+    person.book(calendar.event("bare"), calendar.event("full", **full), {**calendar.event("days"), **days})
+    person.book(calendar.event("moved"), calendar.event("moved", 15), calendar.event("deleted"))
+    CSHARP.delete(service.url(person.path), {"event_id": "deleted"}, bearer=person.token)
+    asked = {**UTC, "include_managed": True, "include_deleted": True, "include_moved": True, "include_geo": True}
+
+    def read(path, **more):
+        return CSHARP.get(service.url(path), {**asked, **more}, bearer=person.token).json()
+
+    found = read(EVENTS)
+    assert len(found["events"]) == 7
+    csharp_sdk.EVENTS(found, "events")
+    csharp_sdk.LOCALIZED_EVENTS(read(EVENTS, localized_times=True), "events")
+    csharp_sdk.FREE_BUSY(read(FREE_BUSY, include_ids=True), "free_busy")
+    csharp_sdk.LOCALIZED_FREE_BUSY(read(FREE_BUSY, include_ids=True, localized_times=True), "free_busy")
+
+
+@pytest.mark.parametrize(
+    ("path", "parser"), [(FREE_BUSY, csharp_sdk.LOCALIZED_FREE_BUSY), (EVENTS, csharp_sdk.LOCALIZED_EVENTS)]
+)
 def test_rule_14_local_times_can_be_asked_for_at_both_read_endpoints(service, ana, calendar, path, parser):
     """The C# SDK asks for them with every read."""
     asked = {**UTC, "from": calendar.at(0)[:10], "to": calendar.at(0, day=30)[:10], "localized_times": True}
@@ -170,3 +204,42 @@ def test_rule_17_page_urls_tolerate_more_parameters(service, ana, sdk, more):
     first = sdk.get(service.url(FREE_BUSY), UTC, bearer=ana.token).json()
     plain = sdk.get(first["pages"]["next_page"], bearer=ana.token)
     assert sdk.get(first["pages"]["next_page"], more, bearer=ana.token).json() == plain.json()
+
+
+# --- Batches ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sdk", SDKS, ids=str)
+def test_rule_18_a_batch_is_a_207_and_what_succeeded_in_it_a_202(service, calendar, sdk):
+    """Ruby and Python take every entry for failed whose status does not end in 02."""
+    person = service.booking("rule-18@google.example")
+
+    def entry(method, **data):
+        return {"method": method, "relative_url": person.path, "data": data}
+
+    batch = [
+        entry("POST", **calendar.event("kept")),
+        entry("POST", **calendar.event("dropped")),
+        entry("DELETE", event_id="dropped"),
+        entry("DELETE", event_id="never existed"),
+    ]
+    answer = sdk.post(service.url("/v1/batch"), {"batch": batch}, bearer=person.token)
+    assert answer.status_code == 207
+    assert answer.json() == {"batch": [{"status": 202}] * 4}
+    assert person.booked() == ["kept"]
+
+
+def test_rule_18_an_entry_that_fails_says_why_and_stops_no_other(service, calendar):
+    person = service.booking("rule-18@google.example")
+    batch = [
+        {"method": "POST", "relative_url": person.path, "data": {**calendar.event("nameless"), "summary": None}},
+        {"method": "DELETE", "relative_url": f"/v1/calendars/{person.google}/events", "data": {"event_id": "x"}},
+        {"method": "POST", "relative_url": "/v1/calendars/cal_x/events", "data": calendar.event("nowhere")},
+        {"method": "POST", "relative_url": person.path, "data": calendar.event("kept")},
+    ]
+    answer = RUBY.post(service.url("/v1/batch"), {"batch": batch}, bearer=person.token)
+    assert answer.status_code == 207
+    entries = answer.json()["batch"]
+    assert [entry["status"] for entry in entries] == [422, 403, 404, 202]
+    assert [error["key"] for error in entries[0]["data"]["errors"]["summary"]] == ["errors.required"]
+    assert person.booked() == ["kept"]

@@ -1,4 +1,4 @@
-"""How the protocol's SDKs write their requests: rules 6, 8 to 11 and 22."""
+"""How the protocol's SDKs write their requests: rules 6 to 11 and 22."""
 
 from __future__ import annotations
 
@@ -45,6 +45,45 @@ def test_rule_06_page_urls_take_a_body_too(service, ana):
 
 def test_rule_06_no_network_of_caches_that_refuses_such_a_get_stands_in_front():
     assert not [name for name, resource in RESOURCES.items() if resource["Type"].startswith("AWS::CloudFront::")]
+
+
+@pytest.mark.parametrize("sdk", SDKS, ids=str)
+def test_rule_07_the_body_of_a_delete_names_the_event(service, calendar, sdk):
+    person = service.booking("rule-07@google.example")
+    person.book(calendar.event("stays"), calendar.event("goes"))
+    answer = sdk.delete(service.url(person.path), {"event_id": "goes"}, bearer=person.token)
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert person.booked() == ["stays"]
+
+
+def test_rule_07_a_delete_that_names_nothing_deletes_nothing(service, calendar):
+    person = service.booking("rule-07@google.example")
+    person.book(calendar.event("stays"))
+    for path in (person.path, "/v1/events"):
+        answer = NODE.delete(service.url(path), {}, bearer=person.token)
+        assert answer.status_code == 422
+        assert answer.json()["errors"]
+    assert person.booked() == ["stays"]
+
+
+@pytest.mark.parametrize("sdk", SDKS, ids=str)
+def test_rule_07_many_events_are_deleted_by_body_or_query(service, calendar, sdk):
+    """The Python SDK says in the query what the others say in the body, and sends an empty object."""
+    person = service.booking("rule-07@google.example")
+
+    def delete(what):
+        body, query = ({}, what) if sdk is PYTHON else (what, None)
+        return sdk.delete(service.url("/v1/events"), body, bearer=person.token, query=query).status_code
+
+    person.book(calendar.event("one"), calendar.event("two", 11))
+    assert delete({"calendar_ids": ["cal_of_somebody_else"]}) == 422
+    assert delete({"calendar_ids": [person.google]}) == 202
+    assert person.booked() == ["one", "two"]
+    assert delete({"calendar_ids": [person.managed]}) == 202
+    assert person.booked() == []
+    person.book(calendar.event("three"))
+    assert delete({"delete_all": True}) == 202
+    assert person.booked() == []
 
 
 BODILESS = [
@@ -157,6 +196,16 @@ def test_rule_11_times_in_a_body_may_have_a_space_for_the_t(service, ana, calend
     assert answer.json() == NODE.post(url, plain, bearer=ana.token).json()
     slots = {**plain, "query_periods": None, "query_slots": [{"start": spaced(calendar.at(10, day=20))}]}
     assert CSHARP.post(url, slots, bearer=ana.token).json()["available_slots"]
+
+
+def test_rule_11_times_of_an_event_may_have_a_space_for_the_t(service, calendar):
+    """The C# SDK sends them so, in an object with their zone."""
+    person = service.booking("rule-11@google.example")
+    start, end = ({"time": spaced(calendar.at(hour)), "tzid": "Europe/Paris"} for hour in (9, 10))
+    person.book({**calendar.event("spaced"), "start": start, "end": end}, sdk=CSHARP)
+    asked = {**UTC, "only_managed": True}
+    (event,) = CSHARP.get(service.url("/v1/events"), asked, bearer=person.token).json()["events"]
+    assert (event["start"], event["end"]) == (calendar.at(9), calendar.at(10))
 
 
 def test_rule_11_times_in_a_query_may_have_a_space_for_the_t(service, ana, calendar):

@@ -5,7 +5,7 @@ Each adapter is imported where it is made, so that a function loads only what it
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from time import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.secrets import ProviderSecrets
     from freebusy.ports import (
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
         ApplicationRegistry,
         ApplicationStore,
         CalendarProvider,
+        DeadLetters,
+        EventStore,
+        InboundMailbox,
+        InvitationLog,
+        InvitationQueue,
+        Mailer,
         PageStore,
         TokenStore,
         Vault,
     )
     from freebusy.service.calendar_reader import CalendarReader
+    from freebusy.service.invitations import InvitationSender
 
 
 def _patience() -> Config:
@@ -80,6 +88,74 @@ class Dependencies:
         from freebusy.adapters.dynamodb.pages import DynamoPages
 
         return DynamoPages(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def events(self) -> EventStore:
+        from freebusy.adapters.dynamodb.events import DynamoEvents
+
+        return DynamoEvents(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def invitation_log(self) -> InvitationLog:
+        from freebusy.adapters.dynamodb.events import DynamoInvitationLog
+
+        return DynamoInvitationLog(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def invitation_queue(self) -> InvitationQueue:
+        from freebusy.adapters.queue import SqsInvitations
+
+        return SqsInvitations(self._sqs, self.settings.invitation_queue_url)
+
+    @cached_property
+    def unread_changes(self) -> DeadLetters:
+        """For records of the table's stream."""
+        from freebusy.adapters.queue import SqsDeadLetters
+
+        return SqsDeadLetters(self._sqs, self.settings.dead_letter_queue_url)
+
+    @cached_property
+    def _sqs(self) -> SQSClient:
+        import boto3
+
+        return boto3.client("sqs", config=_patience())
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """Tries once: the queue tries again, and a second try would hide that the first one may have got through."""
+        import boto3
+        from botocore.config import Config
+
+        from freebusy.adapters.ses import SesMailer
+
+        once = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+        return SesMailer(
+            boto3.client("sesv2", config=_patience().merge(once)), configuration_set=self.settings.configuration_set
+        )
+
+    @cached_property
+    def invitation_sender(self) -> InvitationSender:
+        from freebusy.adapters.imip.message import build
+        from freebusy.service.invitations import InvitationSender
+
+        return InvitationSender(
+            events=self.events,
+            log=self.invitation_log,
+            accounts=self.accounts,
+            applications=self.applications,
+            mailer=self.mailer,
+            write=partial(build, mail_domain=self.settings.mail_domain),
+            mail_domain=self.settings.mail_domain,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def inbound_mailbox(self) -> InboundMailbox:
+        import boto3
+
+        from freebusy.adapters.inbound_mail import S3Mailbox
+
+        return S3Mailbox(boto3.client("s3", config=_patience()), self.settings.inbound_bucket)
 
     @cached_property
     def vault(self) -> Vault:
@@ -137,7 +213,13 @@ class Dependencies:
     def calendar_reader(self) -> CalendarReader:
         from freebusy.service.calendar_reader import CalendarReader
 
-        return CalendarReader(accounts=self.accounts, vault=self.vault, providers=self.providers, clock=self.clock)
+        return CalendarReader(
+            accounts=self.accounts,
+            events=self.events,
+            vault=self.vault,
+            providers=self.providers,
+            clock=self.clock,
+        )
 
 
 def application_registry(dynamodb: DynamoDBClient, table_name: str) -> ApplicationRegistry:
@@ -145,6 +227,20 @@ def application_registry(dynamodb: DynamoDBClient, table_name: str) -> Applicati
     from freebusy.adapters.dynamodb.applications import DynamoApplications
 
     return DynamoApplications(dynamodb, table_name)
+
+
+def redelivery(
+    dynamodb: DynamoDBClient, sqs: SQSClient, *, table_name: str, queue_url: str
+) -> tuple[EventStore, InvitationLog, InvitationQueue]:
+    """For the command line, as above: what mailing an account's events again takes."""
+    from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
+    from freebusy.adapters.queue import SqsInvitations
+
+    return (
+        DynamoEvents(dynamodb, table_name),
+        DynamoInvitationLog(dynamodb, table_name),
+        SqsInvitations(sqs, queue_url),
+    )
 
 
 @cache

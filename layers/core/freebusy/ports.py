@@ -7,14 +7,16 @@ raise StorageUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
     from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
     from freebusy.domain.application import Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.reply import Letter
 
 
 class Clock(Protocol):
@@ -89,6 +91,9 @@ class AccountStore(Protocol):
 
         False when it is not, or the profile is gone.
         """
+
+    def expect_events(self, sub: str) -> None:
+        """From now on ``has_events`` is true; called before the first event is stored. Raises NotFound."""
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         """Ends these grants, or all; their tokens die with them. Grants that are gone already are no error."""
@@ -199,4 +204,97 @@ class CalendarProvider(Protocol):
         A period that crosses the window's edge is given as the provider gave it, whole or cut at the edge.
         ``deadline`` is on ``time.monotonic``'s clock; waits and retries end before it.
         Raises AccessTokenRejected, CalendarUnreadable, ProviderUnavailable or ProviderMisconfigured.
+        """
+
+
+class EventStore(Protocol):
+    """Managed events by account. Reads are strongly consistent, so an event counts from the moment it was stored."""
+
+    def find(self, sub: str, event_id: str) -> ManagedEvent | None:
+        """Deleted events are found for a while (``deleted``), so that they can be listed as such."""
+
+    def find_by_organizer(self, organizer: str) -> ManagedEvent | None:
+        """By the opaque local part of its mail address (RFC 5321 local parts are compared in lower case)."""
+
+    def save(self, event: ManagedEvent, *, over: int | None) -> bool:
+        """Stores the event as version ``over + 1``; False when the stored one is not ``over`` (``None``: none).
+
+        The write is what the table's stream delivers, so an event that was stored is mailed. A deleted event is
+        kept for ``DELETED_KEPT`` seconds from its ``updated_at``.
+        """
+
+    def overlapping(self, sub: str, window: Period) -> Sequence[ManagedEvent]:
+        """Events whose span overlaps ``window``: in one indexed query, by start, deleted ones included.
+
+        The span (``domain.event_span``) of an event with rules is that of its whole series, and that of an all-day
+        event reaches as far as its dates do in any zone.
+        """
+
+    def all_of(self, sub: str) -> Iterator[ManagedEvent]:
+        """Every event of the account, deleted ones included, in no order."""
+
+
+class InvitationLog(Protocol):
+    """What each attendee was sent, so that a retry after a crash does not send it again.
+
+    ``recipient`` is that of ``InvitationDue``: a hash, as addresses have no place in keys.
+    """
+
+    def sent(self, event: ManagedEvent, recipient: str) -> SentMark | None: ...
+
+    def mark(self, event: ManagedEvent, recipient: str, sent: SentMark) -> None:
+        """Keeps the higher revision of what is stored and ``sent``; of equal ones, ``sent``."""
+
+
+class InvitationQueue(Protocol):
+    """Raises StorageUnavailable, and nothing else."""
+
+    def put(self, due: Sequence[InvitationDue]) -> None:
+        """Queues each, in order per event and attendee; the same one twice within minutes is one.
+
+        When it raises, some may be queued: put all of them again.
+        """
+
+    def postpone(self, receipt: str, *, received: int) -> None:
+        """Lets a message that failed wait, the longer the more often it was ``received``.
+
+        ``receipt`` is that of its last delivery. A message that is gone meanwhile is no error.
+        """
+
+
+class DeadLetters(Protocol):
+    """Where records go that nobody can read, for the operator to look at."""
+
+    def put(self, record: Mapping[str, Any]) -> None:
+        """Keeps what names the record (JSON, no addresses). Raises StorageUnavailable."""
+
+
+class InvitationWriter(Protocol):
+    def __call__(  # noqa: PLR0913 - all of it is on the page
+        self, event: ManagedEvent, attendee: Attendee, *, cancel: bool, changed: bool, application_name: str, zone: str
+    ) -> bytes:
+        """The message for one attendee (RFC 5322, CRLF); the same arguments always give the same bytes.
+
+        ``changed`` says that they were sent an earlier version; ``zone`` is where they read it, an IANA name. Raises
+        MailRefused for an address that no mail service takes.
+        """
+
+
+class Mailer(Protocol):
+    def send(self, message: bytes, *, sender: str, recipient: str, tags: Mapping[str, str]) -> None:
+        """Hands one message (RFC 5322, CRLF) to the mail service for one recipient.
+
+        ``tags`` come back with what the mail service reports about the message: letters, digits, ``_`` and ``-``.
+        Raises MailRefused for what will never be taken, and MailUnavailable for what may be tried again
+        (throttling, an outage, a paused account).
+        """
+
+
+class InboundMailbox(Protocol):
+    """The raw mail that came in at the deployment's own domain."""
+
+    def read(self, key: str) -> Letter:
+        """What the mail says, in bounded time and memory whatever it holds.
+
+        Raises MailIgnored for mail without an answer in it, and StorageUnavailable, also when it is not there (yet).
         """

@@ -22,6 +22,11 @@ class Settings(NamedTuple):
     microsoft_secret_id: str | None
     microsoft_tenant: str
     allowed_origins: tuple[str, ...]
+    mail_domain: str
+    configuration_set: str | None
+    invitation_queue_url: str
+    dead_letter_queue_url: str
+    inbound_bucket: str
     google_origin: str | None
     microsoft_origin: str | None
 
@@ -35,6 +40,11 @@ class Settings(NamedTuple):
             microsoft_secret_id=environment.get("MICROSOFT_SECRET_ID") or None,
             microsoft_tenant=environment.get("MICROSOFT_TENANT") or "organizations",
             allowed_origins=tuple(filter(None, environment.get("ALLOWED_ORIGINS", "").replace(",", " ").split())),
+            mail_domain=environment.get("MAIL_DOMAIN", ""),
+            configuration_set=environment.get("CONFIGURATION_SET") or None,
+            invitation_queue_url=environment.get("INVITATION_QUEUE_URL", ""),
+            dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
+            inbound_bucket=environment.get("INBOUND_BUCKET", ""),
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,
         )

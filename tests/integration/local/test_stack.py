@@ -52,12 +52,14 @@ def survivors(pids):
 @pytest.mark.stack
 class TestAStackThatRuns:
     def test_says_where_everything_is(self, stack):
-        assert stack.keys() == {"url", "client_id", "client_secret", "redirect_uris", "google", "microsoft", "aws"}
+        simulators = {"google", "microsoft", "mailbox"}
+        assert stack.keys() == {"url", "client_id", "client_secret", "redirect_uris", "aws", *simulators}
         assert stack["redirect_uris"] == ["http://127.0.0.1:9999/callback"]
 
     def test_has_the_simulators_where_it_says(self, stack):
         for provider in ("google", "microsoft"):
             assert httpx.get(f"{stack[provider]}/sim/requests").status_code == 200
+        assert httpx.get(f"{stack['mailbox']}/messages").json() == []
 
     def test_has_the_simulated_clients_in_the_secrets(self, stack):
         secrets = aws.client("secretsmanager", stack["aws"])
@@ -75,8 +77,8 @@ class TestAStackThatRuns:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loopback has one address")
     def test_lets_only_this_machine_in(self, stack):
-        for address in (stack["url"], stack["google"], stack["microsoft"], stack["aws"]):
-            port = httpx.URL(address).port
+        for name in ("url", "google", "microsoft", "mailbox", "aws"):
+            port = httpx.URL(stack[name]).port
             with socket.socket() as other, pytest.raises(ConnectionRefusedError):
                 # Another address of the loopback: a server on 0.0.0.0 would answer here.
                 other.connect(("127.0.0.2", port))
@@ -89,7 +91,7 @@ def test_a_stack_that_is_told_to_stop_leaves_nothing(tmp_path, number):
     with running_stack(file) as (process, content):
         httpx.get(f"{content['url']}/v1/account", timeout=30)
         children = descendants(process.pid)
-        assert len(children) >= 4
+        assert len(children) >= 5
         process.send_signal(number)
         assert process.wait() == 0
         assert survivors(children) == set()
@@ -149,11 +151,11 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path):
 
 
 def test_the_default_ports_are_the_well_known_ones():
-    assert Ports.from_base(8080) == Ports(gateway=8080, google=8081, microsoft=8082, aws=4566)
+    assert Ports.from_base(8080) == Ports(gateway=8080, google=8081, microsoft=8082, mailbox=8083, aws=4566)
 
 
 def test_another_base_moves_every_port():
-    assert Ports.from_base(9000) == Ports(gateway=9000, google=9001, microsoft=9002, aws=9004)
+    assert Ports.from_base(9000) == Ports(gateway=9000, google=9001, microsoft=9002, mailbox=9003, aws=9004)
 
 
 def test_a_client_of_your_own_replaces_the_simulator(monkeypatch):

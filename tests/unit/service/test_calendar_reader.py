@@ -16,7 +16,7 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import Period
 from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeVault
+from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
 from tests.people import FakeCalendars, busy, connected
 
 WINDOW = Period(NOW, NOW + 86400)
@@ -31,6 +31,7 @@ class Reading:
         self.calendars = FakeCalendars(**calendars)
         self.reader = CalendarReader(
             accounts=self.accounts,
+            events=FakeEvents(),
             vault=FakeVault(),
             providers={ProviderName.GOOGLE: self.calendars},
             clock=FakeClock(),
@@ -159,6 +160,7 @@ def test_what_an_outage_leaves_unread_is_not_read_later_at_the_cost_of_the_next_
     calendars = Calendars()
     reader = CalendarReader(
         accounts=FakeAccounts(*people),
+        events=FakeEvents(),
         vault=Vault(),
         providers={ProviderName.GOOGLE: calendars},
         clock=FakeClock(),

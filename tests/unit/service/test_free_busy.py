@@ -5,7 +5,7 @@ from freebusy.domain.errors import InvalidRequest, ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.free_busy import FreeBusyQuery, FreeBusyRow, read_free_busy
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeVault
+from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
 from tests.people import FakeCalendars, busy, connected
 
 DAY = 86400
@@ -16,7 +16,11 @@ BOTH = (ProviderName.GOOGLE, ProviderName.MICROSOFT)
 def read(account, query=None, **calendars):
     kept = FakeCalendars(**calendars)
     reader = CalendarReader(
-        accounts=FakeAccounts(account), vault=FakeVault(), providers=dict.fromkeys(BOTH, kept), clock=FakeClock()
+        accounts=FakeAccounts(account),
+        events=FakeEvents(),
+        vault=FakeVault(),
+        providers=dict.fromkeys(BOTH, kept),
+        clock=FakeClock(),
     )
     return read_free_busy(account, query or FreeBusyQuery(), reader=reader, now=NOW), kept
 

@@ -28,6 +28,10 @@ _PASSING = frozenset(
         "DependencyTimeoutException",
         "KMSInternalException",
         "KeyUnavailableException",
+        # SQS
+        "KmsThrottled",
+        "OverLimit",
+        "RequestThrottled",
         # Secrets Manager
         "InternalServiceError",
         "InternalServiceErrorException",

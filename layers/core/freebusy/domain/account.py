@@ -87,7 +87,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last."""
+    """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last.
+
+    ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any.
+    """
 
     sub: str
     client_id: str
@@ -97,6 +100,7 @@ class Account:
     profiles: tuple[Profile, ...]
     grants: Mapping[str, Grant]
     created_at: int = 0
+    has_events: bool = False
 
     @property
     def free_busy_profiles(self) -> tuple[Profile, ...]:

@@ -68,6 +68,10 @@ class NotFound(FreeBusyError):
     """There is no such thing for this caller; also the answer for things of other applications (404)."""
 
 
+class ProfileLocked(FreeBusyError):
+    """The profile was disconnected, so that nothing can be written to it (423)."""
+
+
 # --- OAuth: the browser leg ------------------------------------------------------------------------
 
 
@@ -160,3 +164,29 @@ class ProviderUnavailable(ProviderError):
     """The provider did not answer in time, is down or throttles us beyond the time box."""
 
     reason = "provider_unavailable"
+
+
+# --- Mail ------------------------------------------------------------------------------------------------
+
+
+class MailRefused(FreeBusyError):
+    """The mail service will never take this message: a bad address, or one that is suppressed."""
+
+
+class MailUnavailable(FreeBusyError):
+    """The mail service throttles us, is paused or does not answer: try again later.
+
+    ``perhaps_sent``: no answer came, so that the message may have been taken all the same.
+    """
+
+    def __init__(self, reason: str, *, perhaps_sent: bool = False) -> None:
+        super().__init__(reason)
+        self.perhaps_sent = perhaps_sent
+
+
+class MailIgnored(FreeBusyError):
+    """Mail that came in and changes nothing; ``reason`` is the word that is logged about it (``domain.reply``)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

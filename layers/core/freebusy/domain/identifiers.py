@@ -31,6 +31,16 @@ def new_grant_id() -> str:
     return secrets.token_hex(12)
 
 
+def new_event_uid() -> str:
+    """Unique in the world, as calendars compare it with everybody else's (RFC 7986, 5.3)."""
+    return f"evt_{secrets.token_hex(16)}"
+
+
+def new_organizer() -> str:
+    """The local part of an event's own mail address: nobody can guess where to send a reply that was not asked for."""
+    return secrets.token_hex(16)
+
+
 def new_client_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(32))
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from freebusy.bootstrap import dependencies
 from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
-from freebusy.domain.scopes import Permission
+from freebusy.domain.scopes import Permission, permissions
 from freebusy.entrypoints.http import bearer_of
 from freebusy.service.tokens import Caller, authenticate, require
 
@@ -18,6 +18,11 @@ class Person(NamedTuple):
 
     account: Account
     scope: str
+
+    def require(self, permission: Permission) -> None:
+        """Raises InsufficientScope."""
+        if permission not in permissions(self.scope):
+            raise InsufficientScope(permission)
 
 
 def caller_of(event: Mapping[str, Any], permission: Permission | None = None) -> Caller:

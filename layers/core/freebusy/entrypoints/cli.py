@@ -1,4 +1,5 @@
-"""``freebusy``: registers the applications that may use a deployment. For operators, from their own machine.
+"""``freebusy``: registers the applications that may use a deployment, and delivers again what was lost. For operators,
+from their own machine.
 
 Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
 """
@@ -18,7 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import application_registry
+from freebusy.bootstrap import application_registry, redelivery
 from freebusy.domain.application import Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
 from freebusy.ports import ApplicationRegistry
@@ -34,6 +35,7 @@ from freebusy.service.applications import (
     revoke_secret,
     rotate_secret,
 )
+from freebusy.service.invitations import deliver_again
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"
@@ -128,6 +130,18 @@ def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
     return {"client_id": options.client_id, "erased": erase_application(options.client_id, registry=registry)}
 
 
+def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    session, endpoint = _session(options)
+    events, log, queue = redelivery(
+        session.client("dynamodb", endpoint_url=endpoint, config=_TIMES),
+        session.client("sqs", endpoint_url=endpoint, config=_TIMES),
+        table_name=_table(options, session, endpoint),
+        queue_url=_of_stack("InvitationQueueUrl", options, session, endpoint),
+    )
+    queued = sum(deliver_again(sub, events=events, log=log, queue=queue) for sub in options.accounts)
+    return {"accounts": options.accounts, "queued": queued}
+
+
 def _confirm(name: str) -> None:
     print(f"This erases the application with all its accounts, for good. Type its name ({name}):", file=sys.stderr)
     if sys.stdin.readline().strip() != name:
@@ -140,13 +154,21 @@ def _confirm(name: str) -> None:
 def _registry(options: argparse.Namespace) -> ApplicationRegistry:
     """Raises CommandRefused, and what boto3 raises."""
     session, endpoint = _session(options)
-    table = options.table
-    if table is None:
-        stack = options.stack or (LAPTOP_STACK_NAME if endpoint else None)
-        if stack is None:
-            raise CommandRefused("say which deployment: --stack NAME, --table NAME, or --local for the laptop stack")
-        table = _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, "TableName")
+    table = _table(options, session, endpoint)
     return application_registry(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
+
+
+def _table(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
+    return options.table or _of_stack("TableName", options, session, endpoint)
+
+
+def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
+    """An output of the stack."""
+    stack = options.stack or (LAPTOP_STACK_NAME if endpoint else None)
+    if stack is None:
+        ways = "--stack NAME, --table NAME," if key == "TableName" else "--stack NAME,"
+        raise CommandRefused(f"say which deployment: {ways} or --local for the laptop stack")
+    return _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, key)
 
 
 def _session(options: argparse.Namespace) -> tuple[boto3.Session, str | None]:
@@ -235,6 +257,7 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
     "name": {"metavar": "NAME", "help": "as people see it when they are asked to connect"},
     "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
     "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
+    "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
     "hint": {"metavar": "HINT", "help": "how the secret begins, as `show` lists it"},
 }
 
@@ -242,11 +265,12 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freebusy",
-        description="Registers the applications that may use a deployment of Free/Busy Connect.",
+        description="Registers the applications that may use a deployment of Free/Busy Connect, and delivers again.",
         epilog="Options may stand before or after the command. AWS credentials come from where AWS tools find them.",
     )
     _add_options(parser, default=None)
-    applications = _group(_commands(parser), "applications", "register, change and erase applications")
+    commands = _commands(parser)
+    applications = _group(commands, "applications", "register, change and erase applications")
 
     create = _add(applications, "create", _create, "register an application and show its secret, once", "name")
     create.add_argument(
@@ -281,6 +305,9 @@ def _parser() -> argparse.ArgumentParser:
     secrets = _group(applications, "secrets", "client secrets, of which two can live at once")
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
+
+    invitations = _group(commands, "invitations", "mail that events bring about")
+    _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
     return parser
 
 

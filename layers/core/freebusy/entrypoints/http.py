@@ -25,6 +25,7 @@ from freebusy.domain.errors import (
     InsufficientScope,
     InvalidRequest,
     NotFound,
+    ProfileLocked,
     ProviderError,
     StorageUnavailable,
     TokenError,
@@ -45,6 +46,7 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     AuthenticationFailed: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    ProfileLocked: HTTPStatus.LOCKED,
     TokenError: HTTPStatus.BAD_REQUEST,
     ProviderError: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -124,13 +126,14 @@ def public_url(event: Mapping[str, Any]) -> str:
 def resolver() -> APIGatewayHttpResolver:
     """A resolver with our errors: one per function, never shared."""
     app = APIGatewayHttpResolver()
-    app.exception_handler(FreeBusyError)(_refusal)
+    app.exception_handler(FreeBusyError)(refusal)
     app.exception_handler(Exception)(_failure)
     app.exception_handler(NotFoundError)(lambda _: answer(HTTPStatus.NOT_FOUND))
     return app
 
 
-def _refusal(error: FreeBusyError) -> Response[str]:
+def refusal(error: FreeBusyError) -> Response[str]:
+    """The answer to a request that was refused, as one entry of a batch has it too."""
     status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
     # The official Ruby SDK reads its exception message from a header named Status.
     headers = {"Status": f"{status.value} {status.phrase}"}

@@ -63,6 +63,11 @@ def format_time(moment: int) -> str:
     return _day(day) + _clock(second)
 
 
+def format_date(moment: int) -> str:
+    """``2030-01-07``; of midnight UTC, as dates are kept."""
+    return _day(moment // _DAY)
+
+
 @lru_cache(maxsize=1024)
 def _day(day: int) -> str:
     return datetime.fromtimestamp(day * _DAY, UTC).date().isoformat()

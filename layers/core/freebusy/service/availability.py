@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from freebusy.domain.account import Account, Profile
+from freebusy.domain.account import Account, Profile, ProviderName
 from freebusy.domain.availability import Availability, Group, Member, Query, ResponseFormat, find_availability
 from freebusy.domain.errors import ProviderError, RefusedBecause
+from freebusy.domain.event import ManagedEvent, Participation
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
-from freebusy.ports import AccountStore
-from freebusy.service.calendar_reader import CalendarReader, Reading
+from freebusy.ports import AccountStore, EventStore
+from freebusy.service.calendar_reader import CalendarReader
+from freebusy.service.event_times import busy_times
 
 TIME_BOX = 10.0
 """Seconds for all provider calls of one query; a calendar that has not answered by then is unreadable."""
@@ -46,6 +48,8 @@ class AvailabilityRequest:
     after: int
     response_format: ResponseFormat
     max_results: int
+    excluded: frozenset[str] = frozenset()
+    """Ids of managed events (``event_id`` or ``event_uid``) that do not count, nor does their copy in a calendar."""
 
     @property
     def window(self) -> Period:
@@ -71,7 +75,12 @@ class AvailabilityAnswer:
 
 
 def query_availability(
-    request: AvailabilityRequest, *, client_id: str, accounts: AccountStore, reader: CalendarReader
+    request: AvailabilityRequest,
+    *,
+    client_id: str,
+    accounts: AccountStore,
+    events: EventStore,
+    reader: CalendarReader,
 ) -> AvailabilityAnswer:
     """Reads every calendar that counts, at once and each once, then asks the engine.
 
@@ -93,7 +102,12 @@ def query_availability(
         for profile_id, reading in read.items()
         if isinstance(reading, ProviderError)
     ]
-    return AvailabilityAnswer(find_availability(_query(request, found, read)), unreadable)
+    busy = {
+        profile_id: _busy(reading, _excluded(request, *sources[profile_id], events))
+        for profile_id, reading in read.items()
+        if not isinstance(reading, ProviderError)
+    }
+    return AvailabilityAnswer(find_availability(_query(request, found, busy)), unreadable)
 
 
 def _require_known(members: Iterable[MemberRequest], found: Mapping[str, Account]) -> None:
@@ -112,19 +126,19 @@ def _require_known(members: Iterable[MemberRequest], found: Mapping[str, Account
 
 
 def _counting(member: MemberRequest, account: Account) -> Iterable[Profile]:
-    """The free/busy profiles whose calendars count for this member."""
+    """The profiles whose calendars count for this member; a managed one that never held an event is not looked at."""
     return (
         profile
-        for profile in account.free_busy_profiles
-        if not member.calendar_ids or profile.calendar_id in member.calendar_ids
+        for profile in account.profiles
+        if (account.has_events or not profile.managed)
+        and (not member.calendar_ids or profile.calendar_id in member.calendar_ids)
     )
 
 
-def _query(request: AvailabilityRequest, found: Mapping[str, Account], read: Mapping[str, Reading]) -> Query:
-    """``read`` holds what was read, by profile id."""
-    busy = {
-        profile_id: _busy(reading) for profile_id, reading in read.items() if not isinstance(reading, ProviderError)
-    }
+def _query(
+    request: AvailabilityRequest, found: Mapping[str, Account], busy: Mapping[str, list[tuple[int, int]]]
+) -> Query:
+    """``busy`` is by profile id; a profile that could not be read is not in it."""
 
     def member(asked: MemberRequest) -> Member:
         calendars = [busy.get(profile.profile_id) for profile in _counting(asked, found[asked.sub])]
@@ -144,6 +158,37 @@ def _query(request: AvailabilityRequest, found: Mapping[str, Account], read: Map
     )
 
 
-def _busy(reading: Iterable[FreeBusyPeriod]) -> list[tuple[int, int]]:
+def _busy(reading: Iterable[FreeBusyPeriod], excluded: Iterable[FreeBusyPeriod]) -> list[tuple[int, int]]:
+    """Of every period in ``excluded`` one is left out."""
+    kept = list(reading)
+    for period in excluded:
+        if period in kept:
+            kept.remove(period)
     free = FreeBusyStatus.FREE  # looked up once: there may be tens of thousands of periods in all
-    return [(start, end) for start, end, status in reading if status is not free]
+    return [(start, end) for start, end, status in kept if status is not free]
+
+
+def _excluded(
+    request: AvailabilityRequest, account: Account, profile: Profile, events: EventStore
+) -> list[FreeBusyPeriod]:
+    """The periods of this profile that are excluded events.
+
+    In a provider's calendar, where periods have no ids, an event's copy is the period of exactly its time: busy once it
+    was accepted, tentative until then. A provider that has joined it with its neighbours keeps the person busy.
+    """
+    if not request.excluded or not account.has_events:
+        return []
+    return [
+        FreeBusyPeriod(*period, _status_of_copy(event, profile))
+        for event in events.overlapping(account.sub, request.window)
+        if event.counts_as_busy and request.excluded & {event.event_id, event.uid}
+        for period in busy_times(event, account, request.window)
+    ]
+
+
+def _status_of_copy(event: ManagedEvent, profile: Profile) -> FreeBusyStatus:
+    """Google shows whatever is in its calendar as busy, Microsoft what was not accepted as tentative."""
+    answered = event.person.participation is not Participation.NEEDS_ACTION
+    google = profile.provider is ProviderName.GOOGLE and answered
+    accepted = event.person.participation is Participation.ACCEPTED
+    return FreeBusyStatus.BUSY if profile.managed or google or accepted else FreeBusyStatus.TENTATIVE

@@ -22,7 +22,8 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
-from freebusy.ports import AccountStore, CalendarProvider, Clock, Vault
+from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
+from freebusy.service.event_times import busy_periods
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,10 @@ Reading = Sequence[FreeBusyPeriod] | ProviderError
 
 @dataclass(frozen=True, slots=True)
 class CalendarReader:
-    """Reads the free/busy of connected profiles, renewing their credentials where needed."""
+    """Reads the free/busy of profiles, renewing their credentials where needed; the managed profile's is ours."""
 
     accounts: AccountStore
+    events: EventStore
     vault: Vault
     providers: Mapping[ProviderName, CalendarProvider]
     clock: Clock
@@ -69,11 +71,13 @@ class CalendarReader:
             return error
 
     def read(self, account: Account, profile: Profile, window: Period, *, deadline: float) -> Sequence[FreeBusyPeriod]:
-        """What the provider says about ``window``; ``deadline`` is on ``time.monotonic``'s clock.
+        """What is known about ``window``; ``deadline`` is on ``time.monotonic``'s clock.
 
-        Raises the ``ProviderError`` family only. A credential that turns out to be dead marks the profile as
-        disconnected.
+        Of a provider's trouble it raises the ``ProviderError`` family only. A credential that turns out to be dead
+        marks the profile as disconnected.
         """
+        if profile.managed:
+            return busy_periods(account, window, events=self.events)
         provider = self.providers.get(profile.provider)
         if provider is None:
             raise ProviderMisconfigured(f"no registration for {profile.provider}")

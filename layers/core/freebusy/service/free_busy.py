@@ -88,8 +88,13 @@ def read_free_busy(account: Account, query: FreeBusyQuery, *, reader: CalendarRe
 
 def _window(query: FreeBusyQuery, now: int) -> Period | None:
     """The asked-for window within the contract's limits; ``None`` when nothing of it is left."""
-    today = now - now % _DAY
-    earliest, latest = today - PAST_DAYS * _DAY, today + FUTURE_DAYS * _DAY
-    start = max(earliest, earliest if query.start is None else query.start)
-    end = min(latest, latest if query.end is None else query.end)
+    default = default_window(now)
+    start = default.start if query.start is None else max(default.start, query.start)
+    end = default.end if query.end is None else min(default.end, query.end)
     return Period(start, end) if start < end else None
+
+
+def default_window(now: int) -> Period:
+    """The contract's window around today."""
+    today = now - now % _DAY
+    return Period(today - PAST_DAYS * _DAY, today + FUTURE_DAYS * _DAY)

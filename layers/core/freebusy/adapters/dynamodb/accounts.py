@@ -135,6 +135,13 @@ class DynamoAccounts:
             condition = _SAME_VERSION
         return self._update_profile(sub, profile_id, _DISCONNECT, condition=condition, values=values)
 
+    def expect_events(self, sub: str) -> None:
+        expecting = self._table.updating(
+            _key(sub), "SET #has_events = :true", condition="attribute_exists(pk)", values={"true": True}
+        )
+        if not self._table.write(expecting):
+            raise NotFound(sub)
+
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         existing = "attribute_exists(pk)"
         if grant_ids is None:
@@ -243,6 +250,7 @@ def _account_item(account: Account) -> Item:
             "name": account.name,
             "zone": account.zone,
             "created_at": account.created_at,
+            "has_events": account.has_events,
             "profiles": {
                 profile.profile_id: profile_values(profile, position)
                 for position, profile in enumerate(account.profiles)
@@ -286,6 +294,7 @@ def _account(item: Item) -> Account:
         profiles=tuple([profile_of(profile_id, value["M"]) for profile_id, value in profiles]),
         grants=_Grants(item["grants"]["M"]),
         created_at=int(item["created_at"]["N"]),
+        has_events="has_events" in item and item["has_events"]["BOOL"],
     )
 
 

@@ -97,7 +97,7 @@ class Table:
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
         self._name = name
-        for operation in ("GetItem", "BatchGetItem"):
+        for operation in ("GetItem", "BatchGetItem", "Query"):
             client.meta.events.register(
                 f"before-parse.dynamodb.{operation}", _read_items, unique_id=f"freebusy-{operation}"
             )
@@ -125,6 +125,24 @@ class Table:
             ExpressionAttributeValues={":pk": {"S": pk}},
             ConsistentRead=True,
             ScanIndexForward=not newest_first,
+        )
+
+    def query_prefix(self, pk: str, prefix: str) -> Iterator[Item]:
+        """As ``query``, only the items whose sort keys begin so."""
+        return self._pages(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=_values({"pk": pk, "prefix": prefix}),
+            ConsistentRead=True,
+        )
+
+    def query_window(self, pk: str, *, start: int, end: int) -> Iterator[Item]:
+        """The items of one partition whose ``starts_at`` to ``ends_at`` overlaps the window, in the order they end."""
+        return self._pages(
+            IndexName="by_end",
+            KeyConditionExpression="pk = :pk AND ends_at > :start",
+            FilterExpression="starts_at < :end",
+            ExpressionAttributeValues=_values({"pk": pk, "start": start, "end": end}),
+            ConsistentRead=True,
         )
 
     def keys_of(self, application: str) -> Iterator[Key]:
@@ -169,8 +187,9 @@ class Table:
             else:
                 return ()
 
-    def putting(self, item: Item, *, condition: str = "") -> Action:
-        return {"Put": {"TableName": self._name, "Item": item, **_expressions(ConditionExpression=condition)}}
+    def putting(self, item: Item, *, condition: str = "", values: Mapping[str, Value] = _NOTHING) -> Action:
+        expressions = _expressions(values, ConditionExpression=condition)
+        return {"Put": {"TableName": self._name, "Item": item, **expressions}}
 
     def updating(
         self,
@@ -235,7 +254,9 @@ def _read_items(response_dict: dict[str, Any], customized_response_dict: dict[st
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     answer = json.loads(response_dict["body"], object_hook=_decoded)
-    customized_response_dict.update({name: answer.pop(name) for name in ("Item", "Responses") if name in answer})
+    customized_response_dict.update(
+        {name: answer.pop(name) for name in ("Item", "Items", "Responses") if name in answer}
+    )
     response_dict["body"] = json.dumps(answer).encode()
 
 
@@ -264,8 +285,12 @@ def _expressions(
     if used:
         request["ExpressionAttributeNames"] = {f"#{name}": names.get(name, name) for name in used}
     if values:
-        request["ExpressionAttributeValues"] = {f":{name}": attribute(value) for name, value in values.items()}
+        request["ExpressionAttributeValues"] = _values(values)
     return request
+
+
+def _values(values: Mapping[str, Value]) -> Item:
+    return {f":{name}": attribute(value) for name, value in values.items()}
 
 
 def _chunks(elements: Iterable[_Element], size: int) -> Iterator[list[_Element]]:

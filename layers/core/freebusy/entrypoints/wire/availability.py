@@ -4,55 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, islice
-from typing import Annotated, Any, Literal, TypeVar
+from itertools import compress
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from freebusy.domain.availability import MAX_RESULTS, ResponseFormat
-from freebusy.domain.errors import FieldError, InvalidRequest, RefusedBecause
+from freebusy.domain.errors import RefusedBecause
 from freebusy.domain.free_busy import Period
-from freebusy.entrypoints.times import format_time, parse_time
+from freebusy.entrypoints.times import format_time
+from freebusy.entrypoints.wire.validation import Identifier, Minutes, Time, validated
 from freebusy.service.availability import AvailabilityAnswer, AvailabilityRequest, GroupRequest, MemberRequest
 
 MAX_MEMBERS = 200
 MAX_PERIODS = 50
 MAX_SLOTS = 512
 MAX_SLOTS_WITHOUT_FORMAT = 256
+MAX_EXCLUDED = 100
 MAX_SPAN_DAYS = 35
 MAX_DURATION_MINUTES = 1440
 """Limits of one query. The largest answer, 512 slots naming 200 members each, stays under Lambda's 6 MB."""
 
-MAX_ERRORS = 100
-"""A refusal lists no more: complaining about everything in a large request would be larger than it."""
-
 _DAY = 86400
-EARLIEST, LATEST = 0, parse_time("2200-01-01T00:00:00Z")
-"""No calendar reaches further, and there is room for durations and buffers on either side."""
-
-
-def _not_a_boolean(value: object) -> object:
-    if isinstance(value, bool):
-        raise PydanticCustomError("must_be_integer", "must be a whole number")
-    return value
-
-
-def _time(value: object) -> object:
-    if not isinstance(value, str):
-        raise PydanticCustomError("invalid_format", "must be a time such as 2030-01-07T09:00:00Z")
-    try:
-        moment = parse_time(value)
-    except ValueError as error:
-        raise PydanticCustomError("invalid_format", "must be a time with an offset or Z") from error
-    if not EARLIEST <= moment < LATEST:
-        raise PydanticCustomError("invalid_format", "must be between 1970 and 2200")
-    return moment
-
-
-Minutes = Annotated[int, BeforeValidator(_not_a_boolean)]
-Time = Annotated[int, BeforeValidator(_time)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class Duration(BaseModel):
@@ -129,6 +103,26 @@ class Group(BaseModel):
     required: Literal["all"] | Annotated[Minutes, Field(ge=1)] = "all"
 
 
+class EventName(BaseModel):
+    """``{"event_id": …}`` or ``{"event_uid": …}``."""
+
+    event_id: Annotated[str, StringConstraints(max_length=500)] | None = None
+    event_uid: Identifier | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in (self.event_id, self.event_uid) if name]
+
+
+def _not_empty(event: EventName) -> EventName:
+    if not event.names:
+        raise PydanticCustomError("errors.required", "event_id or event_uid must be specified")
+    return event
+
+
+ExcludedEvent = Annotated[EventName, AfterValidator(_not_empty)]
+
+
 def _not_too_many(groups: object) -> object:
     """Counted before anybody is looked at, so that what a query costs has a limit, too."""
     listed = [group.get("members") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
@@ -148,7 +142,7 @@ class Availability(BaseModel):
     buffer: Buffer | None = None
     response_format: ResponseFormat | None = None
     max_results: Annotated[Minutes, Field(ge=1, le=MAX_RESULTS)] | None = None
-    excluded_events: list[Any] | None = None
+    excluded_events: Annotated[list[ExcludedEvent], Field(max_length=MAX_EXCLUDED)] | None = None
 
 
 _NOT_YET = (
@@ -161,8 +155,6 @@ _NOT_YET = (
 )
 """Per-member options that would change the answer; ignoring one silently would offer slots that are none."""
 
-_Model = TypeVar("_Model", bound=BaseModel)
-
 
 def availability_request(body: Mapping[str, Any]) -> AvailabilityRequest:
     """Raises InvalidRequest whose fields are paths into the body, e.g. ``participants[0].members[1].sub``."""
@@ -174,8 +166,6 @@ def availability_request(body: Mapping[str, Any]) -> AvailabilityRequest:
         refused.add("query_periods", "errors.required", "exactly one of query_periods and query_slots is needed")
     if len(slots) > MAX_SLOTS_WITHOUT_FORMAT and asked.response_format in {None, ResponseFormat.PERIODS}:
         refused.add("query_slots", "errors.too_many", f"more than {MAX_SLOTS_WITHOUT_FORMAT} need a response_format")
-    if asked.excluded_events:
-        refused.add("excluded_events", "errors.not_supported", "excluded_events is not supported")
     _check_span(periods, slots, refused)
     groups = tuple(_group(group, f"participants[{number}]", refused) for number, group in enumerate(asked.participants))
     refused.raise_if_any()
@@ -190,6 +180,7 @@ def availability_request(body: Mapping[str, Any]) -> AvailabilityRequest:
         after=buffer.after.seconds if buffer.after else 0,
         response_format=asked.response_format or ResponseFormat.PERIODS,
         max_results=asked.max_results or MAX_RESULTS,
+        excluded=frozenset(name for event in asked.excluded_events or () for name in event.names),
     )
 
 
@@ -225,40 +216,6 @@ def _member(member: Member, path: str, refused: RefusedBecause) -> MemberRequest
         calendar_ids=frozenset(member.calendar_ids or ()),
         available=None if available is None else tuple(period.period() for period in available),
     )
-
-
-_KEY_OF = {
-    "missing": "errors.required",
-    "bool_parsing": "errors.must_be_boolean",
-    "bool_type": "errors.must_be_boolean",
-    "invalid_time_pair": "errors.invalid_time_pair",
-    "too_short": "errors.required",
-    "too_long": "errors.too_many",
-}
-
-
-def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
-    """The body as a model. Raises InvalidRequest with the contract's keys."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        errors: dict[str, list[FieldError]] = {}
-        for entry in islice(error.errors(include_url=False, include_context=False), MAX_ERRORS):
-            absent = entry["input"] is None
-            key = "errors.required" if absent else _KEY_OF.get(entry["type"], "errors.invalid_format")
-            errors.setdefault(_path(entry["loc"]), []).append(FieldError(key, entry["msg"]))
-        raise InvalidRequest(errors) from error
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """``("participants", 0, "members")`` → ``participants[0].members``; names of union branches are left out."""
-    path = ""
-    for step in location:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif step.isidentifier() and step not in {"int", "str"}:
-            path += f".{step}" if path else step
-    return path
 
 
 _TRUTH_OF_DIGITS = bytes.maketrans(b"01", b"\x00\x01")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from freebusy.domain.event import ExtendedTransparency, ManagedEvent
+from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.entrypoints.times import format_local, format_time
+from freebusy.entrypoints.wire.events import period_json
 from freebusy.entrypoints.wire.reading import ReadQuery
 from freebusy.service.free_busy import FreeBusyAnswer, FreeBusyQuery
+from freebusy.service.managed_events import EventsQuery, Occurrence
 
 BOOLEANS = ("include_managed", "localized_times", "include_ids", "include_free", "include_deleted")
 
@@ -18,6 +22,42 @@ def free_busy_query(asked: ReadQuery) -> FreeBusyQuery:
         calendar_ids=asked.calendar_ids,
         include_free="include_free" in asked.flags,
     )
+
+
+def managed_query(asked: ReadQuery) -> EventsQuery | None:
+    """None when managed events were not asked for."""
+    if "include_managed" not in asked.flags:
+        return None
+    return EventsQuery(
+        zone=asked.zone,
+        start=asked.start,
+        end=asked.end,
+        calendar_ids=asked.calendar_ids,
+        last_modified=asked.last_modified,
+        include_deleted="include_deleted" in asked.flags,
+    )
+
+
+def managed_rows(found: list[Occurrence], asked: ReadQuery) -> list[dict[str, Any]]:
+    """Managed events as free/busy; free ones only with ``include_free``, names only with ``include_ids``."""
+    return [
+        {
+            "calendar_id": event.calendar_id,
+            **({"event_id": event.event_id, "event_uid": event.uid} if "include_ids" in asked.flags else {}),
+            **period_json(event, period, asked),
+            "free_busy_status": _status(event).value,
+            **({"deleted": True} if event.deleted else {}),
+        }
+        for event, period in found
+        if event.deleted or "include_free" in asked.flags or _status(event) is not FreeBusyStatus.FREE
+    ]
+
+
+def _status(event: ManagedEvent) -> FreeBusyStatus:
+    if not event.counts_as_busy:
+        return FreeBusyStatus.FREE
+    tentative = event.details.extended_transparency is ExtendedTransparency.TENTATIVE
+    return FreeBusyStatus.TENTATIVE if tentative else FreeBusyStatus.BUSY
 
 
 def free_busy_rows(answer: FreeBusyAnswer, asked: ReadQuery) -> list[dict[str, Any]]:

@@ -16,13 +16,17 @@ from zoneinfo import ZoneInfo
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.domain.account import Account
-from freebusy.domain.errors import NotFound, RefusedBecause
+from freebusy.domain.errors import InvalidRequest, NotFound, RefusedBecause
 from freebusy.domain.identifiers import hashed, new_page_token
 from freebusy.entrypoints.http import JSON
 from freebusy.entrypoints.times import parse_date_or_time, parse_time, zone_named
 from freebusy.ports import PageStore
 
 PAGE_SIZE = 100
+PAGE_BYTES = 300_000
+"""A page is one item of the table, which holds 400 KB."""
+MOST_BYTES = 32_000_000
+"""Of all pages of one answer, which are stored before its first one is given."""
 PAGES_LIFETIME = 3600
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
@@ -116,20 +120,42 @@ def first_page(  # noqa: PLR0913 - an answer, and what its later pages are kept 
     """The first page of ``rows`` under ``key``; ``extra`` stands on every page.
 
     Further pages are kept for an hour, so that all of them show the same moment. Each is a ready answer under the
-    hash of its own address: ``{public_url}{path}/pages/{token}``.
+    hash of its own address: ``{public_url}{path}/pages/{token}``. Raises InvalidRequest for more than ``MOST_BYTES``.
     """
-    chunks = [rows[at : at + PAGE_SIZE] for at in range(0, len(rows), PAGE_SIZE)] or [[]]
+    chunks = _chunks(rows)
     addresses = [_address(path, new_page_token()) for _ in chunks[1:]]
     bodies = []
     for number, chunk in enumerate(chunks, start=1):
         position: dict[str, Any] = {"current": number, "total": len(chunks)}
         if number < len(chunks):
             position["next_page"] = public_url + addresses[number - 1]
-        bodies.append(json.dumps({"pages": position, key: chunk, **extra}, separators=(",", ":")))
+        rest = "".join(f",{_json(name)}:{_json(value)}" for name, value in extra.items())
+        bodies.append(f'{{"pages":{_json(position)},{_json(key)}:[{",".join(chunk)}]{rest}}}')
     if addresses:
         later = {hashed(address): body.encode() for address, body in zip(addresses, bodies[1:], strict=True)}
         pages.save(later, sub=account.sub, client_id=account.client_id, expires_at=now + PAGES_LIFETIME)
     return _page(bodies[0])
+
+
+def _chunks(rows: Sequence[Any]) -> list[list[str]]:
+    """The rows as JSON, page by page: at most ``PAGE_SIZE`` of them, and few enough bytes for an item of the table."""
+    chunks: list[list[str]] = [[]]
+    size = total = 0
+    for text in map(_json, rows):
+        length = len(text.encode())
+        size += length
+        total += length
+        if total > MOST_BYTES:
+            raise InvalidRequest.of("to", "errors.too_long", "too much for one answer: ask for a shorter time")
+        if chunks[-1] and (len(chunks[-1]) == PAGE_SIZE or size > PAGE_BYTES):
+            chunks.append([])
+            size = length
+        chunks[-1].append(text)
+    return chunks
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def kept_page(path: str, token: str, *, account: Account, pages: PageStore, now: int) -> Response[str]:

@@ -1,0 +1,16 @@
+"""The queue of invitations that are due: each attendee is mailed how their event stands now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from freebusy.bootstrap import dependencies
+from freebusy.entrypoints.invitations import deliver_invitations
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    wired = dependencies()
+    return deliver_invitations(event, sender=wired.invitation_sender, queue=wired.invitation_queue)

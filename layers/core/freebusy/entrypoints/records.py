@@ -1,0 +1,126 @@
+"""Reading what Lambda's pollers bring, and telling them which of it failed (ReportBatchItemFailures).
+
+Bad records are somebody's bug. They raise UnreadableRecord, which names the record and repeats nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+
+from freebusy.domain.errors import FreeBusyError
+from freebusy.domain.event import InvitationDue
+from freebusy.service.invitations import EventState, recipient_of
+
+_PARTITION = "EVENTS#"
+
+
+class UnreadableRecord(FreeBusyError):
+    """The record is not what is written here."""
+
+
+def batch_failures(identifiers: Iterable[str]) -> dict[str, Any]:
+    """What failed, by message id or sequence number; all else is done and will not come again."""
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
+
+
+def trouble(error: BaseException) -> str:
+    """An error for the log: our own in their words; of others only kind and place, as their words may repeat data."""
+    if isinstance(error, FreeBusyError):
+        return f"{type(error).__name__}: {error}"
+    frames = extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+# --- Records of the table's stream -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    before: EventState | None
+    after: EventState
+
+
+def sequence_number(record: Mapping[str, Any]) -> str:
+    number: str = record["dynamodb"]["SequenceNumber"]
+    return number
+
+
+def name_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the record and its item are to be found; keys hold ids and hashes alone."""
+    change = record.get("dynamodb", {})
+    return {"eventID": record.get("eventID"), **{name: change.get(name) for name in ("SequenceNumber", "Keys")}}
+
+
+def event_change(record: Mapping[str, Any]) -> EventChange:
+    """One write of one event, from its images before and after. Raises UnreadableRecord."""
+    try:
+        change = record["dynamodb"]
+        old = change.get("OldImage")
+        return EventChange(old and _event_state(old), _event_state(change["NewImage"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableRecord("no images of an event") from error
+
+
+def _event_state(image: Mapping[str, Any]) -> EventState:
+    """Nothing but what is needed: a record may hold hundreds of attendees and a long description, twice."""
+    pk = image["pk"]["S"]
+    if not pk.startswith(_PARTITION):
+        raise ValueError("not an event")
+    attendees = (attendee["M"] for attendee in image["attendees"]["L"])
+    return EventState(
+        sub=pk.removeprefix(_PARTITION),
+        event_id=image["event_id"]["S"],
+        version=int(image["version"]["N"]),
+        revision=int(image["revision"]["N"]),
+        uninvited={recipient_of(each["email"]["S"]): bool(each["uninvited"]["BOOL"]) for each in attendees},
+    )
+
+
+# --- Messages of a queue ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """``received`` counts deliveries, this one included; ``receipt`` is that of this delivery."""
+
+    message_id: str
+    group: str
+    received: int
+    receipt: str = field(repr=False)
+    body: str = field(repr=False)
+
+
+def groups_of(event: Mapping[str, Any]) -> list[list[Message]]:
+    """The messages of a FIFO queue in their order, group by group."""
+    groups: dict[str, list[Message]] = defaultdict(list)
+    for record in event["Records"]:
+        attributes = record["attributes"]
+        message = Message(
+            message_id=record["messageId"],
+            group=attributes["MessageGroupId"],
+            received=int(attributes["ApproximateReceiveCount"]),
+            receipt=record["receiptHandle"],
+            body=record["body"],
+        )
+        groups[message.group].append(message)
+    return list(groups.values())
+
+
+def invitation_due(message: Message) -> InvitationDue:
+    """Raises UnreadableRecord."""
+    try:
+        body = json.loads(message.body)
+        due = InvitationDue(**body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnreadableRecord("no invitation that is due") from error
+    texts = (due.sub, due.event_id, due.recipient)
+    if not all(isinstance(text, str) and text for text in texts) or type(due.version) is not int:
+        raise UnreadableRecord("no invitation that is due")
+    return due

@@ -1,0 +1,138 @@
+"""Nothing is lost between the write of an event and its mail: queues, dead letters and the alarms that watch them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from freebusy.adapters.dynamodb.events import EVENT_PREFIX
+from local.event_sources import matches
+from tests.template.deployment import REACTING, RESOURCES, ROOT, TEMPLATE, of_type, sources
+
+QUEUES = of_type("AWS::SQS::Queue")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+FORTNIGHT = 14 * 86_400
+"""As long as SQS keeps a message at most."""
+
+
+def dead_letters_of(queue: str) -> str | None:
+    target = QUEUES[queue]["Properties"].get("RedrivePolicy", {}).get("deadLetterTargetArn", {})
+    return target.get("Fn::GetAtt", [None])[0]
+
+
+READ = [queue for queue in QUEUES if dead_letters_of(queue)]
+"""Queues that a function reads."""
+
+DEAD_LETTERS = [queue for queue in QUEUES if queue not in READ]
+
+
+@pytest.mark.parametrize("queue", READ)
+def test_a_message_is_hidden_long_enough_for_its_function_to_fail_several_times(queue):
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
+    assert QUEUES[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+    assert QUEUES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] >= 5
+
+
+@pytest.mark.parametrize("queue", READ)
+def test_dead_letters_are_in_order_where_the_queue_is(queue):
+    dead = QUEUES[dead_letters_of(queue)]["Properties"]
+    assert dead.get("FifoQueue") == QUEUES[queue]["Properties"].get("FifoQueue")
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_queues_keep_what_they_hold_encrypted_and_as_long_as_they_can(queue):
+    properties = QUEUES[queue]["Properties"]
+    assert properties["SqsManagedSseEnabled"] is True
+    assert properties["MessageRetentionPeriod"] == FORTNIGHT
+
+
+@pytest.mark.parametrize("queue", DEAD_LETTERS)
+def test_the_first_dead_letter_raises_an_alarm(queue):
+    (alarm,) = [alarm["Properties"] for alarm in ALARMS.values() if watched(alarm) == queue]
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+def watched(alarm: dict) -> str:
+    (dimension,) = alarm["Properties"]["Dimensions"]
+    value = dimension["Value"]
+    return value.get("Ref") or value["Fn::GetAtt"][0]
+
+
+def test_what_is_late_raises_an_alarm_before_it_is_given_up():
+    late = {watched(alarm): alarm["Properties"]["MetricName"] for alarm in ALARMS.values()}
+    assert late["InvitationQueue"] == "ApproximateAgeOfOldestMessage"
+    assert late["OnEventChangedFunction"] == "IteratorAge"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_is_mailed_to_the_operator_and_says_where_to_read_on(name):
+    alarm = ALARMS[name]["Properties"]
+    assert alarm["AlarmActions"] == {"Fn::If": ["HasAlarmEmail", [{"Ref": "Alarms"}], {"Ref": "AWS::NoValue"}]}
+    (page,) = re.findall(r"docs/\w+\.md", alarm["AlarmDescription"])
+    assert (ROOT / page).is_file()
+
+
+@pytest.mark.parametrize("function", REACTING)
+def test_one_record_that_fails_does_not_fail_its_batch(function):
+    for source in sources(function):
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+class TestTheStream:
+    (MAPPING,) = sources("on_event_changed")
+
+    def wants(self, event_name: str, sk: str) -> bool:
+        filters = [json.loads(each["Pattern"]) for each in self.MAPPING["FilterCriteria"]["Filters"]]
+        record = {"eventName": event_name, "dynamodb": {"Keys": {"sk": {"S": sk}}}}
+        return any(matches(pattern, record) for pattern in filters)
+
+    def test_brings_events_that_were_written_and_nothing_else(self):
+        assert self.wants("INSERT", f"{EVENT_PREFIX}hash")
+        assert self.wants("MODIFY", f"{EVENT_PREFIX}hash")
+        assert not self.wants("REMOVE", f"{EVENT_PREFIX}hash")
+        for sk in ("SENT#uid#recipient", "ACCOUNT", "ORGANIZER", "TOKEN"):
+            assert not self.wants("MODIFY", sk)
+
+    def test_waits_out_trouble_until_its_records_are_about_to_leave(self):
+        """DynamoDB keeps them for 24 hours; Lambda's own limit of tries comes later than that."""
+        assert self.MAPPING["MaximumRetryAttempts"] == 10_000
+        assert self.MAPPING["MaximumRecordAgeInSeconds"] < 86_400
+        assert self.MAPPING["BisectBatchOnFunctionError"] is True
+
+    def test_leaves_word_of_what_it_gave_up(self):
+        destination = self.MAPPING["DestinationConfig"]["OnFailure"]["Destination"]
+        assert destination == {"Fn::GetAtt": ["EventChangeDeadLetters", "Arn"]}
+        assert "FifoQueue" not in QUEUES["EventChangeDeadLetters"]["Properties"]  # Lambda sends to standard queues.
+
+    def test_is_read_from_its_start(self):
+        assert self.MAPPING["StartingPosition"] == "TRIM_HORIZON"
+
+
+class TestMail:
+    def test_is_sent_from_the_domain_and_reported_on(self):
+        (variables,) = (
+            function["Properties"]["Environment"]["Variables"]
+            for name, function in of_type("AWS::Serverless::Function").items()
+            if name == "OnInvitationDueFunction"
+        )
+        assert variables["MAIL_DOMAIN"] == {"Ref": "MailDomain"}
+        assert variables["CONFIGURATION_SET"] == {"Ref": "ConfigurationSet"}
+
+    def test_that_bounces_or_is_complained_about_is_reported_to_where_answers_come_in(self):
+        (destination,) = of_type("AWS::SES::ConfigurationSetEventDestination").values()
+        settings = destination["Properties"]["EventDestination"]
+        assert set(settings["MatchingEventTypes"]) == {"bounce", "complaint", "reject"}
+        assert settings["SnsDestination"] == {"TopicARN": {"Ref": "MailNotifications"}}
+
+    def test_is_signed(self):
+        identity = RESOURCES["MailIdentity"]["Properties"]
+        assert identity["EmailIdentity"] == {"Ref": "MailDomain"}
+        assert identity["DkimAttributes"] == {"SigningEnabled": True}
+
+    def test_is_never_looked_into(self):
+        """Tracking would rewrite the message, and count who opens it."""
+        assert "TrackingOptions" not in RESOURCES["ConfigurationSet"]["Properties"]

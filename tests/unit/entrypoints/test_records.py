@@ -1,0 +1,87 @@
+"""Reading what pollers bring: all of it, or nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from freebusy.domain.errors import MailUnavailable
+from freebusy.domain.event import InvitationDue
+from freebusy.entrypoints.records import UnreadableRecord, event_change, groups_of, invitation_due, trouble
+from freebusy.service.invitations import EventState, recipient_of
+from tests.records import due_record, queue_record, stream_record
+
+
+def message(body: str):
+    ((read,),) = groups_of({"Records": [queue_record(body, "group", "id")]})
+    return read
+
+
+def test_a_message_says_whom_a_change_concerns():
+    due = InvitationDue("acc_1", "événement", "recipient", 7)
+    ((read,),) = groups_of({"Records": [due_record(due, message_id="id", received=3, receipt="receipt")]})
+    assert invitation_due(read) == due
+    assert (read.message_id, read.received, read.receipt) == ("id", 3, "receipt")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("{", id="no JSON"),
+        pytest.param("[" * 100_000, id="nested without end"),
+        pytest.param("null", id="null"),
+        pytest.param('["acc_1"]', id="a list"),
+        pytest.param('{"sub": "acc_1"}', id="half of it"),
+        pytest.param('{"sub": 1, "event_id": "e", "recipient": "r", "version": 1}', id="a number for an id"),
+        pytest.param('{"sub": "acc_1", "event_id": "e", "recipient": "", "version": 1}', id="an empty name"),
+        pytest.param('{"sub": "acc_1", "event_id": "e", "recipient": "r", "version": "1"}', id="text for a number"),
+        pytest.param('{"sub": "acc_1", "event_id": "e", "recipient": "r", "version": true}', id="a truth value"),
+        pytest.param('{"sub": "a", "event_id": "e", "recipient": "r", "version": 1, "to": "b"}', id="too much"),
+    ],
+)
+def test_a_message_that_says_anything_else_is_unreadable(body):
+    with pytest.raises(UnreadableRecord) as raised:
+        invitation_due(message(body))
+    assert not body or body not in str(raised.value)
+
+
+def test_messages_stay_in_order_within_their_group():
+    records = [queue_record("", group, name) for group, name in (("a", "1"), ("b", "2"), ("a", "3"))]
+    names = [[each.message_id for each in group] for group in groups_of({"Records": records})]
+    assert names == [["1", "3"], ["2"]]
+
+
+def image(revision: int = 1, **uninvited: bool):
+    attendees = [{"M": {"email": {"S": name}, "uninvited": {"BOOL": value}}} for name, value in uninvited.items()]
+    return {
+        "pk": {"S": "EVENTS#acc_1"},
+        "sk": {"S": "EVENT#hash"},
+        "event_id": {"S": "e"},
+        "version": {"N": "7"},
+        "revision": {"N": str(revision)},
+        "attendees": {"L": attendees},
+    }
+
+
+def test_a_change_is_read_from_its_images_and_carries_no_address():
+    change = event_change(stream_record(image(ana=False), image(2, ana=False, ben=True)))
+    ana, ben = recipient_of("ana"), recipient_of("ben")
+    assert change.before == EventState("acc_1", "e", 7, 1, {ana: False})
+    assert change.after == EventState("acc_1", "e", 7, 2, {ana: False, ben: True})
+
+
+def test_a_new_event_has_no_image_of_before():
+    assert event_change(stream_record(None, image(ana=False))).before is None
+
+
+def test_an_item_that_is_gone_is_no_change_of_an_event():
+    with pytest.raises(UnreadableRecord):
+        event_change(stream_record(image(ana=False), None))
+
+
+def test_our_own_errors_say_what_they_are_and_others_only_where_they_were():
+    assert trouble(MailUnavailable("TooManyRequestsException")) == "MailUnavailable: TooManyRequestsException"
+    with pytest.raises(ValueError, match="kim") as raised:
+        int("kim@example.test")
+    assert trouble(raised.value).startswith("ValueError at test_records.py:")
+    assert trouble(ValueError("kim@example.test")) == "ValueError"
