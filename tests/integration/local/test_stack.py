@@ -59,7 +59,7 @@ class TestAStackThatRuns:
     def test_has_the_simulators_where_it_says(self, stack):
         for provider in ("google", "microsoft"):
             assert httpx.get(f"{stack[provider]}/sim/requests").status_code == 200
-        assert httpx.get(f"{stack['mailbox']}/messages").json() == []
+        assert httpx.get(f"{stack['mailbox']}/messages", params={"to": "nobody@example.com"}).json() == []
 
     def test_has_the_simulated_clients_in_the_secrets(self, stack):
         secrets = aws.client("secretsmanager", stack["aws"])
