@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Profile, ProviderName
 from freebusy.domain.availability import Availability, Group, Member, Query, ResponseFormat, find_availability
 from freebusy.domain.errors import ProviderError, RefusedBecause
-from freebusy.domain.event import ManagedEvent, Participation
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.ports import AccountStore, EventStore
 from freebusy.service.calendar_reader import CalendarReader
-from freebusy.service.event_times import busy_times
+
+if TYPE_CHECKING:  # excluding events is the rare query, and alone loads what events are
+    from freebusy.domain.event import ManagedEvent
 
 TIME_BOX = 10.0
 """Seconds for all provider calls of one query; a calendar that has not answered by then is unreadable."""
@@ -102,8 +104,9 @@ def query_availability(
         for profile_id, reading in read.items()
         if isinstance(reading, ProviderError)
     ]
+    excluded = _excluded(request, found.values(), events)
     busy = {
-        profile_id: _busy(reading, _excluded(request, *sources[profile_id], events))
+        profile_id: _busy(reading, _copies(request, *sources[profile_id], excluded))
         for profile_id, reading in read.items()
         if not isinstance(reading, ProviderError)
     }
@@ -169,25 +172,45 @@ def _busy(reading: Iterable[FreeBusyPeriod], excluded: Iterable[FreeBusyPeriod])
 
 
 def _excluded(
-    request: AvailabilityRequest, account: Account, profile: Profile, events: EventStore
+    request: AvailabilityRequest, accounts: Iterable[Account], events: EventStore
+) -> dict[str, list[ManagedEvent]]:
+    """The events that do not count, by account; looked up once for all of its profiles."""
+    if not request.excluded:
+        return {}
+    return {
+        account.sub: [
+            event
+            for event in events.overlapping(account.sub, request.window)
+            if event.counts_as_busy and request.excluded & {event.event_id, event.uid}
+        ]
+        for account in accounts
+        if account.has_events
+    }
+
+
+def _copies(
+    request: AvailabilityRequest, account: Account, profile: Profile, excluded: Mapping[str, Sequence[ManagedEvent]]
 ) -> list[FreeBusyPeriod]:
     """The periods of this profile that are excluded events.
 
     In a provider's calendar, where periods have no ids, an event's copy is the period of exactly its time: busy once it
     was accepted, tentative until then. A provider that has joined it with its neighbours keeps the person busy.
     """
-    if not request.excluded or not account.has_events:
+    if account.sub not in excluded:
         return []
+    from freebusy.service.event_times import busy_times
+
     return [
         FreeBusyPeriod(*period, _status_of_copy(event, profile))
-        for event in events.overlapping(account.sub, request.window)
-        if event.counts_as_busy and request.excluded & {event.event_id, event.uid}
+        for event in excluded[account.sub]
         for period in busy_times(event, account, request.window)
     ]
 
 
 def _status_of_copy(event: ManagedEvent, profile: Profile) -> FreeBusyStatus:
     """Google shows whatever is in its calendar as busy, Microsoft what was not accepted as tentative."""
+    from freebusy.domain.event import Participation
+
     answered = event.person.participation is not Participation.NEEDS_ACTION
     google = profile.provider is ProviderName.GOOGLE and answered
     accepted = event.person.participation is Participation.ACCEPTED

@@ -1,7 +1,8 @@
-"""A provider credential that works right now, refreshed at most once however many ask for it.
+"""Reading calendars side by side, each with a credential that works right now.
 
-The lease that one refresher holds is an economy, not a correctness rule: Google does not rotate refresh
-tokens and Microsoft leaves the old one valid, so a second refresh would only be wasted.
+A credential is refreshed at most once however many ask for it. The lease that one refresher holds is an economy, not
+a correctness rule: Google does not rotate refresh tokens and Microsoft leaves the old one valid, so a second refresh
+would only be wasted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
-from freebusy.service.event_times import busy_periods
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ class CalendarReader:
         marks the profile as disconnected.
         """
         if profile.managed:
+            from freebusy.service.event_times import busy_periods  # most accounts have no events
+
             return busy_periods(account, window, events=self.events)
         provider = self.providers.get(profile.provider)
         if provider is None:
