@@ -15,6 +15,7 @@ from moto import mock_aws
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.domain.account import (
     MOST_GRANTS,
@@ -28,8 +29,10 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
-from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, TokenStore
+from freebusy.domain.service_account import mailbox_identity
+from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, ServiceAccountStore, TokenStore
 from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeTokens
+from tests.people import colleague, organization
 from tests.tables import create_table
 
 LATER = NOW + 300
@@ -41,6 +44,7 @@ BEN = Identity(ProviderName.MICROSOFT, "tenant.ben", "ben@example.com")
 class Stores:
     applications: ApplicationRegistry
     accounts: AccountStore
+    service_accounts: ServiceAccountStore
     tokens: TokenStore
     pages: PageStore
 
@@ -71,12 +75,14 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
         accounts, pages = FakeAccounts(), FakePages()
         tokens = FakeTokens(accounts)
-        return Stores(FakeApplications(tokens=tokens, accounts=accounts, pages=pages), accounts, tokens, pages)
+        applications = FakeApplications(tokens=tokens, accounts=accounts, pages=pages)
+        return Stores(applications, accounts, accounts.service_accounts, tokens, pages)
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
         DynamoApplications(dynamodb, table, pause=lambda _: None),
         DynamoAccounts(dynamodb, table),
+        DynamoServiceAccounts(dynamodb, table),
         DynamoTokens(dynamodb, table),
         DynamoPages(dynamodb, table),
     )
@@ -338,6 +344,120 @@ class TestCredentials:
         stores.accounts.revoke_grants("acc_2", ["grant-0"])
         assert stores.accounts.find("acc_1") == before
         assert stores.accounts.find("acc_2") is None
+
+
+class TestDelegatedProfiles:
+    """Profiles that an organization gives access to."""
+
+    @pytest.fixture
+    def account(self, stores):
+        account = replace(colleague(), grants={})
+        assert stores.accounts.create(account)
+        return account
+
+    def test_an_account_comes_back_as_it_was_stored(self, stores, account):
+        assert stores.accounts.find("acc_1") == account
+
+    def test_a_mailbox_leads_to_its_account_however_it_is_spelled(self, stores, account):
+        identity = mailbox_identity(organization().organization, "ACC_1@Example.com")
+        assert stores.accounts.sub_of(account.client_id, identity) == "acc_1"
+
+    def test_a_new_delegation_connects_the_profile_again(self, stores, account):
+        (profile, _) = account.profiles
+        stores.accounts.disconnect("acc_1", profile.profile_id, because=Disconnected.REVOKED)
+        identity = replace(profile.identity, email="Acc_1@example.com")
+        stores.accounts.delegate("acc_1", profile.profile_id, identity=identity, service_account="ser_2")
+        changed = stores.accounts.find("acc_1").profile(profile.profile_id)
+        assert changed.connected
+        assert (changed.name, changed.identity.email, changed.service_account, changed.version) == (
+            "Acc_1@example.com",
+            "Acc_1@example.com",
+            "ser_2",
+            2,
+        )
+
+    def test_another_mailbox_is_not_connected(self, stores, account):
+        (profile, _) = account.profiles
+        with pytest.raises(NotFound):
+            stores.accounts.delegate("acc_1", profile.profile_id, identity=ANA, service_account="ser_2")
+        assert stores.accounts.find("acc_1") == account
+
+
+class TestServiceAccounts:
+    SER = organization()
+
+    def test_a_service_account_comes_back_as_it_was_stored(self, stores):
+        assert stores.service_accounts.connect(self.SER) == "ser_1"
+        assert stores.service_accounts.find("ser_1") == self.SER
+        assert stores.accounts.holder("ser_1") == self.SER
+
+    def test_an_organization_is_connected_once_for_each_application(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.connect(replace(self.SER, sub="ser_2", client_id="other")) == "ser_2"
+        assert stores.service_accounts.connect(replace(self.SER, sub="ser_3")) == "ser_1"
+        assert stores.service_accounts.find("ser_3") is None
+
+    def test_the_same_name_at_another_provider_is_another_organization(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.connect(organization("ser_2", provider=ProviderName.MICROSOFT)) == "ser_2"
+
+    def test_connecting_again_replaces_the_administrator_and_forgets_their_credential(self, stores):
+        stores.service_accounts.connect(self.SER)
+        stores.service_accounts.renew("ser_1", sealed=b"of the first one", version=0)
+        stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+        other = Identity(ProviderName.GOOGLE, "subject of other", "other@example.com")
+        stores.service_accounts.connect(
+            replace(self.SER, sub="ser_9", administrator=other, delegated_scope="free_busy", grants={})
+        )
+        found = stores.service_accounts.find("ser_1")
+        assert found == replace(self.SER, administrator=other, delegated_scope="free_busy", version=found.version)
+        assert found.version > 2
+
+    def test_a_fresh_credential_connects_again(self, stores):
+        stores.service_accounts.connect(self.SER)
+        stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+        withdrawn = stores.service_accounts.find("ser_1")
+        assert (withdrawn.disconnected, withdrawn.disconnected_at) == (Disconnected.WITHDRAWN, NOW)
+        assert stores.service_accounts.renew("ser_1", sealed=b"sealed", version=withdrawn.version)
+        renewed = stores.service_accounts.find("ser_1")
+        assert renewed == replace(self.SER, sealed_credential=b"sealed", version=withdrawn.version + 1)
+
+    def test_who_is_late_changes_nothing(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.renew("ser_1", sealed=b"sealed", version=0)
+        assert not stores.service_accounts.renew("ser_1", sealed=b"late", version=0)
+        assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW, version=0)
+        assert stores.service_accounts.find("ser_1").sealed_credential == b"sealed"
+
+    def test_what_is_gone_is_not_made_by_writing_to_it(self, stores):
+        assert not stores.service_accounts.renew("ser_1", sealed=b"sealed", version=0)
+        assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=NOW)
+        stores.accounts.revoke_grants("ser_1")
+        assert stores.service_accounts.find("ser_1") is None
+
+    def test_many_are_found_at_once(self, stores):
+        stores.service_accounts.connect(self.SER)
+        stores.accounts.create(replace(colleague(), grants={}))
+        assert stores.service_accounts.find_many(["ser_1", "ser_2", "acc_1"]) == {"ser_1": self.SER}
+
+    def test_accounts_and_service_accounts_are_not_taken_for_each_other(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.accounts.create(replace(colleague(), grants={}))
+        assert stores.accounts.find("ser_1") is None
+        assert stores.accounts.find_many(["ser_1", "acc_1"]).keys() == {"acc_1"}
+        assert stores.service_accounts.find("acc_1") is None
+        assert stores.accounts.holder("acc_1") == replace(colleague(), grants={})
+        assert stores.accounts.holder("ser_2") is None
+
+    def test_a_code_buys_a_grant_of_the_organization(self, stores):
+        stores.service_accounts.connect(self.SER)
+        code = AuthorizationCode("client-1", "ser_1", "", "https://app.example/cb", "scope", None, LATER)
+        stores.tokens.save_code("code", code)
+        grant = Grant("g2", "scope", NOW)
+        assert stores.tokens.redeem_code("code", code=code, grant=grant, tokens={}, now=NOW)
+        assert set(stores.service_accounts.find("ser_1").grants) == {"g1", "g2"}
+        stores.accounts.revoke_grants("ser_1", ["g1"])
+        assert set(stores.service_accounts.find("ser_1").grants) == {"g2"}
 
 
 class TestGrants:
@@ -650,6 +770,7 @@ class TestErasure:
             stores.accounts.create(
                 account(f"{client_id}-acc", free_busy_profile(identity=identity), client_id=client_id)
             )
+            stores.service_accounts.connect(organization(f"ser_{client_id}", client_id=client_id))
             stores.tokens.save_authorization_request(f"{client_id}-state", request(client_id=client_id))
             stores.tokens.save_code(f"{client_id}-code", code(client_id=client_id))
             spent = code(client_id=client_id, sub=f"{client_id}-acc")
@@ -672,6 +793,7 @@ class TestErasure:
             client_id in stores.applications.with_origin("https://app.example"),
             stores.accounts.find(f"{client_id}-acc") is not None,
             stores.accounts.sub_of(client_id, replace(ANA, subject=f"{client_id}-ana")) is not None,
+            stores.service_accounts.find(f"ser_{client_id}") is not None,
             stores.tokens.find(f"{client_id}-secret-1", NOW) is not None,
             stores.tokens.find(f"{client_id}-token", NOW) is not None,
             stores.tokens.find_code(f"{client_id}-code", NOW) is not None,

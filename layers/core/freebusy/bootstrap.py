@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         InvitationQueue,
         Mailer,
         PageStore,
+        ServiceAccountStore,
         TokenStore,
         Vault,
     )
@@ -76,6 +77,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 
         return DynamoAccounts(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def service_accounts(self) -> ServiceAccountStore:
+        from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+
+        return DynamoServiceAccounts(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def tokens(self) -> TokenStore:

@@ -136,6 +136,12 @@ class IdentityRejected(ProviderError):
     reason = "identity_rejected"
 
 
+class NotAnAdministrator(ProviderError):
+    """Whoever signed in may not speak for their organization."""
+
+    reason = "not_an_administrator"
+
+
 class AccessTokenRejected(ProviderError):
     """The provider no longer takes the access token: refresh it once and try once more."""
 
@@ -152,6 +158,24 @@ class CalendarUnreadable(ProviderError):
     """The provider answered, but not for this calendar (unknown mailbox, no access, an error inside a 200)."""
 
     reason = "calendar_unreadable"
+
+
+class MailboxUnknown(CalendarUnreadable):
+    """The organization has no such mailbox, or whoever it belonged to is suspended."""
+
+    reason = "mailbox_unknown"
+
+
+class MailboxWithoutCalendar(CalendarUnreadable):
+    """The organization knows the address, but keeps no calendar for it."""
+
+    reason = "mailbox_without_calendar"
+
+
+class DelegationMissing(ProviderError):
+    """The organization's administrator does not let us in: not yet, not any more, or not with this scope."""
+
+    reason = "delegation_missing"
 
 
 class ProviderMisconfigured(ProviderError):
