@@ -27,9 +27,9 @@ from tests.fakes import NOW
 class FakeOrganizationCalendars:
     """Keeps calendars by mailbox, in lower case, and counts what it is asked.
 
-    ``delegated`` are the keys of organizations that let us in. ``hidden`` mailboxes are seen by their own person alone,
-    ``trouble`` maps a mailbox to the error that reading it alone raises, ``call_trouble`` are errors that the next calls
-    for several raise, and ``rejects`` are access tokens that are no longer taken.
+    ``delegated`` are the keys of organizations that let us in. ``hidden`` mailboxes are seen by their own person alone.
+    ``trouble`` maps a mailbox to the error that reading it alone raises; the next calls for several raise the errors of
+    ``call_trouble``; ``rejects`` are access tokens that are no longer taken.
     """
 
     most_together: int = 20
