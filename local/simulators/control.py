@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -30,7 +30,8 @@ from pydantic import ValidationError
 
 from local.simulators.faults import Faults
 from local.simulators.grants import Grants
-from local.simulators.people import InvalidEmail, People, Person, address_of
+from local.simulators.organizations import Organizations
+from local.simulators.people import InvalidEmail, Model, People, Person, address_of
 from local.simulators.server import Refusal, Request, Response, Route, route_of
 
 PREFIX = "/sim/"
@@ -39,10 +40,14 @@ _DONE = Response(HTTPStatus.NO_CONTENT)
 
 
 class ControlSurface:
-    def __init__(self, people: People, grants: Grants) -> None:
+    def __init__(
+        self, people: People, grants: Grants, organizations: Organizations[Any], more: Sequence[Route] = ()
+    ) -> None:
+        """``more`` is what only this provider has."""
         self.faults = Faults()
         self._people = people
         self._grants = grants
+        self._organizations = organizations
         self._requests: deque[Request] = deque(maxlen=MOST_REQUESTS)
         self._routes = [
             Route("GET", "/sim/users", self._everybody),
@@ -50,11 +55,15 @@ class ControlSurface:
             Route("GET", "/sim/users/{email}", self._person),
             Route("DELETE", "/sim/users/{email}", self._delete_person),
             Route("POST", "/sim/users/{email}/revoke", self._revoke),
+            Route("PUT", f"/sim/{organizations.called}/{{domain}}", self._put_organization),
+            Route("GET", f"/sim/{organizations.called}/{{domain}}", self._organization),
+            Route("DELETE", f"/sim/{organizations.called}/{{domain}}", self._delete_organization),
             Route("PUT", "/sim/faults", self._put_faults),
             Route("GET", "/sim/faults", lambda _: Response.of_json(self.faults.as_json())),
             Route("DELETE", "/sim/faults", lambda _: _done(self.faults.clear)),
             Route("GET", "/sim/requests", self._recorded),
             Route("DELETE", "/sim/requests", lambda _: _done(self._requests.clear)),
+            *more,
         ]
 
     def record(self, request: Request) -> None:
@@ -92,6 +101,19 @@ class ControlSurface:
         self._grants.revoke(self._known(email).email)
         return _DONE
 
+    def _put_organization(self, request: Request, domain: str) -> Response:
+        return Response.of_json(_shown(self._organizations.put(domain, _json_object(request))))
+
+    def _organization(self, _: Request, domain: str) -> Response:
+        organization = self._organizations.get(domain.lower())
+        if organization is None:
+            raise Refusal(Response.of_json({"error": f"there is no organization {domain}"}, 404))
+        return Response.of_json(_shown(organization))
+
+    def _delete_organization(self, _: Request, domain: str) -> Response:
+        self._organizations.remove(domain.lower())
+        return _DONE
+
     def _put_faults(self, request: Request) -> Response:
         self.faults.replace(_json_object(request))
         return Response.of_json(self.faults.as_json())
@@ -117,8 +139,8 @@ class ControlSurface:
             raise Refusal(Response.of_json({"error": f"nobody is called {email}"}, 404)) from None
 
 
-def _shown(person: Person) -> dict[str, Any]:
-    return person.model_dump(mode="json")
+def _shown(described: Model) -> dict[str, Any]:
+    return described.model_dump(mode="json")
 
 
 def _json_object(request: Request) -> dict[str, Any]:
