@@ -62,7 +62,8 @@ class Tenant(Organization):
     @property
     def roles(self) -> frozenset[str]:
         """Of a token that is issued now."""
-        return frozenset({CALENDARS} if self.has_consent else ()) | frozenset({PLACES} if self.places else ())
+        granted = {CALENDARS: self.has_consent, PLACES: self.places}
+        return frozenset(role for role, is_granted in granted.items() if is_granted)
 
 
 class Applications:
