@@ -8,6 +8,12 @@
 | `GET /sim/users`, `GET /sim/users/{email}` | everybody; one person |
 | `POST /sim/users/{email}/revoke` | the person withdraws consent: their tokens and codes are dead |
 | `DELETE /sim/users/{email}` | forgets the person and everything they granted |
+| `PUT {google}/sim/domains/{domain}`, `PUT {microsoft}/sim/tenants/{domain}` `{"admin": EMAIL, "delegated"?, "users"?:
+  [EMAIL...], "hidden"?: [EMAIL...], "suspended"?: [EMAIL...], "rooms"?: [{"email", "name"}...], "propagation_ms"?}`,
+  and Google's `"scopes"?`, `"txt"?`, Microsoft's `"narrowed_to"?`, `"places"?`, `"wids"?` | creates or replaces an
+  organization; who is named becomes a person, or stays the one they are; see `Organization`, `Workspace`, `Tenant` |
+| `GET` and `DELETE` of the same | shows it; forgets it, and not its people |
+| `GET {google}/sim/service_account` | the key file of the service account that organizations delegate to |
 | `PUT /sim/faults` `{"busy" or "token" or "refresh": {"status"?, "body"?, "headers"?, "delay_ms"?, "times"?}}` | these
   faults, in place of those before: the next `times` calls (all, without it) are answered so, `delay_ms` late |
 | `GET /sim/faults`, `DELETE /sim/faults` | what is still to strike; clears |
