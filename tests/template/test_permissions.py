@@ -8,6 +8,7 @@ from freebusy.adapters import vault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
 
 MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
+READ_ORGANIZATIONS = {"free_busy", "availability"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
@@ -66,6 +67,13 @@ class TestFunction:
         assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_PROVIDERS)
         names = {"GOOGLE_SECRET_ID", "MICROSOFT_SECRET_ID", "MICROSOFT_TENANT"}
         assert variables(function) & names == (names if function in MEET_PROVIDERS else set())
+
+    def test_speaks_for_organizations_only_if_it_reads_them(self, function):
+        """Whoever has this key can be anybody of every organization at Google that let us in."""
+        key = {"Ref": "GoogleServiceAccount"}
+        reads_it = [statement for statement in statements(function) if statement["Resource"] == key]
+        assert bool(reads_it) == (function in READ_ORGANIZATIONS)
+        assert ("GOOGLE_SERVICE_ACCOUNT_SECRET_ID" in variables(function)) == (function in READ_ORGANIZATIONS)
 
     def test_opens_data_keys_only_if_it_handles_credentials(self, function):
         assert ("kms:Decrypt" in actions(function)) == (function in OPEN_CREDENTIALS)
