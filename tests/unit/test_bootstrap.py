@@ -32,7 +32,7 @@ def region(monkeypatch):
         pytest.param(KEY, set(), {GOOGLE}, id="a function that does not meet administrators"),
         pytest.param(MICROSOFT_CLIENT, {MICROSOFT}, {MICROSOFT}, id="Microsoft"),
         pytest.param(GOOGLE_CLIENT | KEY | MICROSOFT_CLIENT, {GOOGLE, MICROSOFT}, {GOOGLE, MICROSOFT}, id="both"),
-        pytest.param({name: "" for name in GOOGLE_CLIENT | KEY | MICROSOFT_CLIENT}, set(), set(), id="switched off"),
+        pytest.param(dict.fromkeys(GOOGLE_CLIENT | KEY | MICROSOFT_CLIENT, ""), set(), set(), id="switched off"),
     ],
 )
 def test_organizations_can_be_connected_and_read_where_we_are_registered(has, connects, reads):
