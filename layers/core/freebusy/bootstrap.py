@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         InvitationLog,
         InvitationQueue,
         Mailer,
+        OrganizationCalendars,
         PageStore,
         ServiceAccountStore,
         TokenStore,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     )
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
 
 
 def _patience() -> Config:
@@ -217,6 +219,11 @@ class Dependencies:
         return providers
 
     @cached_property
+    def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
+        """The providers at which this deployment reads whole organizations."""
+        return {}
+
+    @cached_property
     def calendar_reader(self) -> CalendarReader:
         from freebusy.service.calendar_reader import CalendarReader
 
@@ -225,6 +232,18 @@ class Dependencies:
             events=self.events,
             vault=self.vault,
             providers=self.providers,
+            clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
             clock=self.clock,
         )
 
