@@ -239,11 +239,13 @@ class ReadingUnderWay:
         try:
             return access.calendars.free_busy(credential, addresses, self.window, deadline=self.deadline)
         except AccessTokenRejected:
-            pass
+            fresh = access.credential(instead_of=credential)
         except DelegationMissing:
             access.doubt()
-        credential = access.credential(instead_of=credential)
-        return access.calendars.free_busy(credential, addresses, self.window, deadline=self.deadline)
+            fresh = access.credential()
+            if fresh == credential:
+                raise
+        return access.calendars.free_busy(fresh, addresses, self.window, deadline=self.deadline)
 
     def _ask_alone(self, mailboxes: Iterable[Mailbox]) -> None:
         self._alone |= {mailbox: self.pool.submit(self._read_alone, mailbox) for mailbox in mailboxes}
