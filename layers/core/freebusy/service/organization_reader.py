@@ -226,8 +226,7 @@ class ReadingUnderWay:
         except ProviderError as error:
             alone = isinstance(error, MailboxUnknown | DelegationMissing) and not access.withdrawn
             return dict.fromkeys(mailboxes, None if alone else error)
-        # What says more than that this credential does not see the mailbox is the provider's last word.
-        hidden = [mailbox for mailbox in mailboxes if type(answers[mailbox.address]) is CalendarUnreadable]
+        hidden = [mailbox for mailbox in mailboxes if isinstance(answers[mailbox.address], CalendarUnreadable)]
         for mailbox in hidden:
             self.known_alone.add((mailbox, access.version))
         return {mailbox: answers[mailbox.address] for mailbox in mailboxes} | dict.fromkeys(hidden)
