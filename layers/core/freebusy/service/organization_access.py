@@ -23,11 +23,8 @@ logger = logging.getLogger(__name__)
 
 OTHER_SPEAKERS = 3
 """How many of the mailboxes that are asked for may be tried as speakers, once the administrator has left."""
-WITNESSES = 2
-"""How many mailboxes have to be closed before the organization is taken to be, where the administrator's cannot tell.
-
-One may be closed for reasons of its own: Exchange can narrow us down to some of the mailboxes.
-"""
+OTHER_WITNESSES = 3
+"""How many of them, beside the administrator, are asked whether the organization lets us in at all."""
 PROBE_SECONDS = 60
 """A probe asks about so little time, since only whether there is an answer matters."""
 
@@ -135,12 +132,19 @@ class OrganizationAccess:
     def _prove(self) -> None:
         """Raises DelegationMissing when mailboxes stay closed although there is a token.
 
-        Microsoft issues one to any application, and only reading shows whether it opens anything.
+        Microsoft issues one to any application, and only reading shows whether it opens anything. One mailbox that it
+        opens is proof. One that it does not open is none: Exchange can narrow us down to some of the mailboxes. Those
+        that were asked for last are the likeliest to be different from what raised the doubt.
         """
-        opens = self._opens(self.service_account.administrator.email)
-        if opens is None and len(self.addresses) >= WITNESSES:
-            opens = any(self._opens(address) is not False for address in self.addresses[:WITNESSES])
-        if opens is False:
+        administrator = self.service_account.administrator.email
+        witnesses = dict.fromkeys([administrator, *self.addresses[-OTHER_WITNESSES:]])
+        closed = 0
+        for witness in witnesses:
+            opens = self._opens(witness)
+            if opens:
+                return
+            closed += opens is False
+        if closed >= min(2, len(witnesses)):
             raise DelegationMissing(self.service_account.sub)
 
     def _opens(self, address: str) -> bool | None:
