@@ -1,7 +1,5 @@
 """Accounts that an organization gives access to, through the real handlers of availability and free/busy."""
 
-from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,6 +12,7 @@ from freebusy.service.organization_reader import RETRY_SECONDS
 from tests.api import call
 from tests.fakes import NOW
 from tests.people import CLIENT_ID, busy, colleague, connected, organization
+from tests.tables import counted_calls
 
 GOOGLE, MICROSOFT = ProviderName.GOOGLE, ProviderName.MICROSOFT
 SECRET = "client secret"
@@ -71,20 +70,6 @@ def calls(calendars):
     return len(calendars.credentials) + len(calendars.together) + len(calendars.alone)
 
 
-@contextmanager
-def counted_table_calls(wired):
-    made = Counter()
-
-    def count(model, **_):
-        made[model.name] += 1
-
-    wired.dynamodb.meta.events.register("before-call.dynamodb", count)
-    try:
-        yield made
-    finally:
-        wired.dynamodb.meta.events.unregister("before-call.dynamodb", count)
-
-
 @pytest.mark.parametrize(("provider", "first", "then"), [(GOOGLE, 5, 4), (MICROSOFT, 11, 10)])
 def test_two_hundred_colleagues_take_at_most_ten_calls_and_a_token_now_and_then(
     hire, organizations, provider, first, then
@@ -109,10 +94,10 @@ def test_organizations_cost_one_table_read_and_who_meets_none_reads_none(wired, 
     sign_in(connected("ana"), "token of ana")
     people = [*hire(3, GOOGLE), *hire(3)]
     ask(["ana", *people])
-    with counted_table_calls(wired) as made:
+    with counted_calls(wired.dynamodb) as made:
         ask(["ana"])
     assert made == {"GetItem": 1, "BatchGetItem": 1}
-    with counted_table_calls(wired) as made:
+    with counted_calls(wired.dynamodb) as made:
         ask(["ana", *people])
     assert made == {"GetItem": 1, "BatchGetItem": 2}
 
