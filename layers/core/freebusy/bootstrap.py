@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
 
 
 def _patience() -> Config:
@@ -274,6 +275,18 @@ class Dependencies:
             events=self.events,
             vault=self.vault,
             providers=self.providers,
+            clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
             clock=self.clock,
         )
 
