@@ -13,15 +13,14 @@ from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.identifiers import hashed
 from freebusy.ports import CalendarProvider
 from freebusy.service.authorization import (
-    Departure,
     ProviderChoice,
     Reconnected,
-    Return,
     begin_authorization,
     begin_reconnection,
     finish_authorization,
 )
 from freebusy.service.tokens import IssuedTokens, exchange_code
+from freebusy.service.trips import Departure, Return
 from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeProvider, FakeTokens, FakeVault
 
 PUBLIC_URL = "https://calendar.example.com"

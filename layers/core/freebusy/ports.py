@@ -17,8 +17,9 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.reply import Letter
-    from freebusy.domain.service_account import Administrator, Organization, Resource, ServiceAccount
+    from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
 
 
 class Clock(Protocol):
@@ -189,6 +190,28 @@ class TokenStore(Protocol):
         """Single use: one conditional delete."""
 
 
+class SetupStore(Protocol):
+    """Organizations that are being connected: the trips of their administrators, and the setups that follow.
+
+    As ``TokenStore``, and apart from it: a state of one kind of trip is unknown to the other.
+    """
+
+    def save_trip(self, state_hash: str, trip: OrganizationTrip) -> None: ...
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> OrganizationTrip | None:
+        """Single use: one conditional delete, which another browser cannot bring about."""
+
+    def save(self, handle_hash: str, setup: Setup) -> None: ...
+
+    def find(self, handle_hash: str, now: int) -> Setup | None: ...
+
+    def rebind(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        """From now on it is this browser's, and no longer that of the one before; False when it is gone."""
+
+    def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        """True for one caller, of the browser that it is bound to: one conditional delete."""
+
+
 class PageStore(Protocol):
     """The later pages of an answer, kept for a while so that all pages show the same moment."""
 
@@ -279,6 +302,12 @@ class OrganizationCalendars(Protocol):
     most_together: int
     """How many mailboxes one call may name."""
 
+    def delegation(self, *, resources: bool) -> Delegation:
+        """What an administrator has to allow; with ``resources`` also for the list of rooms.
+
+        Raises ProviderMisconfigured or ProviderUnavailable.
+        """
+
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
         """A token that reads the organization's mailboxes as ``speaker``, one of them, sees them.
 
@@ -307,6 +336,14 @@ class OrganizationCalendars(Protocol):
         """The organization's rooms and other things to book.
 
         Raises DelegationMissing where the administrator did not allow that beside free/busy, and as ``credential``.
+        """
+
+
+class DomainRecords(Protocol):
+    def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
+        """The TXT records of a name, each with its parts joined; none where the name does not exist.
+
+        Raises ProviderUnavailable.
         """
 
 

@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     invitation_queue_url: str
     dead_letter_queue_url: str
     inbound_bucket: str
+    google_domain_proof: str
     google_origin: str | None
     microsoft_origin: str | None
 
@@ -45,6 +46,7 @@ class Settings(NamedTuple):
             invitation_queue_url=environment.get("INVITATION_QUEUE_URL", ""),
             dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
             inbound_bucket=environment.get("INBOUND_BUCKET", ""),
+            google_domain_proof=environment.get("GOOGLE_DOMAIN_PROOF") or "dns",
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,
         )

@@ -14,7 +14,8 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.identifiers import hashed
-from freebusy.service.authorization import Departure, ProviderChoice, Reconnected, Return, relink_url
+from freebusy.service.authorization import ProviderChoice, Reconnected, relink_url
+from freebusy.service.trips import Departure, Return
 from tests.fakes import FakeAccounts
 from tests.trips import (
     ANA,
