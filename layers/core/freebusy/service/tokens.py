@@ -56,8 +56,9 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """``sub`` is an account or a service account. ``expires_in`` is that of the access token, in seconds; ``profile`` is
-    the one that the person just connected.
+    """``sub`` is an account or a service account; ``expires_in`` is that of the access token, in seconds.
+
+    ``profile`` is the one that the person just connected.
     """
 
     access_token: str = field(repr=False)
