@@ -48,7 +48,7 @@ def check_form(parameters: Mapping[str, str]) -> None:
 
 
 def granted(grant: Callable[[str], str], scope: str) -> str:
-    """What ``grant`` makes of a scope that was asked for. Raises AuthorizationError where that raises ``ValueError``."""
+    """What ``grant`` makes of the scope. Raises AuthorizationError where that raises ``ValueError``."""
     try:
         return grant(scope)
     except ValueError as error:
