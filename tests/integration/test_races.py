@@ -16,6 +16,7 @@ from botocore.config import Config
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import (
@@ -34,6 +35,7 @@ from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.events import delete_event, upsert_event
+from tests.administrators import a_setup
 from tests.fakes import NOW
 from tests.tables import create_table
 
@@ -174,6 +176,16 @@ def test_a_state_is_consumed_once(race, tokens):
             )
         )
         assert outcomes[winner_of(outcomes)] == request
+
+
+def test_a_setup_is_consumed_once(race, dynamodb, table):
+    setups = DynamoSetups(dynamodb, table)
+    for handle_hash in names():
+        setups.save(handle_hash, a_setup())
+        winner_of(
+            race(lambda _, handle_hash=handle_hash: setups.consume(handle_hash, browser_hash="browser", now=NOW)),
+        )
+        assert setups.find(handle_hash, NOW) is None
 
 
 def test_a_link_token_is_consumed_once(race, tokens):
