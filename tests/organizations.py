@@ -29,8 +29,8 @@ class FakeOrganizationCalendars:
 
     ``delegated`` are the keys of organizations that let us in. ``hidden`` mailboxes are seen by their own person alone.
     ``trouble`` maps a mailbox to the error that reading it alone raises; the next calls for several raise the errors of
-    ``call_trouble``; ``rejects`` are access tokens that are no longer taken. ``speakers_have_mailboxes`` is Google's way:
-    at Microsoft an application speaks for itself.
+    ``call_trouble``; ``rejects`` are access tokens that are no longer taken. ``speakers_have_mailboxes`` is Google's
+    way: at Microsoft an application speaks for itself.
     """
 
     most_together: int = 20
@@ -51,10 +51,10 @@ class FakeOrganizationCalendars:
     alone: list[str] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    def delegation(self, *, resources: bool) -> Delegation:
+    def delegation(self) -> Delegation:
         if self.delegation_trouble:
             raise self.delegation_trouble
-        return Delegation("the client id of the deployment", ("scope of free/busy", *["scope of rooms"] * resources))
+        return Delegation("the client id of the deployment", "scope of free/busy", "scope of rooms")
 
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
         with self._lock:

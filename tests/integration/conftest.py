@@ -97,7 +97,7 @@ def headquarters(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Hea
         "organization_calendars": {ProviderName.GOOGLE: workspaces, ProviderName.MICROSOFT: tenants},
         "domain_records": records,
     }.items():
-        monkeypatch.setattr(Dependencies, name, value, raising=False)
+        monkeypatch.setattr(Dependencies, name, value)
     return Headquarters(deployment, google, microsoft, workspaces, tenants, records)
 
 

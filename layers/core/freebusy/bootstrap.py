@@ -25,11 +25,14 @@ if TYPE_CHECKING:
         ApplicationStore,
         CalendarProvider,
         DeadLetters,
+        DomainRecords,
         EventStore,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
+        OrganizationCalendars,
+        OrganizationSignIn,
         PageStore,
         ServiceAccountStore,
         SetupStore,
@@ -224,6 +227,52 @@ class Dependencies:
                 origin=self.settings.microsoft_origin,
             )
         return providers
+
+    @cached_property
+    def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
+        """Where administrators can connect their organization: Google's needs a service account of ours too."""
+        sign_ins: dict[ProviderName, OrganizationSignIn] = {}
+        secret_id = self.settings.google_secret_id
+        if secret_id and self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceSignIn
+
+            sign_ins[ProviderName.GOOGLE] = GoogleWorkspaceSignIn(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantSignIn
+
+            sign_ins[ProviderName.MICROSOFT] = MicrosoftTenantSignIn(
+                self._http,
+                self._secrets.registration(secret_id),
+                tenant=self.settings.microsoft_tenant,
+                origin=self.settings.microsoft_origin,
+            )
+        return sign_ins
+
+    @cached_property
+    def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
+        """The providers at which this deployment can read for organizations."""
+        calendars: dict[ProviderName, OrganizationCalendars] = {}
+        if secret_id := self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars
+
+            calendars[ProviderName.GOOGLE] = GoogleWorkspaceCalendars(
+                self._http, self._secrets.service_account_key(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantCalendars
+
+            calendars[ProviderName.MICROSOFT] = MicrosoftTenantCalendars(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.microsoft_origin
+            )
+        return calendars
+
+    @cached_property
+    def domain_records(self) -> DomainRecords:
+        from freebusy.adapters.domain_records import GoogleDns
+
+        return GoogleDns(self._http, origin=self.settings.google_origin)
 
     @cached_property
     def organization_trips(self) -> OrganizationTrips:

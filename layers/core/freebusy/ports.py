@@ -289,7 +289,8 @@ class OrganizationSignIn(Protocol):
 
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
         """Raises IdentityRejected for somebody who is of no organization, and NotAnAdministrator where the provider
-        says who is one (Microsoft); CredentialRevoked (code unknown), ProviderMisconfigured, ProviderUnavailable.
+        says who is one (Microsoft); ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        ProviderUnavailable.
         """
 
 
@@ -302,8 +303,8 @@ class OrganizationCalendars(Protocol):
     most_together: int
     """How many mailboxes one call may name."""
 
-    def delegation(self, *, resources: bool) -> Delegation:
-        """What an administrator has to allow; with ``resources`` also for the list of rooms.
+    def delegation(self) -> Delegation:
+        """What an administrator lets us in with.
 
         Raises ProviderMisconfigured or ProviderUnavailable.
         """
@@ -320,7 +321,8 @@ class OrganizationCalendars(Protocol):
         """What overlaps ``window``, of up to ``most_together`` mailboxes together, by mailbox as it was given.
 
         As ``CalendarProvider.free_busy`` otherwise. A mailbox that this credential does not see is CalendarUnreadable.
-        Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable.
+        Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable. A credential knows
+        what was allowed when it was issued: DelegationMissing is certain only of a new one.
         """
 
     def own_free_busy(
@@ -340,11 +342,10 @@ class OrganizationCalendars(Protocol):
 
 
 class DomainRecords(Protocol):
-    def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
-        """The TXT records of a name, each with its parts joined; none where the name does not exist.
+    """What the owner of a domain says about it in public."""
 
-        Raises ProviderUnavailable.
-        """
+    def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
+        """The TXT records of this name, in no order; none where there is no such name. Raises ProviderUnavailable."""
 
 
 class EventStore(Protocol):

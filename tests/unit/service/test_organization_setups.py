@@ -92,17 +92,14 @@ class TestOnceTheAdministratorHasLetUsIn:
 
 class TestWhileSomethingIsMissing:
     def test_the_administrator_sees_what_to_allow_and_nothing_is_connected(self, office):
-        tab = office.tab(scope=f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}")
+        tab = office.tab()
         progress = office.progress(tab)
         assert (progress.access, progress.proof, progress.record) == ("delegation_missing", None, None)
         assert progress.application_name == "Scheduler"
         assert progress.delegation.client_id == "the client id of the deployment"
-        assert progress.delegation.scopes == ("scope of free/busy", "scope of rooms")
+        assert progress.setup.administrator == ADA
         assert not office.accounts.service_accounts._kept
         assert not office.tokens._codes
-
-    def test_rooms_are_asked_for_only_if_the_application_wants_them(self, office):
-        assert office.progress(office.tab()).delegation.scopes == ("scope of free/busy",)
 
     def test_it_can_be_looked_at_as_often_as_it_takes(self, office):
         tab = office.tab()

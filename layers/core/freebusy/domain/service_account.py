@@ -43,14 +43,6 @@ class Administrator:
 
 
 @dataclass(frozen=True, slots=True)
-class Delegation:
-    """What an administrator allows: whom, by ``client_id`` at the provider, and the scopes that it takes."""
-
-    client_id: str
-    scopes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceAccount:
     """``sub`` is ``ser_…`` on the wire. There is one for an application and an organization, whoever connects it again.
 
@@ -75,6 +67,19 @@ class ServiceAccount:
     @property
     def connected(self) -> bool:
         return self.disconnected is None
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """What an administrator lets us in with: at Google they enter it, at Microsoft they agree to it.
+
+    ``client_id`` is that of our service account or registration; ``free_busy`` and ``resources`` are the scopes, or
+    application permissions, that each of the two takes.
+    """
+
+    client_id: str
+    free_busy: str
+    resources: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,14 +34,16 @@ def choose_organization(choice: OrganizationChoice, parameters: Mapping[str, str
 
 
 def setup(progress: Progress, handle: str) -> Response[str]:
-    provider = progress.setup.request.provider
+    provider, delegation = progress.setup.request.provider, progress.delegation
+    rooms = [delegation.resources] if progress.setup.request.wants_resources else []
     return page(
         _SETUP[provider],
         copying=True,
         asking=provider is ProviderName.MICROSOFT,
         application_name=progress.application_name,
         setup=progress.setup,
-        delegation=progress.delegation,
+        client_id=delegation.client_id,
+        scopes=[delegation.free_busy, *rooms],
         record=progress.record,
         mailbox=progress.mailbox,
         access=progress.access,

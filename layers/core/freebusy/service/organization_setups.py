@@ -123,7 +123,7 @@ class OrganizationSetups:
         if calendars is None:
             raise AuthorizationRefused("setup_unavailable")
         try:
-            return calendars.delegation(resources=setup.request.wants_resources)
+            return calendars.delegation()
         except ProviderError as error:
             _reason(error, setup)
             raise AuthorizationRefused("setup_unavailable") from error

@@ -131,7 +131,7 @@ class OrganizationTrips:
         delegations, trouble = {}, None
         for name in self.sign_ins:
             try:
-                delegations[name] = self.calendars[name].delegation(resources=False)
+                delegations[name] = self.calendars[name].delegation()
             except ProviderError as error:
                 trouble = consent_trouble.raised(error, application.client_id)
         if trouble and not delegations:
