@@ -107,7 +107,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["moment"] = _moment
+    environment.filters |= {"moment": _moment, "clock": _clock}
     return environment
 
 
@@ -115,6 +115,11 @@ def _moment(seconds: int) -> str:
     """As people read it, "25 November 2026, 13:04 UTC"."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _clock(seconds: int) -> str:
+    """To the second, so that people see that something was done, "13:04:09 UTC"."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"
 
 
 @cache

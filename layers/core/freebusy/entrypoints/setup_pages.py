@@ -48,6 +48,7 @@ def setup(progress: Progress, handle: str) -> Response[str]:
         mailbox=progress.mailbox,
         access=progress.access,
         proof=progress.proof,
+        checked_at=progress.checked_at,
         address=_address(handle),
     )
 

@@ -70,6 +70,7 @@ class Progress:
     mailbox: str | None
     access: str | None
     proof: str | None
+    checked_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class OrganizationSetups:
             access = _reason(error, setup)
         proof = self._doubt(record, deadline) if record else None
         if credential is None or proof:
-            return Progress(application.name, setup, delegation, record, mailbox, access, proof)
+            return Progress(application.name, setup, delegation, record, mailbox, access, proof, now)
         location = self._connect(hashed(handle), setup, credential, public_url, now)
         return OrganizationConnected(application.name, location)
 
