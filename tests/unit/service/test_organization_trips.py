@@ -240,7 +240,11 @@ class TestConsentAtMicrosoft:
     def test_that_was_refused_says_admin_consent_all_the_same(self, office, departure, error):
         refusal = told(office.consent(departure, error=error, error_description="AADSTS65004: declined"))
         assert refusal["error"] == "access_denied"
+        assert refusal["error_description"] == "the administrator did not agree for the organization"
         assert not office.setups._trips
+
+    def test_that_the_screen_itself_refused_is_trouble_of_ours(self, office, departure):
+        assert told(office.consent(departure, error="invalid_client"))["error"] == "server_error"
 
     def test_alone_connects_nothing_whatever_tenant_it_names(self, office, departure):
         """Anybody can call the address: what is believed is the sign-in."""

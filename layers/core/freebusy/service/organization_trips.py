@@ -174,7 +174,7 @@ class OrganizationTrips:
         if trip.leg is Leg.CONSENT:
             # An error comes with admin_consent=True as well, and the tenant that is named beside it can be forged:
             # https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
-            require_no_error(answer)
+            _require_consent(answer)
             return self._departure(trip.request, Leg.SIGN_IN, public_url, now)
         administrator = self._administrator(trip.request, secrets, answer, public_url)
         if trip.handle:
@@ -217,6 +217,16 @@ class OrganizationTrips:
         if request.provider not in self.sign_ins:
             raise AuthorizationError("server_error", "this provider is no longer offered here")
         return self.sign_ins[request.provider]
+
+
+def _require_consent(answer: Mapping[str, str]) -> None:
+    """Raises AuthorizationError, in which nobody is told to ask the administrator that they are."""
+    try:
+        require_no_error(answer)
+    except AuthorizationError as error:
+        if error.code == "access_denied":
+            raise AuthorizationError(error.code, "the administrator did not agree for the organization") from error
+        raise
 
 
 def _to_setup(handle: str, setup: Setup, browser_secret: str, public_url: str, now: int) -> Departure:
