@@ -60,8 +60,7 @@ class GoogleWorkspaceSignIn:
         timing: Timing = REAL_TIME,
     ) -> None:
         provider_http = ProviderHttp(http, origin=origin, timing=timing)
-        self._tokens = TokenEndpoint(provider_http, google.TOKEN_URL, registration, timing)
-        self._sign_in = google.sign_in(provider_http, registration, timing)
+        self._sign_in = google.sign_in(TokenEndpoint(provider_http, google.TOKEN_URL, registration, timing))
 
     def consent_url(self, *, redirect_uri: str, state: str) -> str | None:  # noqa: ARG002 - there is no such screen
         return None
@@ -82,9 +81,7 @@ class GoogleWorkspaceSignIn:
         )
 
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
-        deadline = self._sign_in.deadline()
-        answer = self._tokens.redeem(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
-        claims = self._sign_in.claims(answer, nonce=nonce, deadline=deadline)
+        claims = self._sign_in.identify(code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce)
         identity = google.identity(claims)
         match claims:
             case {"hd": str(hosted)} if hosted:
@@ -203,7 +200,7 @@ def _quota_user(mailboxes: Sequence[str]) -> str:
 
 
 def _resources_refusal(answer: Answer) -> ProviderError:
-    """Unlike calendars, this is for administrators: a speaker who is none any more is refused like an unknown one."""
+    """Only administrators are answered: a 403 may also mean that the speaker is none any more."""
     error = google_calendar.refusal(answer, "resources.calendars.list")
     if not isinstance(error, CalendarUnreadable):
         return error

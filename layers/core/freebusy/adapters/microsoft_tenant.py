@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -107,7 +108,7 @@ class MicrosoftTenantSignIn:
         self._registration = registration
         self._tenant = tenant
         self._http = ProviderHttp(http, origin=origin, timing=timing)
-        self._tokens = TokenEndpoint(
+        tokens = TokenEndpoint(
             self._http,
             microsoft.address(tenant, "oauth2/v2.0/token"),
             registration,
@@ -116,7 +117,7 @@ class MicrosoftTenantSignIn:
             codes=microsoft.VERDICTS_BY_CODE,
             wrong_secret=microsoft.WRONG_SECRET,
         )
-        self._sign_in = microsoft.sign_in(self._http, registration, tenant, timing)
+        self._sign_in = microsoft.sign_in(tokens, tenant)
 
     @property
     def issuer(self) -> str | None:
@@ -147,9 +148,7 @@ class MicrosoftTenantSignIn:
 
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
         """The claim ``wids`` comes only where our registration asks for it, and then to everybody."""
-        deadline = self._sign_in.deadline()
-        answer = self._tokens.redeem(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
-        claims = self._sign_in.claims(answer, nonce=nonce, deadline=deadline)
+        claims = self._sign_in.identify(code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce)
         identity = microsoft.identity(claims, tenant=self._tenant)
         match claims.get("wids"):
             case None:
@@ -220,16 +219,12 @@ class MicrosoftTenantCalendars:
 
         def read(access_token: str) -> list[FreeBusyPeriod]:
             schedules = GraphSchedules(self._http, _user(mailbox), access_token, deadline)
-
-            def piece(window: Period) -> list[FreeBusyPeriod]:
-                try:
-                    return schedules.read(mailbox, window)
-                except ScheduleRefused as error:
-                    if error.status == HTTPStatus.FORBIDDEN:
-                        raise DelegationMissing(str(error)) from None
-                    raise _verdict(error) from None
-
-            return read_in_pieces(window, piece, deadline=deadline, timing=self._timing)
+            try:
+                return read_in_pieces(window, partial(schedules.read, mailbox), deadline=deadline, timing=self._timing)
+            except ScheduleRefused as error:
+                if error.status == HTTPStatus.FORBIDDEN:
+                    raise DelegationMissing(str(error)) from None
+                raise _verdict(error) from None
 
         return self._reading(organization, read, deadline)
 
