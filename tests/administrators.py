@@ -13,11 +13,11 @@ from freebusy.domain.organization_setup import OrganizationRequest, ProofRecord,
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, Organization, ServiceAccount
 from freebusy.service.organization_setups import Locked, OrganizationConnected, OrganizationSetups, Progress
 from freebusy.service.organization_trips import OrganizationChoice, OrganizationTrips
-from freebusy.service.tokens import IssuedTokens, exchange_code
+from freebusy.service.tokens import IssuedTokens
 from freebusy.service.trips import Departure, Return
 from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSetups, FakeTokens, FakeVault
 from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
-from tests.trips import APP, FRONT_END, OTHER_APP, PUBLIC_URL, REDIRECT_URI, brought
+from tests.trips import APP, FRONT_END, OTHER_APP, PUBLIC_URL, REDIRECT_URI, brought, redeemed
 
 GOOGLE, MICROSOFT = ProviderName.GOOGLE, ProviderName.MICROSOFT
 
@@ -184,15 +184,7 @@ class Office:
         self.records.kept[record.name] = (*self.records.kept.get(record.name, ()), record.value)
 
     def redeem(self, code: str, application: Application = APP) -> IssuedTokens:
-        return exchange_code(
-            application,
-            code,
-            redirect_uri=REDIRECT_URI,
-            code_verifier=None,
-            tokens=self.tokens,
-            accounts=self.accounts,
-            now=self.clock(),
-        )
+        return redeemed(code, application=application, tokens=self.tokens, accounts=self.accounts, now=self.clock())
 
     def service_account(self, sub: str) -> ServiceAccount:
         found = self.accounts.service_accounts.find(sub)

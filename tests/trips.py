@@ -52,6 +52,11 @@ def brought(location: str) -> dict[str, str]:
     return dict(parse_qsl(location.partition("?")[2], keep_blank_values=True))
 
 
+def redeemed(code: str, *, application: Application = APP, **stores: Any) -> IssuedTokens:
+    """What the application gets for its code."""
+    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=None, **stores)
+
+
 @dataclass
 class World:
     """A deployment in memory, and the browsers of the people in it."""
@@ -140,15 +145,7 @@ class World:
         return self.redeem(self.trip(identity, **changed)["code"])
 
     def redeem(self, code: str) -> IssuedTokens:
-        return exchange_code(
-            APP,
-            code,
-            redirect_uri=REDIRECT_URI,
-            code_verifier=None,
-            tokens=self.tokens,
-            accounts=self.accounts,
-            now=self.clock(),
-        )
+        return redeemed(code, tokens=self.tokens, accounts=self.accounts, now=self.clock())
 
     def code(self, identity: Identity, **changed: str | None) -> AuthorizationCode:
         code = self.tokens.find_code(hashed(self.trip(identity, **changed)["code"]), self.clock())
