@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import NoReturn
 from urllib.parse import parse_qsl, urlencode
 
 from freebusy.domain.account import ProviderCredential
@@ -21,6 +22,11 @@ from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource
 from tests.fakes import NOW
+
+
+def no_organizations() -> NoReturn:
+    """For a reader that meets none."""
+    raise AssertionError("nobody here is read through an organization")
 
 
 @dataclass

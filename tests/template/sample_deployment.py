@@ -23,7 +23,6 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
-from freebusy.domain.errors import DelegationMissing
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
@@ -33,12 +32,13 @@ from freebusy.domain.service_account import (
     MANAGE_ACCOUNTS,
     MANAGE_RESOURCES,
     Administrator,
-    Delegation,
     Organization,
 )
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
 from tests.invitations import MAIL_DOMAIN, an_event
+from tests.organizations import FakeOrganizationCalendars
+from tests.people import colleague, email_of, organization
 from tests.replies import mail
 from tests.tables import create_table
 
@@ -53,15 +53,17 @@ REDIRECT_URI = "https://app.example.com/callback"
 CLIENT_SECRET = "fbc_cs_example-client-secret"
 ACCESS_TOKEN = "fbc_at_example-access-token"
 REFRESH_TOKEN = "fbc_rt_example-refresh-token"
+COLLEAGUE_ACCESS_TOKEN = "fbc_at_example-colleague-access-token"
 FRONT_END_ACCESS_TOKEN = "fbc_at_example-front-end-access-token"
 FRONT_END_REFRESH_TOKEN = "fbc_rt_example-front-end-refresh-token"
 CODE = "example-authorization-code"
 RELINK_CODE = "example-relink-code"
 LINK_TOKEN = "fbc_lt_example-link-token"
-SUB, OTHER_SUB, FRONT_END_SUB = (
+SUB, OTHER_SUB, FRONT_END_SUB, COLLEAGUE_SUB = (
     "acc_0123456789abcdef01234567",
     "acc_89abcdef0123456701234567",
     "acc_456789abcdef012301234567",
+    "acc_cdef0123456789ab01234567",
 )
 PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
 PAGE_TOKEN = "example-page-token"
@@ -93,17 +95,13 @@ TENANT_ADMINISTRATOR = Administrator(
 )
 
 
-class Workplace:
-    """Both halves of a provider of organizations, whose administrators sign in at once."""
+class SignIn:
+    """Administrators sign in at once."""
 
     issuer = None
 
-    def __init__(self, name: ProviderName, *, lets_in: bool) -> None:
+    def __init__(self, name: ProviderName) -> None:
         self._name = name
-        self._lets_in = lets_in
-
-    def delegation(self) -> Delegation:
-        return Delegation("123456789012345678901", "scope-of-free-busy", "scope-of-rooms")
 
     def consent_url(self, *, state: str, **_: str) -> str | None:
         consents = self._name is ProviderName.MICROSOFT
@@ -114,16 +112,6 @@ class Workplace:
 
     def sign_in(self, _code: str, **_: str) -> Administrator:
         return ADMINISTRATOR if self._name is ProviderName.GOOGLE else TENANT_ADMINISTRATOR
-
-    def own_free_busy(self, organization: Organization, *_: object, deadline: float) -> list[FreeBusyPeriod]:
-        assert deadline
-        if not self._lets_in:
-            raise DelegationMissing(organization.key)
-        return []
-
-    def credential(self, *_: object, deadline: float) -> ProviderCredential:
-        assert deadline
-        return credential(NOW + 3600)
 
 
 class Dns:
@@ -196,6 +184,7 @@ def store_everything(wired: Dependencies) -> None:
     store_account(wired, SUB, CLIENT_ID, PROFILE_ID)
     store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
     store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
+    store_colleague(wired)
     for token, kind, client_id, sub in (
         (ACCESS_TOKEN, TokenKind.ACCESS, CLIENT_ID, SUB),
         (REFRESH_TOKEN, TokenKind.REFRESH, CLIENT_ID, SUB),
@@ -203,6 +192,8 @@ def store_everything(wired: Dependencies) -> None:
         (FRONT_END_REFRESH_TOKEN, TokenKind.REFRESH, FRONT_END_ID, FRONT_END_SUB),
     ):
         wired.tokens.save(hashed(token), TokenRecord(kind, client_id, NOW + 3600, sub, "grant", SCOPE))
+    of_colleague = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, COLLEAGUE_SUB, "g1", SCOPE)
+    wired.tokens.save(hashed(COLLEAGUE_ACCESS_TOKEN), of_colleague)
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
@@ -286,6 +277,13 @@ def store_event(wired: Dependencies) -> None:
     upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
 
 
+def store_colleague(wired: Dependencies) -> None:
+    """Somebody whose organization gives access; the token that it is read with has yet to be fetched."""
+    giver = organization(client_id=CLIENT_ID)
+    wired.service_accounts.connect(giver)
+    assert wired.accounts.create(colleague(COLLEAGUE_SUB, giver))
+
+
 def store_mail(wired: Dependencies) -> None:
     """An event that was mailed, and the answer to it."""
     event = an_event()
@@ -340,10 +338,11 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         dependencies.cache_clear()
         providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
         patch.setattr(Dependencies, "providers", providers)
-        names = (ProviderName.GOOGLE, ProviderName.MICROSOFT)
-        workplaces = {name: Workplace(name, lets_in=sample != "enterprise_connect_setup") for name in names}
-        patch.setattr(Dependencies, "organization_sign_ins", workplaces)
-        patch.setattr(Dependencies, "organization_calendars", workplaces)
+        mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB))
+        lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
+        calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
+        patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
+        patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
         patch.setattr(Dependencies, "domain_records", Dns())
         yield dependencies()
     settings.cache_clear()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
 
@@ -309,6 +310,18 @@ class Dependencies:
             events=self.events,
             vault=self.vault,
             providers=self.providers,
+            clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
             clock=self.clock,
         )
 
