@@ -30,6 +30,7 @@ from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound
 from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
+from freebusy.domain.identifiers import hashed
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import ServiceAccount
 
@@ -538,6 +539,19 @@ class FakeVault:
 
     def derive(self, client_id: str, value: str) -> bytes:
         return hmac.digest(client_id.encode(), value.encode(), "sha256")
+
+
+class FakeSecretVault:
+    """As readable, and opens only where it should."""
+
+    def seal(self, secret: str, *, client_id: str) -> bytes:
+        return json.dumps([client_id, hashed(secret), secret]).encode()
+
+    def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
+        *sealed_for, secret = json.loads(sealed)
+        if sealed_for != [client_id, secret_hash]:
+            raise ValueError("sealed for another application, or another secret")
+        return secret
 
 
 class FakeProvider:

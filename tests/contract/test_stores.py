@@ -38,6 +38,8 @@ from tests.tables import create_table
 LATER = NOW + 300
 ANA = Identity(ProviderName.GOOGLE, "google-ana", "ana@example.com", "Ana")
 BEN = Identity(ProviderName.MICROSOFT, "tenant.ben", "ben@example.com")
+OLD_SECRET = ClientSecret("app-secret-1", "fbc_cs_one", NOW)
+"""As secrets were stored before anything was signed with them."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def application(client_id: str = "app", **changes: Any) -> Application:
         client_id=client_id,
         name="Scheduler",
         redirect_uris=("https://app.example/cb", "https://app.example/other"),
-        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW),),
+        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW, b"\x00sealed"),),
         created_at=NOW,
     )
     return replace(usual, **changes)
@@ -691,6 +693,7 @@ class TestApplications:
         [
             pytest.param(application(), id="confidential"),
             pytest.param(application(public=True, secrets=(), origins=("https://app.example",)), id="public"),
+            pytest.param(application(secrets=(OLD_SECRET,)), id="with a secret that cannot sign"),
         ],
     )
     def test_an_application_comes_back_as_it_was_registered(self, stores, registered):
@@ -727,7 +730,7 @@ class TestApplications:
             name="Planner",
             redirect_uris=("https://new.example/cb",),
             origins=("https://b.example", "https://c.example"),
-            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER),),
+            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed"),),
         )
         stores.applications.create(before)
         assert stores.applications.change(before, after)
@@ -737,6 +740,13 @@ class TestApplications:
         assert stores.tokens.find("app-secret-2", NOW) == TokenRecord(TokenKind.CLIENT_SECRET, "app")
         listed = {host: stores.applications.with_origin(f"https://{host}.example") for host in "abc"}
         assert listed == {"a": frozenset(), "b": {"app"}, "c": {"app"}}
+
+    def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
+        before = application(secrets=(OLD_SECRET,))
+        after = replace(before, secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
+        stores.applications.create(before)
+        assert stores.applications.change(before, after)
+        assert stores.applications.find("app") == after
 
     @pytest.mark.parametrize(
         "meanwhile",

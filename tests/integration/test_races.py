@@ -34,7 +34,7 @@ from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.events import delete_event, upsert_event
-from tests.fakes import NOW
+from tests.fakes import NOW, FakeSecretVault
 from tests.tables import create_table
 
 pytestmark = pytest.mark.emulator
@@ -271,7 +271,7 @@ def test_two_secrets_live_at_once_however_many_ask(race, dynamodb, table):
 
     def rotate(_):
         try:
-            return rotate_secret(client_id, registry=registry, now=NOW)
+            return rotate_secret(client_id, registry=registry, vault=FakeSecretVault(), now=NOW)
         except InvalidRequest:
             return None
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from freebusy.adapters import vault
+from freebusy.adapters.vault import KmsVault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
 
 MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
@@ -76,7 +76,7 @@ class TestFunction:
         for statement in statements(function):
             if any(action.startswith("kms:") for action in as_list(statement["Action"])):
                 (condition,) = statement["Condition"].values()
-                assert condition == {"kms:EncryptionContext:purpose": vault._PURPOSE}
+                assert condition == {"kms:EncryptionContext:purpose": KmsVault.purpose}
 
     def test_has_no_role_that_is_written_elsewhere(self, function):
         assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]

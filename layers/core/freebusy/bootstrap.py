@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.secrets import ProviderSecrets
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         InvitationQueue,
         Mailer,
         PageStore,
+        SecretVault,
         ServiceAccountStore,
         TokenStore,
         Vault,
@@ -165,17 +167,21 @@ class Dependencies:
         return S3Mailbox(boto3.client("s3", config=_patience()), self.settings.inbound_bucket)
 
     @cached_property
-    def vault(self) -> Vault:
+    def _kms(self) -> KMSClient:
         import boto3
 
+        return boto3.client("kms", config=_patience())
+
+    @cached_property
+    def vault(self) -> Vault:
         from freebusy.adapters.vault import KmsVault
 
-        return KmsVault(
-            boto3.client("kms", config=_patience()),
-            self.dynamodb,
-            self.settings.table_name,
-            key_id=self.settings.credential_key_id,
-        )
+        key_id = self.settings.credential_key_id
+        return KmsVault(self._kms, self.dynamodb, self.settings.table_name, key_id=key_id)
+
+    @cached_property
+    def secret_vault(self) -> SecretVault:
+        return secret_vault(self._kms, self.dynamodb, self.settings.table_name, key_id=self.settings.credential_key_id)
 
     @cached_property
     def _secrets(self) -> ProviderSecrets:
@@ -234,6 +240,13 @@ def application_registry(dynamodb: DynamoDBClient, table_name: str) -> Applicati
     from freebusy.adapters.dynamodb.applications import DynamoApplications
 
     return DynamoApplications(dynamodb, table_name)
+
+
+def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:
+    """Also for the command line, as above, and for the laptop stack."""
+    from freebusy.adapters.vault import KmsSecretVault
+
+    return KmsSecretVault(kms, dynamodb, table_name, key_id=key_id)
 
 
 def redelivery(

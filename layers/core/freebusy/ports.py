@@ -1,7 +1,7 @@
 """What the services need from outside, as Protocols. Each says which errors may come out; nothing else does.
 
 Hashes are those of ``domain.identifiers.hashed``; times are epoch seconds; ``now`` is passed in, so that
-tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of the vault may
+tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of a vault may
 raise StorageUnavailable.
 """
 
@@ -209,6 +209,15 @@ class Vault(Protocol):
 
     def derive(self, client_id: str, value: str) -> bytes:
         """32 bytes that only this deployment can derive from ``value`` (HMAC under the application's data key)."""
+
+
+class SecretVault(Protocol):
+    """Seals client secrets, for signing what is sent to their application; a hash is enough to recognise one."""
+
+    def seal(self, secret: str, *, client_id: str) -> bytes: ...
+
+    def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
+        """Raises ``ValueError`` when the bytes are not this application's secret of this hash."""
 
 
 class CalendarProvider(Protocol):

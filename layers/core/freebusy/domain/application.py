@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 MOST_SECRETS = 2
@@ -22,11 +22,15 @@ _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """One live secret of an application, by its hash; the first characters help people tell two apart."""
+    """One live secret of an application, by its hash; the first characters help people tell two apart.
+
+    ``sealed`` is the secret itself, to sign callbacks with; a secret that was made before there were any has none.
+    """
 
     secret_hash: str
     hint: str
     created_at: int
+    sealed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
