@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
     from freebusy.domain.application import Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.callback import Destination
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
@@ -316,6 +317,22 @@ class OrganizationCalendars(Protocol):
         """The organization's rooms and other things to book.
 
         Raises DelegationMissing where the administrator did not allow that beside free/busy, and as ``credential``.
+        """
+
+
+class HostResolver(Protocol):
+    def addresses(self, hosts: Collection[str], *, within: float) -> Mapping[str, Sequence[str]]:
+        """Every IP address of each of these names, looked up side by side within so many seconds.
+
+        A host that has none, or of which nothing is known by then, is left out. Raises nothing.
+        """
+
+
+class CallbackSender(Protocol):
+    def post(self, destination: Destination, address: str, body: bytes, *, signature: str) -> None:
+        """Sends JSON to this address and to no other, in the name of the destination's host, which TLS verifies.
+
+        Done when the answer is a 2xx; of it, nothing else is read. Raises CallbackFailed for everything else.
         """
 
 
