@@ -171,6 +171,7 @@ class Stack:
         """What functions are told here and cannot be told by the template."""
         environment = {**emulator.CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "PUBLIC_URL": self.url}
         environment["AWS_ENDPOINT_URL_SESV2"] = mailbox
+        environment["CALLBACKS_MAY_BE_LOCAL"] = "true"  # Applications run on this machine too.
         environment |= {f"{provider.upper()}_ORIGIN": origin for provider, origin in origins.items()}
         if tenant := os.environ.get("MICROSOFT_TENANT"):
             environment["MICROSOFT_TENANT"] = tenant

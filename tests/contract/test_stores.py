@@ -12,11 +12,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.domain.access_request import LIFETIME, MOST_AT_ONCE, AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -30,8 +32,15 @@ from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
 from freebusy.domain.service_account import mailbox_identity
-from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, ServiceAccountStore, TokenStore
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeTokens
+from freebusy.ports import (
+    AccessRequestStore,
+    AccountStore,
+    ApplicationRegistry,
+    PageStore,
+    ServiceAccountStore,
+    TokenStore,
+)
+from tests.fakes import NOW, FakeAccessRequests, FakeAccounts, FakeApplications, FakePages, FakeTokens
 from tests.people import colleague, organization
 from tests.tables import create_table
 
@@ -49,6 +58,7 @@ class Stores:
     service_accounts: ServiceAccountStore
     tokens: TokenStore
     pages: PageStore
+    access_requests: AccessRequestStore
 
 
 def client(**options: Any) -> Any:
@@ -77,8 +87,9 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
         accounts, pages = FakeAccounts(), FakePages()
         tokens = FakeTokens(accounts)
-        applications = FakeApplications(tokens=tokens, accounts=accounts, pages=pages)
-        return Stores(applications, accounts, accounts.service_accounts, tokens, pages)
+        requests = FakeAccessRequests()
+        applications = FakeApplications(tokens=tokens, accounts=accounts, pages=pages, access_requests=requests)
+        return Stores(applications, accounts, accounts.service_accounts, tokens, pages, requests)
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
@@ -87,6 +98,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         DynamoServiceAccounts(dynamodb, table),
         DynamoTokens(dynamodb, table),
         DynamoPages(dynamodb, table),
+        DynamoAccessRequests(dynamodb, table),
     )
 
 
@@ -687,6 +699,50 @@ class TestPages:
         stores.pages.save({}, sub="acc_1", client_id="app", expires_at=LATER)
 
 
+def access_request(request_id: str = "req_1", **changes: Any) -> AccessRequest:
+    usual = AccessRequest(
+        request_id=request_id,
+        client_id="app",
+        service_account="ser_1",
+        email="Ana.Lee@example.com",
+        callback_url="https://app.example/hook?a=1&b=%20",
+        scope="free_busy_write",
+        state='{"job": 17} ⏰\n\x00',
+        requested_at=NOW,
+    )
+    return replace(usual, **changes)
+
+
+class TestAccessRequests:
+    @pytest.mark.parametrize("state", [access_request().state, "", None])
+    def test_a_request_comes_back_as_it_was_stored(self, stores, state):
+        stores.access_requests.save([access_request(state=state)])
+        assert stores.access_requests.find("req_1", NOW) == access_request(state=state)
+
+    def test_as_many_as_can_be_asked_for_at_once_are_stored_together(self, stores):
+        longest = {"state": "é" * 4096, "callback_url": f"https://app.example/{'a' * 1980}"}
+        requests = [access_request(f"req_{number}", **longest) for number in range(MOST_AT_ONCE)]
+        stores.access_requests.save(requests)
+        assert [stores.access_requests.find(each.request_id, NOW) for each in requests] == requests
+
+    def test_what_has_expired_is_not_found(self, stores):
+        stores.access_requests.save([access_request()])
+        assert stores.access_requests.find("req_1", NOW + LIFETIME - 1)
+        assert stores.access_requests.find("req_1", NOW + LIFETIME) is None
+
+    @pytest.mark.parametrize("request_id", ["req_2", "", "x" * 3000, "☃", "\ud800"])
+    def test_what_was_never_stored_is_not_found(self, stores, request_id):
+        stores.access_requests.save([access_request()])
+        assert stores.access_requests.find(request_id, NOW) is None
+
+    def test_what_is_deleted_is_gone_and_may_be_deleted_again(self, stores):
+        stores.access_requests.save([access_request("req_1"), access_request("req_2")])
+        for _ in range(2):
+            stores.access_requests.delete(["req_1"])
+        assert stores.access_requests.find("req_1", NOW) is None
+        assert stores.access_requests.find("req_2", NOW)
+
+
 class TestApplications:
     @pytest.mark.parametrize(
         "registered",
@@ -795,6 +851,7 @@ class TestErasure:
             stores.tokens.save_link_token(f"{client_id}-link", client_id=client_id, sub="acc", expires_at=LATER)
             pages = {f"{client_id}-page-{number}": b"page" for number in range(60)}
             stores.pages.save(pages, sub="acc", client_id=client_id, expires_at=LATER)
+            stores.access_requests.save([access_request(f"{client_id}-req", client_id=client_id)])
 
     def traces(self, stores, client_id) -> list[bool]:
         return [
@@ -810,6 +867,7 @@ class TestErasure:
             stores.tokens.bought_with(f"{client_id}-spent") is not None,
             stores.tokens.find_link_token(f"{client_id}-link", client_id=client_id, now=NOW) is not None,
             stores.pages.find(f"{client_id}-page-59", sub="acc", now=NOW) is not None,
+            stores.access_requests.find(f"{client_id}-req", NOW) is not None,
             stores.tokens.consume_authorization_request(f"{client_id}-state", browser_hash="browser", now=NOW)
             is not None,
         ]

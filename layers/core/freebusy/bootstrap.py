@@ -21,22 +21,27 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.secrets import ProviderSecrets
     from freebusy.ports import (
+        AccessRequestQueue,
+        AccessRequestStore,
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
         CalendarProvider,
         DeadLetters,
         EventStore,
+        HostResolver,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
+        OrganizationCalendars,
         PageStore,
         SecretVault,
         ServiceAccountStore,
         TokenStore,
         Vault,
     )
+    from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
 
@@ -85,6 +90,43 @@ class Dependencies:
         from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 
         return DynamoServiceAccounts(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_requests(self) -> AccessRequestStore:
+        from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+
+        return DynamoAccessRequests(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_queue(self) -> AccessRequestQueue:
+        from freebusy.adapters.queue import SqsAccessRequests
+
+        return SqsAccessRequests(self._sqs, self.settings.access_queue_url)
+
+    @cached_property
+    def hosts(self) -> HostResolver:
+        from freebusy.adapters.hosts import SystemResolver
+
+        return SystemResolver()
+
+    @cached_property
+    def access_answers(self) -> AccessAnswers:
+        from freebusy.adapters.callbacks import HttpCallbacks
+        from freebusy.service.access_answers import AccessAnswers
+        from freebusy.service.callbacks import Callbacks
+
+        return AccessAnswers(
+            requests=self.access_requests,
+            applications=self.applications,
+            service_accounts=self.service_accounts,
+            accounts=self.accounts,
+            tokens=self.tokens,
+            calendars=self.organization_calendars,
+            callbacks=Callbacks(
+                self.hosts, HttpCallbacks(), self.secret_vault, local=self.settings.callbacks_may_be_local
+            ),
+            clock=self.clock,
+        )
 
     @cached_property
     def tokens(self) -> TokenStore:
@@ -221,6 +263,11 @@ class Dependencies:
                 origin=self.settings.microsoft_origin,
             )
         return providers
+
+    @cached_property
+    def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
+        """Where organizations can be connected: nowhere, as long as no adapter can read them."""
+        return {}
 
     @cached_property
     def calendar_reader(self) -> CalendarReader:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
+    from freebusy.domain.access_request import AccessRequest
     from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
     from freebusy.domain.application import Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
@@ -188,6 +189,18 @@ class TokenStore(Protocol):
 
     def consume_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
         """Single use: one conditional delete."""
+
+
+class AccessRequestStore(Protocol):
+    """Requests for access to mailboxes, by their ids, until they are answered or expire."""
+
+    def save(self, requests: Sequence[AccessRequest]) -> None:
+        """All of them, at most ``MOST_AT_ONCE``, or none."""
+
+    def find(self, request_id: str, now: int) -> AccessRequest | None: ...
+
+    def delete(self, request_ids: Collection[str]) -> None:
+        """What is gone already is no error."""
 
 
 class PageStore(Protocol):
@@ -375,20 +388,27 @@ class InvitationLog(Protocol):
         """Keeps the higher revision of what is stored and ``sent``; of equal ones, ``sent``."""
 
 
-class InvitationQueue(Protocol):
+class RetriedQueue(Protocol):
     """Raises StorageUnavailable, and nothing else."""
-
-    def put(self, due: Sequence[InvitationDue]) -> None:
-        """Queues each, in order per event and attendee; the same one twice within minutes is one.
-
-        When it raises, some may be queued: put all of them again.
-        """
 
     def postpone(self, receipt: str, *, received: int) -> None:
         """Lets a message that failed wait, the longer the more often it was ``received``.
 
         ``receipt`` is that of its last delivery. A message that is gone meanwhile is no error.
         """
+
+
+class InvitationQueue(RetriedQueue, Protocol):
+    def put(self, due: Sequence[InvitationDue]) -> None:
+        """Queues each, in order per event and attendee; the same one twice within minutes is one.
+
+        When it raises, some may be queued: put all of them again.
+        """
+
+
+class AccessRequestQueue(RetriedQueue, Protocol):
+    def put(self, request_ids: Sequence[str]) -> None:
+        """Queues each. When it raises, some may be queued."""
 
 
 class DeadLetters(Protocol):
