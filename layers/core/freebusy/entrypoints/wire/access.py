@@ -29,28 +29,38 @@ def _state(value: str) -> str:
     return value
 
 
+State = Annotated[StrictStr, AfterValidator(_state)]
+
+
 class Authorization(BaseModel):
     email: Email
     callback_url: StrictStr
     scope: StrictStr
-    state: Annotated[StrictStr, AfterValidator(_state)] | None = None
+    state: State | None = None
 
 
 class Batch(BaseModel):
+    """``state`` is that of entries without one of their own: the Python SDK sends it beside the batch."""
+
     service_account_authorizations: Annotated[list[Authorization], Field(min_length=1, max_length=MOST_AT_ONCE)]
+    state: State | None = None
 
 
 def wanted_access(body: Mapping[str, Any]) -> list[Wanted]:
     """One mailbox, or a batch of them. What is ``null`` counts as left out, as SDKs send it. Raises InvalidRequest."""
     given = {name for name, value in body.items() if value is not None}
     if BATCH not in given:
-        return [_wanted(validated(Authorization, body), "")]
-    if not given.isdisjoint(Authorization.model_fields):
+        return [_wanted(validated(Authorization, body))]
+    if given & Authorization.model_fields.keys() - Batch.model_fields.keys():
         problem = f"either one mailbox, or {BATCH}: not both in one request"
         raise InvalidRequest.of(BATCH, "errors.not_supported", problem)
     batch = validated(Batch, body)
-    return [_wanted(each, f"{BATCH}[{place}].") for place, each in enumerate(batch.service_account_authorizations)]
+    return [
+        _wanted(each, path=f"{BATCH}[{place}].", state=batch.state)
+        for place, each in enumerate(batch.service_account_authorizations)
+    ]
 
 
-def _wanted(asked: Authorization, path: str) -> Wanted:
-    return Wanted(asked.email, asked.callback_url, asked.scope, asked.state, path)
+def _wanted(asked: Authorization, *, path: str = "", state: str | None = None) -> Wanted:
+    own = asked.state if asked.state is not None else state
+    return Wanted(asked.email, asked.callback_url, asked.scope, own, path)
