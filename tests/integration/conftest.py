@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
+from threading import Lock
+from typing import Any
 
 import boto3
 import pytest
@@ -47,9 +49,21 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         )
         settings.cache_clear()
         dependencies.cache_clear()
+        one_at_a_time(dependencies().dynamodb, monkeypatch)
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+def one_at_a_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto copies whole tables while it writes, and fails when another thread writes meanwhile."""
+    lock, make_api_call = Lock(), client._make_api_call
+
+    def call(*args: Any) -> Any:
+        with lock:
+            return make_api_call(*args)
+
+    monkeypatch.setattr(client, "_make_api_call", call)
 
 
 @pytest.fixture
