@@ -386,9 +386,8 @@ class FakeAccessRequests:
         request = self._kept.get(request_id)
         return request if request and request.expires_at > now else None
 
-    def delete(self, request_ids: Collection[str]) -> None:
-        for request_id in request_ids:
-            self._kept.pop(request_id, None)
+    def delete(self, request_id: str) -> None:
+        self._kept.pop(request_id, None)
 
     def erase(self, client_id: str) -> int:
         return _erase(self._kept, lambda request: request.client_id == client_id)

@@ -738,7 +738,7 @@ class TestAccessRequests:
     def test_what_is_deleted_is_gone_and_may_be_deleted_again(self, stores):
         stores.access_requests.save([access_request("req_1"), access_request("req_2")])
         for _ in range(2):
-            stores.access_requests.delete(["req_1"])
+            stores.access_requests.delete("req_1")
         assert stores.access_requests.find("req_1", NOW) is None
         assert stores.access_requests.find("req_2", NOW)
 

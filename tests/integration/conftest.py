@@ -83,7 +83,7 @@ def deployment(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Deployme
     monkeypatch.setattr(Dependencies, "providers", providers)
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     for client_id, secret in ((browsers.APP, browsers.SECRET), (browsers.OTHER_APP, browsers.OTHER_SECRET)):
-        listed = ClientSecret(hashed(secret), "hint", NOW)
+        listed = ClientSecret(hashed(secret), "hint", NOW, wired.secret_vault.seal(secret, client_id=client_id))
         registry.create(Application(client_id, "Scheduler & <Co>", (browsers.REDIRECT_URI,), secrets=(listed,)))
     registry.create(
         Application(

@@ -199,8 +199,8 @@ class AccessRequestStore(Protocol):
 
     def find(self, request_id: str, now: int) -> AccessRequest | None: ...
 
-    def delete(self, request_ids: Collection[str]) -> None:
-        """What is gone already is no error."""
+    def delete(self, request_id: str) -> None:
+        """One that is gone already is no error."""
 
 
 class PageStore(Protocol):

@@ -103,7 +103,7 @@ class AccessAnswers:
         if request.state is not None:
             answer["state"] = request.state
         self.callbacks.deliver(application, request.callback_url, {"authorization": answer})
-        self.requests.delete([request_id])
+        self.requests.delete(request_id)
         return outcome
 
     def _code(self, request: AccessRequest) -> str:

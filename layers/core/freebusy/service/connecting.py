@@ -7,7 +7,7 @@ mailboxes of an organization, for which its administrator consented, are matched
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
@@ -64,15 +64,7 @@ def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: 
     identity = mailbox_identity(service_account.organization, mailbox)
 
     def new() -> Profile:
-        profile_id = new_profile_id()
-        return Profile(
-            profile_id=profile_id,
-            provider=identity.provider,
-            name=identity.email,
-            calendar_id=new_calendar_id(profile_id),
-            identity=identity,
-            service_account=service_account.sub,
-        )
+        return replace(_new_profile(identity), service_account=service_account.sub)
 
     def again(at: Connected) -> None:
         accounts.delegate(at.sub, at.profile_id, identity=identity, service_account=service_account.sub)
@@ -193,16 +185,15 @@ def _new_account(client_id: str, identity: Identity, profile: Profile, now: int)
 
 
 def _free_busy_profile(consent: Consent, vault: Vault) -> Profile:
-    identity, profile_id = consent.identity, new_profile_id()
-    return Profile(
-        profile_id=profile_id,
-        provider=identity.provider,
-        name=identity.email,
-        calendar_id=new_calendar_id(profile_id),
-        identity=identity,
-        sealed_credential=vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile_id),
-        credential_expires_at=consent.credential.expires_at,
-    )
+    profile = _new_profile(consent.identity)
+    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile.profile_id)
+    return replace(profile, sealed_credential=sealed, credential_expires_at=consent.credential.expires_at)
+
+
+def _new_profile(identity: Identity) -> Profile:
+    """Without anything yet to read the calendar with."""
+    profile_id = new_profile_id()
+    return Profile(profile_id, identity.provider, identity.email, new_calendar_id(profile_id), identity)
 
 
 def _connected_elsewhere() -> AuthorizationError:

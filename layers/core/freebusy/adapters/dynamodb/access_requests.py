@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.table import Item, Key, Table, attributes, may_be_ours, text
@@ -26,8 +26,8 @@ class DynamoAccessRequests:
         request = None if item is None else _request(item)
         return request if request and request.expires_at > now else None
 
-    def delete(self, request_ids: Collection[str]) -> None:
-        self._table.transact([self._table.deleting(_key(request_id)) for request_id in request_ids])
+    def delete(self, request_id: str) -> None:
+        self._table.write(self._table.deleting(_key(request_id)))
 
 
 def _key(request_id: str) -> Key:
