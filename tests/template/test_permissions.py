@@ -11,6 +11,7 @@ MEET_PROVIDERS = {
     *("authorize", "oauth_callback", "free_busy", "availability"),
     *("enterprise_access", "on_access_requested"),
 }
+READ_ORGANIZATIONS = {"free_busy", "availability", "enterprise_access", "on_access_requested"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
@@ -77,6 +78,13 @@ class TestFunction:
     def test_opens_data_keys_only_if_it_handles_what_they_seal(self, function):
         assert ("kms:Decrypt" in actions(function)) == (function in OPENS)
         assert ("CREDENTIAL_KEY_ID" in variables(function)) == (function in OPENS)
+
+    def test_speaks_for_organizations_only_if_it_reads_them(self, function):
+        """Whoever has this key can be anybody of every organization at Google that let us in."""
+        key = {"Ref": "GoogleServiceAccount"}
+        reads_it = [statement for statement in statements(function) if statement["Resource"] == key]
+        assert bool(reads_it) == (function in READ_ORGANIZATIONS)
+        assert ("GOOGLE_SERVICE_ACCOUNT_SECRET_ID" in variables(function)) == (function in READ_ORGANIZATIONS)
 
     def test_uses_the_key_for_one_purpose_alone(self, function):
         """KMS compares the encryption context, so that a wrapped key of the other kind cannot be opened."""

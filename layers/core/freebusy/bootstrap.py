@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ApplicationStore,
         CalendarProvider,
         DeadLetters,
+        DomainRecords,
         EventStore,
         HostResolver,
         InboundMailbox,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         InvitationQueue,
         Mailer,
         OrganizationCalendars,
+        OrganizationSignIn,
         PageStore,
         SecretVault,
         ServiceAccountStore,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
 
 
 def _patience() -> Config:
@@ -265,9 +268,50 @@ class Dependencies:
         return providers
 
     @cached_property
+    def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
+        """Where administrators can connect their organization: Google's needs a service account of ours too."""
+        sign_ins: dict[ProviderName, OrganizationSignIn] = {}
+        secret_id = self.settings.google_secret_id
+        if secret_id and self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceSignIn
+
+            sign_ins[ProviderName.GOOGLE] = GoogleWorkspaceSignIn(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantSignIn
+
+            sign_ins[ProviderName.MICROSOFT] = MicrosoftTenantSignIn(
+                self._http,
+                self._secrets.registration(secret_id),
+                tenant=self.settings.microsoft_tenant,
+                origin=self.settings.microsoft_origin,
+            )
+        return sign_ins
+
+    @cached_property
     def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
-        """Where organizations can be connected: nowhere, as long as no adapter can read them."""
-        return {}
+        """The providers at which this deployment can read for organizations."""
+        calendars: dict[ProviderName, OrganizationCalendars] = {}
+        if secret_id := self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars
+
+            calendars[ProviderName.GOOGLE] = GoogleWorkspaceCalendars(
+                self._http, self._secrets.service_account_key(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantCalendars
+
+            calendars[ProviderName.MICROSOFT] = MicrosoftTenantCalendars(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.microsoft_origin
+            )
+        return calendars
+
+    @cached_property
+    def domain_records(self) -> DomainRecords:
+        from freebusy.adapters.domain_records import GoogleDns
+
+        return GoogleDns(self._http, origin=self.settings.google_origin)
 
     @cached_property
     def calendar_reader(self) -> CalendarReader:
@@ -278,6 +322,18 @@ class Dependencies:
             events=self.events,
             vault=self.vault,
             providers=self.providers,
+            clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
             clock=self.clock,
         )
 
