@@ -1,6 +1,13 @@
-"""People who connect to the laptop stack through the official Python SDK, unmodified."""
+"""People who connect to the laptop stack through the official SDKs, unmodified."""
 
 from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pycronofy
@@ -8,6 +15,9 @@ import pytest
 
 from local.browser import visit
 from tests.e2e.days import at
+
+NODE_SDK = "cronofy@3.8.4"
+NODE_JOBS = Path(__file__).with_name("node_sdk.cjs")
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +43,36 @@ def connect(stack):
         return client
 
     return connected
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The SDK, installed once beside the other things that the laptop stack installs."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("Node is not installed")
+    folder = Path(".local/node").absolute()
+    if not (folder / "node_modules/cronofy/package.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", NODE_SDK]
+        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder / "node_modules"
+
+
+@pytest.fixture
+def run_node(stack, node_modules):
+    """Has the Node SDK do one of its jobs; gives what it saw."""
+
+    def ran(job: str, given: dict[str, Any]) -> Any:
+        done = subprocess.run(
+            ["node", str(NODE_JOBS), job, json.dumps({**stack, **given})],
+            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return ran

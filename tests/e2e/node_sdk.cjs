@@ -97,8 +97,34 @@ async function events(given) {
   return { created, messages, answered, updated, deleted, batch, batched, kept, left, refused };
 }
 
+// Asks for one colleague with the tokens of their organization, and reads them with the code that the callback brought.
+async function enterprise(given) {
+  const service = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  service.urls.api = given.url;
+  const tokens = await service.requestAccessToken({ code: given.code, redirect_uri: given.redirect_uri });
+  const userinfo = await service.userInfo();
+  const { email, callback_url } = given;
+  await service.authorizeWithServiceAccount({ email, callback_url, scope: "free_busy_write", state: "job 17" });
+  const look = () => axios.get(given.callbacks);
+  const { data } = await eventually(look, (answer) => answer.data.length > 0);
+
+  const person = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  person.urls.api = given.url;
+  const { code } = data[0].authorization;
+  const granted = await person.requestAccessToken({ code, redirect_uri: callback_url });
+  const window = { from: given.from, to: given.to, tzid: "Etc/UTC" };
+  const { free_busy } = await person.freeBusy(window);
+  const availability = await person.availability({
+    participants: [{ members: [{ sub: granted.sub }], required: "all" }],
+    required_duration: { minutes: 60 },
+    query_periods: [{ start: given.from, end: given.to }],
+    response_format: "slots",
+  });
+  return { tokens, userinfo, callback: data[0], granted, free_busy, availability };
+}
+
 const [job, given] = process.argv.slice(2);
-({ mainJob, events })[job](JSON.parse(given)).then(
+({ mainJob, events, enterprise })[job](JSON.parse(given)).then(
   (seen) => console.log(JSON.stringify(seen)),
   (error) => {
     console.error(error);

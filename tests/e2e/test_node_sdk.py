@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,13 +12,8 @@ import pytest
 
 from local.browser import visit
 
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node is not installed"),
-]
+pytestmark = pytest.mark.stack
 
-SCRIPT = Path(__file__).with_name("node_sdk.cjs")
-SDK = "cronofy@3.8.4"
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
 
 
@@ -31,20 +21,8 @@ def at(minutes: int) -> str:
     return (DAY + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """The SDK, installed once beside the other things that the laptop stack installs."""
-    folder = Path(".local/node").absolute()
-    if not (folder / "node_modules/cronofy/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", SDK]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
-    return folder / "node_modules"
-
-
 @pytest.fixture
-def node_sdk(stack, node_modules):
+def node_sdk(stack, run_node):
     """Connects somebody, has the SDK do a job for them and tells what it saw."""
 
     def does(job: str, email: str, busy: list[dict[str, str]], *, until: str) -> dict[str, Any]:
@@ -59,17 +37,8 @@ def node_sdk(stack, node_modules):
         }
         link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
         code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
-        given = {**stack, "redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
-        ran = subprocess.run(
-            ["node", str(SCRIPT), job, json.dumps(given)],
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert ran.returncode == 0, ran.stderr
-        seen: dict[str, Any] = json.loads(ran.stdout)
+        given = {"redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
+        seen: dict[str, Any] = run_node(job, given)
         return seen
 
     return does
