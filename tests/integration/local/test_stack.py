@@ -69,11 +69,16 @@ class TestAStackThatRuns:
             assert httpx.get(f"{stack[provider]}/sim/requests").status_code == 200
         assert httpx.get(f"{stack['mailbox']}/messages", params={"to": "nobody@example.com"}).json() == []
 
-    def test_has_the_simulated_clients_in_the_secrets(self, stack):
+    def test_has_the_simulated_clients_and_service_account_in_the_secrets(self, stack):
         secrets = aws.client("secretsmanager", stack["aws"])
-        for secret in secrets.list_secrets()["SecretList"]:
-            value = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
-            assert json.loads(value).keys() == {"client_id", "client_secret"}
+        values = [
+            json.loads(secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"])
+            for secret in secrets.list_secrets()["SecretList"]
+        ]
+        clients = [value for value in values if value.keys() == {"client_id", "client_secret"}]
+        (key_file,) = [value for value in values if value not in clients]
+        assert len(clients) == 2
+        assert key_file["type"] == "service_account"
 
     def test_answers_from_a_function(self, stack):
         answer = httpx.get(f"{stack['url']}/.well-known/oauth-authorization-server", timeout=30)
