@@ -31,6 +31,7 @@ from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.managed_availability import (
+    FORGOTTEN_AT_ONCE,
     MOST_AVAILABLE_PERIODS,
     MOST_RULES,
     AvailabilityRule,
@@ -381,7 +382,8 @@ class FakeManagedAvailability:
 
     def forget_periods(self, sub: str, *, ended_before: int) -> None:
         with self._lock:
-            self._write(sub, periods=tuple(each for each in self.find(sub).periods if each.end >= ended_before))
+            over = [each for each in self.find(sub).periods if each.end < ended_before][:FORGOTTEN_AT_ONCE]
+            self._write(sub, periods=tuple(each for each in self.find(sub).periods if each not in over))
 
     def erase(self, client_id: str) -> int:
         gone = {sub for sub, owner in self._applications.items() if owner == client_id}

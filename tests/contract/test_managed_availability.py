@@ -15,6 +15,7 @@ from moto import mock_aws
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability, managed_availability_item
 from freebusy.domain.managed_availability import (
+    FORGOTTEN_AT_ONCE,
     MOST_AVAILABLE_PERIODS,
     MOST_CALENDARS,
     MOST_RULES,
@@ -217,12 +218,15 @@ def test_as_much_as_may_be_stored_fits(stores):
     assert len(stores.managed.find("acc_1").periods) == MOST_AVAILABLE_PERIODS
 
 
-def test_periods_that_are_over_can_be_forgotten(stores):
-    past = [period(f"past-{number}", NOW - 2 * HOUR) for number in range(120)]
+def test_periods_that_are_over_can_be_forgotten_some_at_a_time(stores):
+    past = [period(f"past-{number}", NOW - 4 * HOUR + number) for number in range(FORGOTTEN_AT_ONCE + 10)]
     kept = (period("just over", NOW - HOUR), period("now"))
     stores.put("acc_1", ManagedAvailability((WORK,), (*past, *kept)))
     stores.managed.forget_periods("acc_1", ended_before=NOW)
-    assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), kept)
+    assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), (*past[FORGOTTEN_AT_ONCE:], *kept))
+    for _ in range(2):
+        stores.managed.forget_periods("acc_1", ended_before=NOW)
+        assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), kept)
 
 
 def test_an_application_takes_what_it_stored_with_it(stores):

@@ -27,6 +27,7 @@ from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
 from tests.invitations import MAIL_DOMAIN, an_event
@@ -145,7 +146,7 @@ def store_everything(wired: Dependencies) -> None:
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
-            for read in ("free_busy", "events")
+            for read in ("free_busy", "events", "available_periods")
         },
         sub=SUB,
         client_id=CLIENT_ID,
@@ -159,6 +160,10 @@ def store_for(name: str, wired: Dependencies) -> None:
     match name:
         case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
             store_event(wired)
+        case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
+            store_rule(wired)
+        case "available_periods" | "available_periods_delete" | "available_periods_delete_all":
+            store_periods(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
         case "authorize_relink":
@@ -167,6 +172,12 @@ def store_for(name: str, wired: Dependencies) -> None:
             wired.tokens.save_code(hashed(CODE), APPLICATION_CODE)
         case "token_front_end_code":
             wired.tokens.save_code(hashed(CODE), FRONT_END_CODE)
+        case _ if name.startswith("oauth_callback"):
+            store_trip(name, wired)
+
+
+def store_trip(name: str, wired: Dependencies) -> None:
+    match name:
         case "oauth_callback":
             store_request(wired, NEW_ID, ProviderName.GOOGLE)
         case "oauth_callback_refused":
@@ -184,6 +195,19 @@ def store_event(wired: Dependencies) -> None:
     wanted = EventUpsert("booking-7", "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
     calendar_id = account.managed_profile.calendar_id
     upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
+
+
+def store_rule(wired: Dependencies) -> None:
+    rule = AvailabilityRule("work_hours", "Europe/Paris", (WeeklyPeriod(0, 570, 1020),))
+    assert wired.managed_availability.save_rule(SUB, rule, client_id=CLIENT_ID)
+
+
+def store_periods(wired: Dependencies) -> None:
+    """More than one page of them."""
+    for number in range(101):
+        start = NOW + number * 7200
+        period = AvailablePeriod(start, start + 3600, f"interviews-{number}")
+        assert wired.managed_availability.save_period(SUB, period, client_id=CLIENT_ID)
 
 
 def store_mail(wired: Dependencies) -> None:

@@ -260,7 +260,7 @@ class ManagedAvailabilityStore(Protocol):
         """All of them; rules stay."""
 
     def forget_periods(self, sub: str, *, ended_before: int) -> None:
-        """Deletes those that ended before; what is changed meanwhile may stay."""
+        """Deletes the earliest of those that ended before, up to FORGOTTEN_AT_ONCE; not when they change meanwhile."""
 
 
 class InvitationLog(Protocol):
