@@ -1,7 +1,8 @@
-"""GET /v1/free_busy: when one connected person is busy, page by page."""
+"""When one connected person is busy, page by page or as a calendar object."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -12,10 +13,13 @@ from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import public_url, query_of, resolver, serve
 from freebusy.entrypoints.wire.free_busy import (
     BOOLEANS,
+    ICALENDAR,
     free_busy_query,
     free_busy_rows,
+    known_periods,
     managed_query,
     managed_rows,
+    told_window,
     unreadable_calendars,
 )
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
@@ -45,6 +49,23 @@ def read() -> Response[str]:
         pages=wired.pages,
         now=now,
     )
+
+
+@app.get("/v1/free_busy.ics")
+def read_calendar() -> Response[str]:
+    wired, now = dependencies(), dependencies().clock()
+    caller = person(app.current_event, Permission.READ_FREE_BUSY)
+    asked = read_query(query_of(app.current_event), BOOLEANS)
+    found = read_free_busy(caller.account, free_busy_query(asked), reader=wired.calendar_reader, now=now)
+    managed = read_events(caller.account, managed_query(asked), events=wired.events, now=now)
+    text = wired.free_busy_calendar(
+        caller.account,
+        told_window(found),
+        known_periods(found, managed, asked),
+        wired.managed_availability.find(caller.account.sub),
+        now=now,
+    )
+    return Response(status_code=HTTPStatus.OK.value, content_type=ICALENDAR, body=text.decode())
 
 
 @app.get("/v1/free_busy/pages/<token>")

@@ -57,6 +57,7 @@ STATUS = {
     "events_upsert_everything": 202,
     "events_upsert_read_only_calendar": 403,
     "free_busy": 200,
+    "free_busy_calendar": 200,
     "free_busy_page": 200,
     "oauth_callback": 302,
     "oauth_callback_link": 302,

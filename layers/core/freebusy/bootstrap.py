@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         CalendarProvider,
         DeadLetters,
         EventStore,
+        FreeBusyWriter,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
@@ -155,6 +156,12 @@ class Dependencies:
             mail_domain=self.settings.mail_domain,
             clock=self.clock,
         )
+
+    @property
+    def free_busy_calendar(self) -> FreeBusyWriter:
+        from freebusy.adapters.free_busy_calendar import free_busy_calendar
+
+        return free_busy_calendar
 
     @cached_property
     def inbound_mailbox(self) -> InboundMailbox:

@@ -7,7 +7,7 @@ raise StorageUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
@@ -307,6 +307,19 @@ class InvitationWriter(Protocol):
         ``changed`` says that they were sent an earlier version; ``zone`` is where they read it, an IANA name. Raises
         MailRefused for an address that no mail service takes.
         """
+
+
+class FreeBusyWriter(Protocol):
+    def __call__(
+        self,
+        account: Account,
+        window: Period,
+        periods: Iterable[FreeBusyPeriod],
+        managed: ManagedAvailability,
+        *,
+        now: int,
+    ) -> bytes:
+        """An iCalendar object (RFC 5545, CRLF) that says what is known of the window, and nothing beyond it."""
 
 
 class Mailer(Protocol):

@@ -21,12 +21,16 @@ FORGOTTEN_AT_ONCE = 50
 class WeeklyPeriod(NamedTuple):
     """On ``weekday`` (0 is Monday), from ``start`` until before ``end``, in minutes since midnight by the local clock.
 
-    An end of 0 or 1440 is the midnight that ends the day.
+    An end of 0 or 1440, as it was written, is the midnight that ends the day: ``closes`` is 1440.
     """
 
     weekday: int
     start: int
     end: int
+
+    @property
+    def closes(self) -> int:
+        return self.end or 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
