@@ -47,7 +47,7 @@ def node_modules() -> Path:
 def node_sdk(stack, node_modules):
     """Connects somebody, has the SDK do a job for them and tells what it saw."""
 
-    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str) -> dict[str, Any]:
+    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str, **more: Any) -> dict[str, Any]:
         redirect_uri = stack["redirect_uris"][0]
         httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
         asked = {
@@ -59,7 +59,8 @@ def node_sdk(stack, node_modules):
         }
         link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
         code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
-        given = {**stack, "redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
+        person = {"redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
+        given = {**stack, **person, **more}
         ran = subprocess.run(
             ["node", str(SCRIPT), job, json.dumps(given)],
             env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
@@ -114,3 +115,23 @@ def test_the_node_sdk_writes_events_that_arrive_as_invitations(node_sdk):
     assert shown("kept", "event_id") == ["four"]
     assert seen["left"] == []
     assert seen["refused"] == 403
+
+
+def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
+    rule = {"tzid": "Europe/Paris", "weekly_periods": [{"day": "monday", "start_time": "09:30", "end_time": "17:00"}]}
+    work, evenings = ({**rule, "availability_rule_id": name} for name in ("work_hours", "evenings"))
+    periods = [
+        {"available_period_id": f"p{hour}", "start": at(60 * hour), "end": at(60 * hour + 30)} for hour in range(101)
+    ]
+    email = f"node-{time.monotonic_ns()}@contoso.example"
+    seen = node_sdk("managedAvailability", email, [], until=at(101 * 60), rule=rule, periods=periods)
+
+    assert seen["written"] == seen["read"] == {"availability_rule": work}
+    assert seen["listed"] == {"availability_rules": [evenings, work]}
+    assert seen["missing"] == 404
+    assert seen["total"] == 2
+    assert [period["available_period_id"] for period in seen["periods"]] == [f"p{hour}" for hour in range(101)]
+    local = seen["periods"][0]["start"]
+    assert (datetime.fromisoformat(local["time"]), local["tzid"]) == (DAY, "Europe/Paris")
+    assert seen["kept"]["available_periods"][0] == periods[1]
+    assert seen["left"]["available_periods"] == []
