@@ -7,11 +7,35 @@ import os
 import shutil
 import subprocess
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
+
+
+def client(**options: Any) -> Any:
+    return boto3.client(
+        "dynamodb",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # the emulators take anything
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    with mock_aws():
+        yield client()
+
+
+@pytest.fixture(scope="module")
+def ministack(emulator: str) -> Any:
+    return client(endpoint_url=emulator)
+
 
 Reading = Callable[[str, list[bytes]], list[dict[str, Any]]]
 

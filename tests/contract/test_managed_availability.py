@@ -3,14 +3,12 @@ emulators know it, pass the same rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability, managed_availability_item
@@ -46,27 +44,6 @@ class Stores:
     erase: Any
     put: Callable[[str, ManagedAvailability], object]
     """All that an account has, at once."""
-
-
-def client(**options: Any) -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the emulators take anything
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    with mock_aws():
-        yield client()
-
-
-@pytest.fixture(scope="module")
-def ministack(emulator: str) -> Any:
-    return client(endpoint_url=emulator)
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
