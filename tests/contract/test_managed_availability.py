@@ -4,6 +4,7 @@ emulators know it, pass the same rules."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -204,6 +205,15 @@ def test_periods_that_are_over_can_be_forgotten_some_at_a_time(stores):
     for _ in range(2):
         stores.managed.forget_periods("acc_1", ended_before=NOW)
         assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), kept)
+
+
+def test_callers_who_write_at_once_do_not_undo_each_others_work(managed):
+    """Also when none of them finds anything stored yet."""
+    rules = [replace(WORK, rule_id=f"rule-{number}") for number in range(4)]
+    periods = [period(f"period-{number}", NOW + number) for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda each: save(managed, each), [*rules, *periods]))
+    assert managed.find("acc_1") == ManagedAvailability(tuple(rules), tuple(periods))
 
 
 def test_an_application_takes_what_it_stored_with_it(stores):

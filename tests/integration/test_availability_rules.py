@@ -141,6 +141,7 @@ def test_what_cannot_be_a_rule_is_refused(changes, field, key):
         pytest.param({"end_time": "٠٩:٣٠"}, ".end_time", "errors.invalid_format", id="other digits"),
         pytest.param({"end_time": 17}, ".end_time", "errors.invalid_format", id="a number"),
         pytest.param({"end_time": "09:30"}, "", "errors.invalid_time_pair", id="no time"),
+        pytest.param({"start_time": "24:00", "end_time": "00:00"}, "", "errors.invalid_time_pair", id="one midnight"),
         pytest.param({"start_time": "22:00", "end_time": "06:00"}, "", "errors.invalid_time_pair", id="overnight"),
     ],
 )

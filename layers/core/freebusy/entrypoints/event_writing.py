@@ -1,4 +1,4 @@
-"""Writing events for one caller, request by request or many in one batch.
+"""Writing events for one caller, request by request or many in one batch, which writes available periods too.
 
 Loaded by the routes that write: reading events needs no models.
 """
@@ -95,12 +95,13 @@ class EventWriter:
             write = self.upsert if method == "POST" else self.delete
             write(unquote(events[1]), data)
         else:
-            self._caller.require(Permission.READ_FREE_BUSY)
-            self._write_period(data) if method == "POST" else self._delete_periods(data)
+            self._write_period(method, data)
 
-    def _write_period(self, data: Mapping[str, Any]) -> None:
-        period, store = available_period(data), self._wired.managed_availability
-        save_period(self._caller.account, period, store=store, now=self._wired.clock())
-
-    def _delete_periods(self, data: Mapping[str, Any]) -> None:
-        delete_periods(self._caller.account, period_deletion(data), store=self._wired.managed_availability)
+    def _write_period(self, method: str, data: Mapping[str, Any]) -> None:
+        """As ``functions/available_periods`` does."""
+        account, store = self._caller.account, self._wired.managed_availability
+        self._caller.require(Permission.READ_FREE_BUSY)
+        if method == "POST":
+            save_period(account, available_period(data), store=store, now=self._wired.clock())
+        else:
+            delete_periods(account, period_deletion(data), store=store)

@@ -52,10 +52,12 @@ class Hours(BaseModel):
     start_time: Clock
     end_time: Clock
 
+    def weekly_period(self) -> WeeklyPeriod:
+        return WeeklyPeriod(self.day, self.start_time, self.end_time)
+
 
 def _ordered(hours: Hours) -> Hours:
-    """An end of 00:00 is the midnight that ends the day."""
-    if 0 < hours.end_time <= hours.start_time:
+    if hours.weekly_period().closes <= hours.start_time:
         problem = "end_time must be after start_time; hours across midnight are two periods"
         raise PydanticCustomError("errors.invalid_time_pair", problem)
     return hours
@@ -77,7 +79,7 @@ def availability_rule(body: Mapping[str, Any]) -> AvailabilityRule:
     return AvailabilityRule(
         rule_id=asked.availability_rule_id,
         tzid=asked.tzid,
-        weekly_periods=tuple(WeeklyPeriod(each.day, each.start_time, each.end_time) for each in asked.weekly_periods),
+        weekly_periods=tuple(each.weekly_period() for each in asked.weekly_periods),
         calendar_ids=tuple(dict.fromkeys(asked.calendar_ids or ())),
     )
 
