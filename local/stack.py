@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from local import emulator
 from local.deployment import Deployment, DeploymentFailed, deploy
 from local.gateway import Gateway
@@ -31,7 +33,7 @@ from local.pumps import Pumps
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
 PROVIDERS = ("google", "microsoft")
-PARAMETERS = {"MailDomain": "invites.example"}
+PARAMETERS = {"MailDomain": "invites.example", "EnterpriseConnect": "true", "GoogleDomainProof": "sign_in"}
 """What an operator of the laptop chooses in the template."""
 
 PARENT_CHECK = 0.5  # seconds
@@ -101,6 +103,7 @@ class Stack:
                 say(provider, origins.get(provider, "the real one, with the client id of the environment"))
             deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, PARAMETERS)
             await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
+            await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
             say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
             mailbox = await self._start_mailbox(children, deployment, endpoint)
             client = await asyncio.to_thread(register_demo_application, deployment, endpoint)
@@ -192,6 +195,30 @@ def store_registrations(registrations: dict[str, dict[str, str]], deployment: De
     for provider, registration in registrations.items():
         if secret_id := deployment.variable(f"{provider.upper()}_SECRET_ID"):
             secrets_manager.put_secret_value(SecretId=secret_id, SecretString=json.dumps(registration))
+
+
+def store_service_account(simulated_google: str | None, deployment: Deployment, endpoint: str) -> None:
+    """Likewise with the key file of the service account, where the template has a secret for one.
+
+    Raises CannotStart.
+    """
+    secret_id = deployment.variable("GOOGLE_SERVICE_ACCOUNT_SECRET_ID")
+    if secret_id and (key_file := service_account_key(simulated_google)):
+        emulator.client("secretsmanager", endpoint).put_secret_value(SecretId=secret_id, SecretString=key_file)
+
+
+def service_account_key(simulated_google: str | None) -> str | None:
+    """The simulator's key file; beside a real Google your own, which the environment names, or none.
+
+    Raises CannotStart when that cannot be read.
+    """
+    if simulated_google:
+        return httpx.get(f"{simulated_google}/sim/service_account").raise_for_status().text
+    name = os.environ.get("GOOGLE_SERVICE_ACCOUNT_FILE")
+    try:
+        return Path(name).read_text(encoding="utf-8") if name else None
+    except OSError as error:
+        raise CannotStart(f"GOOGLE_SERVICE_ACCOUNT_FILE: {error}") from error
 
 
 def mail_setup(deployment: Deployment, endpoint: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from threading import RLock
 from typing import Any, TypeVar
@@ -38,7 +38,9 @@ from freebusy.domain.managed_availability import (
     AvailablePeriod,
     ManagedAvailability,
 )
+from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
+from freebusy.domain.service_account import ServiceAccount
 
 NOW = 1_800_000_000
 """Where a ``FakeClock`` starts: 2027-01-15T08:00:00Z."""
@@ -66,11 +68,15 @@ class FakeAccounts:
         self._accounts: dict[str, Account] = {}
         self._subs: dict[_IdentityKey, str] = {}
         self._leases: dict[tuple[str, str], int] = {}
+        self.service_accounts = FakeServiceAccounts()
         for account in accounts:
             assert self.create(account)
 
     def find(self, sub: str) -> Account | None:
         return self._accounts.get(sub)
+
+    def holder(self, sub: str) -> Account | ServiceAccount | None:
+        return self._accounts.get(sub) or self.service_accounts.find(sub)
 
     def find_many(self, subs: Collection[str]) -> dict[str, Account]:
         return {sub: self._accounts[sub] for sub in subs if sub in self._accounts}
@@ -116,6 +122,17 @@ class FakeAccounts:
                 ),
             )
 
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+        with self._lock:
+            profile = self._existing(sub).profile(profile_id)
+            if profile is None or profile.identity is None or profile.identity.subject != identity.subject:
+                raise NotFound(profile_id)
+            named = replace(profile.identity, email=identity.email)
+            changed = replace(
+                profile, name=identity.email, identity=named, service_account=service_account, disconnected=None
+            )
+            self._write(sub, changed)
+
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         with self._lock:
             profile = self._profile(sub, profile_id)
@@ -146,20 +163,25 @@ class FakeAccounts:
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         with self._lock:
-            if account := self._accounts.get(sub):
-                ended = account.grants if grant_ids is None else grant_ids
-                grants = {grant_id: grant for grant_id, grant in account.grants.items() if grant_id not in ended}
-                self._accounts[sub] = replace(account, grants=grants)
+            if holder := self.holder(sub):
+                ended = holder.grants if grant_ids is None else grant_ids
+                self._list_grants(holder, [grant for grant_id, grant in holder.grants.items() if grant_id not in ended])
 
     def add_grant(self, sub: str, grant: Grant) -> bool:
-        """What ``TokenStore.redeem_code`` does to the account; False when there is none."""
+        """What ``TokenStore.redeem_code`` does to the holder; False when there is none."""
         with self._lock:
-            if (account := self._accounts.get(sub)) is None:
+            if (holder := self.holder(sub)) is None:
                 return False
-            oldest_first = sorted(account.grants.values(), key=lambda each: (each.created_at, each.grant_id))
-            kept = (*oldest_first, grant)[-MOST_GRANTS:]
-            self._accounts[sub] = replace(account, grants={each.grant_id: each for each in kept})
+            oldest_first = sorted(holder.grants.values(), key=lambda each: (each.created_at, each.grant_id))
+            self._list_grants(holder, (*oldest_first, grant)[-MOST_GRANTS:])
             return True
+
+    def _list_grants(self, holder: Account | ServiceAccount, grants: Iterable[Grant]) -> None:
+        listed = {grant.grant_id: grant for grant in grants}
+        if isinstance(holder, Account):
+            self._accounts[holder.sub] = replace(holder, grants=listed)
+        else:
+            self.service_accounts.put(replace(holder, grants=listed))
 
     def erase(self, client_id: str) -> int:
         with self._lock:
@@ -169,7 +191,7 @@ class FakeAccounts:
             identities = [key for key, sub in self._subs.items() if sub in erased]
             for key in identities:
                 del self._subs[key]
-            return len(erased) + len(identities)
+            return len(erased) + len(identities) + self.service_accounts.erase(client_id)
 
     def _existing(self, sub: str) -> Account:
         if (account := self._accounts.get(sub)) is None:
@@ -191,6 +213,62 @@ class FakeAccounts:
                 for profile in account.profiles
             ),
         )
+
+
+class FakeServiceAccounts:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._kept: dict[str, ServiceAccount] = {}
+
+    def find(self, sub: str) -> ServiceAccount | None:
+        return self._kept.get(sub)
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ServiceAccount]:
+        return {sub: self._kept[sub] for sub in subs if sub in self._kept}
+
+    def connect(self, wanted: ServiceAccount) -> str:
+        with self._lock:
+            known = next((each for each in self._kept.values() if _organization(each) == _organization(wanted)), None)
+            if known is None:
+                self.put(wanted)
+                return wanted.sub
+            changed = replace(
+                known,
+                organization=wanted.organization,
+                administrator=wanted.administrator,
+                delegated_scope=wanted.delegated_scope,
+            )
+            self._write(changed, sealed=b"")
+            return known.sub
+
+    def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or known.version != version:
+                return False
+            self._write(known, sealed=sealed)
+            return True
+
+    def disconnect(self, sub: str, *, because: Disconnected, now: int, version: int | None = None) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or (version is not None and known.version != version):
+                return False
+            self._write(known, sealed=b"", because=because, now=now)
+            return True
+
+    def put(self, service_account: ServiceAccount) -> None:
+        self._kept[service_account.sub] = service_account
+
+    def erase(self, client_id: str) -> int:
+        """The item of the organization goes with it."""
+        return 2 * _erase(self._kept, lambda each: each.client_id == client_id)
+
+    def _write(
+        self, changed: ServiceAccount, *, sealed: bytes, because: Disconnected | None = None, now: int = 0
+    ) -> None:
+        version = changed.version + 1
+        self.put(replace(changed, sealed_credential=sealed, disconnected=because, disconnected_at=now, version=version))
 
 
 class FakeTokens:
@@ -285,6 +363,50 @@ class FakeTokens:
             + _erase(self._codes, lambda code: code.client_id == client_id)
             + _erase(self._spent, lambda spent: spent[0] == client_id)
             + _erase(self._link_tokens, lambda link_token: link_token[0] == client_id)
+        )
+
+
+class FakeSetups:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._trips: dict[str, OrganizationTrip] = {}
+        self._setups: dict[str, Setup] = {}
+
+    def save_trip(self, state_hash: str, trip: OrganizationTrip) -> None:
+        self._trips[state_hash] = trip
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> OrganizationTrip | None:
+        with self._lock:
+            trip = self._trips.get(state_hash)
+            if trip is None or trip.expires_at <= now or trip.browser_hash != browser_hash:
+                return None
+            return self._trips.pop(state_hash)
+
+    def save(self, handle_hash: str, setup: Setup) -> None:
+        self._setups[handle_hash] = setup
+
+    def find(self, handle_hash: str, now: int) -> Setup | None:
+        setup = self._setups.get(handle_hash)
+        return setup if setup and setup.expires_at > now else None
+
+    def rebind(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        with self._lock:
+            if (setup := self.find(handle_hash, now)) is None:
+                return False
+            self._setups[handle_hash] = replace(setup, browser_hash=browser_hash)
+            return True
+
+    def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        with self._lock:
+            setup = self.find(handle_hash, now)
+            if setup is None or setup.browser_hash != browser_hash:
+                return False
+            del self._setups[handle_hash]
+            return True
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._trips, lambda trip: trip.request.client_id == client_id) + _erase(
+            self._setups, lambda setup: setup.request.client_id == client_id
         )
 
 
@@ -467,12 +589,14 @@ class FakeApplications:
         tokens: FakeTokens | None = None,
         accounts: FakeAccounts | None = None,
         pages: FakePages | None = None,
+        setups: FakeSetups | None = None,
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
         self._tokens = tokens or FakeTokens()
         self._accounts = accounts or FakeAccounts()
         self._pages = pages or FakePages()
+        self._setups = setups or FakeSetups()
         for application in applications:
             self.create(application)
 
@@ -504,7 +628,8 @@ class FakeApplications:
         with self._lock:
             application = self._applications.pop(client_id, None)
             erased = 0 if application is None else 1
-            return erased + sum(store.erase(client_id) for store in (self._tokens, self._accounts, self._pages))
+            stores = (self._tokens, self._accounts, self._pages, self._setups)
+            return erased + sum(store.erase(client_id) for store in stores)
 
     def _list_secrets(self, application: Application) -> None:
         for secret in application.secrets:
@@ -576,6 +701,11 @@ class FakeProvider:
     def _fail_if_told(self) -> None:
         if self.trouble:
             raise self.trouble
+
+
+def _organization(service_account: ServiceAccount) -> tuple[str, ProviderName, str]:
+    organization = service_account.organization
+    return service_account.client_id, organization.provider, organization.key
 
 
 def _identity_key(client_id: str, profile: Profile) -> _IdentityKey | None:

@@ -28,9 +28,18 @@ from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
+from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, ProofRecord, Setup
+from freebusy.domain.service_account import (
+    MANAGE_ACCOUNTS,
+    MANAGE_RESOURCES,
+    Administrator,
+    Organization,
+)
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
 from tests.invitations import MAIL_DOMAIN, an_event
+from tests.organizations import FakeOrganizationCalendars
+from tests.people import colleague, email_of, organization
 from tests.replies import mail
 from tests.tables import create_table
 
@@ -45,19 +54,22 @@ REDIRECT_URI = "https://app.example.com/callback"
 CLIENT_SECRET = "fbc_cs_example-client-secret"
 ACCESS_TOKEN = "fbc_at_example-access-token"
 REFRESH_TOKEN = "fbc_rt_example-refresh-token"
+COLLEAGUE_ACCESS_TOKEN = "fbc_at_example-colleague-access-token"
 FRONT_END_ACCESS_TOKEN = "fbc_at_example-front-end-access-token"
 FRONT_END_REFRESH_TOKEN = "fbc_rt_example-front-end-refresh-token"
 CODE = "example-authorization-code"
 RELINK_CODE = "example-relink-code"
 LINK_TOKEN = "fbc_lt_example-link-token"
-SUB, OTHER_SUB, FRONT_END_SUB = (
+SUB, OTHER_SUB, FRONT_END_SUB, COLLEAGUE_SUB = (
     "acc_0123456789abcdef01234567",
     "acc_89abcdef0123456701234567",
     "acc_456789abcdef012301234567",
+    "acc_cdef0123456789ab01234567",
 )
 PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
 PAGE_TOKEN = "example-page-token"
 STATE = "example-provider-state"
+HANDLE = "example-setup-handle"
 BROWSER_SECRET = "example-browser-secret"
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SCOPE = "free_busy_write"
@@ -72,6 +84,43 @@ FRONT_END_CODE = AuthorizationCode(
     CODE_CHALLENGE,
     NOW + 300,
 )
+
+
+ADMINISTRATOR = Administrator(
+    Identity(ProviderName.GOOGLE, "subject-of-ada", "ada@example.com"),
+    Organization(ProviderName.GOOGLE, "example.com", ("example.com",)),
+)
+TENANT_ADMINISTRATOR = Administrator(
+    Identity(ProviderName.MICROSOFT, "tenant.subject-of-max", "max@example.com"),
+    Organization(ProviderName.MICROSOFT, "tenant"),
+)
+
+
+class SignIn:
+    """Administrators sign in at once."""
+
+    issuer = None
+
+    def __init__(self, name: ProviderName) -> None:
+        self._name = name
+
+    def consent_url(self, *, state: str, **_: str) -> str | None:
+        consents = self._name is ProviderName.MICROSOFT
+        return f"https://{self._name}.example.com/adminconsent?state={state}" if consents else None
+
+    def sign_in_url(self, *, state: str, **_: str) -> str:
+        return f"https://{self._name}.example.com/sign-in?state={state}"
+
+    def sign_in(self, _code: str, **_: str) -> Administrator:
+        return ADMINISTRATOR if self._name is ProviderName.GOOGLE else TENANT_ADMINISTRATOR
+
+
+class Dns:
+    """Everybody has added the record."""
+
+    def texts(self, _name: str, *, deadline: float) -> tuple[str, ...]:
+        assert deadline
+        return (ProofRecord.of(NEW_ID, ADMINISTRATOR).value,)
 
 
 class Provider:
@@ -136,6 +185,7 @@ def store_everything(wired: Dependencies) -> None:
     store_account(wired, SUB, CLIENT_ID, PROFILE_ID)
     store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
     store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
+    store_colleague(wired)
     for token, kind, client_id, sub in (
         (ACCESS_TOKEN, TokenKind.ACCESS, CLIENT_ID, SUB),
         (REFRESH_TOKEN, TokenKind.REFRESH, CLIENT_ID, SUB),
@@ -143,6 +193,8 @@ def store_everything(wired: Dependencies) -> None:
         (FRONT_END_REFRESH_TOKEN, TokenKind.REFRESH, FRONT_END_ID, FRONT_END_SUB),
     ):
         wired.tokens.save(hashed(token), TokenRecord(kind, client_id, NOW + 3600, sub, "grant", SCOPE))
+    of_colleague = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, COLLEAGUE_SUB, "g1", SCOPE)
+    wired.tokens.save(hashed(COLLEAGUE_ACCESS_TOKEN), of_colleague)
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
@@ -160,10 +212,6 @@ def store_for(name: str, wired: Dependencies) -> None:
     match name:
         case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
             store_event(wired)
-        case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
-            store_rule(wired)
-        case "available_periods" | "available_periods_delete" | "available_periods_delete_all":
-            store_periods(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
         case "authorize_relink":
@@ -172,12 +220,6 @@ def store_for(name: str, wired: Dependencies) -> None:
             wired.tokens.save_code(hashed(CODE), APPLICATION_CODE)
         case "token_front_end_code":
             wired.tokens.save_code(hashed(CODE), FRONT_END_CODE)
-        case _ if name.startswith("oauth_callback"):
-            store_trip(name, wired)
-
-
-def store_trip(name: str, wired: Dependencies) -> None:
-    match name:
         case "oauth_callback":
             store_request(wired, NEW_ID, ProviderName.GOOGLE)
         case "oauth_callback_refused":
@@ -187,6 +229,53 @@ def store_trip(name: str, wired: Dependencies) -> None:
         case "oauth_callback_relink":
             wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
+
+
+def store_for_hours(name: str, wired: Dependencies) -> None:
+    match name:
+        case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
+            store_rule(wired)
+        case "available_periods" | "available_periods_delete" | "available_periods_delete_all":
+            store_periods(wired)
+
+
+def store_for_administrators(name: str, wired: Dependencies) -> None:
+    match name:
+        case "enterprise_connect_consent" | "enterprise_connect_refused":
+            store_trip(wired, Leg.CONSENT, ProviderName.MICROSOFT)
+        case "enterprise_connect_signed_in":
+            store_trip(wired, Leg.SIGN_IN)
+        case "enterprise_connect_signed_in_again":
+            store_trip(wired, Leg.SIGN_IN, handle=HANDLE)
+            store_setup(wired, ADMINISTRATOR)
+        case "enterprise_connect_another_mailbox":
+            store_setup(wired, TENANT_ADMINISTRATOR)
+        case (
+            "enterprise_connect_setup"
+            | "enterprise_connect_setup_leaked"
+            | "enterprise_connect_connected"
+            | "enterprise_connect_sign_in"
+        ):
+            store_setup(wired, ADMINISTRATOR)
+
+
+def organization_request(provider: ProviderName) -> OrganizationRequest:
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    return OrganizationRequest(NEW_ID, REDIRECT_URI, "example-state", scope, SCOPE, provider)
+
+
+def store_trip(
+    wired: Dependencies, leg: Leg, provider: ProviderName = ProviderName.GOOGLE, handle: str | None = None
+) -> None:
+    trip = OrganizationTrip(organization_request(provider), leg, hashed(BROWSER_SECRET), NOW + 600, handle)
+    wired.setups.save_trip(hashed(STATE), trip)
+
+
+def store_setup(wired: Dependencies, administrator: Administrator) -> None:
+    provider = administrator.organization.provider
+    client_id = NEW_ID if provider is ProviderName.GOOGLE else CLIENT_ID
+    request = replace(organization_request(provider), client_id=client_id)
+    wired.setups.save(hashed(HANDLE), Setup(request, administrator, hashed(BROWSER_SECRET), NOW - 3600))
 
 
 def store_event(wired: Dependencies) -> None:
@@ -208,6 +297,13 @@ def store_periods(wired: Dependencies) -> None:
         start = NOW + number * 7200
         period = AvailablePeriod(start, start + 3600, f"interviews-{number}")
         assert wired.managed_availability.save_period(SUB, period, client_id=CLIENT_ID)
+
+
+def store_colleague(wired: Dependencies) -> None:
+    """Somebody whose organization gives access; the token that it is read with has yet to be fetched."""
+    giver = organization(client_id=CLIENT_ID)
+    wired.service_accounts.connect(giver)
+    assert wired.accounts.create(colleague(COLLEAGUE_SUB, giver))
 
 
 def store_mail(wired: Dependencies) -> None:
@@ -260,9 +356,17 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         dependencies.cache_clear()
         store_everything(dependencies())
         store_for(sample, dependencies())
+        store_for_hours(sample, dependencies())
+        store_for_administrators(sample, dependencies())
         dependencies.cache_clear()
         providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
         patch.setattr(Dependencies, "providers", providers)
+        mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB))
+        lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
+        calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
+        patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
+        patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
+        patch.setattr(Dependencies, "domain_records", Dns())
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()

@@ -7,14 +7,15 @@ import pytest
 from freebusy.adapters import vault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
 
-MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
+MEET_PROVIDERS = {"authorize", "enterprise_connect", "oauth_callback", "free_busy", "availability"}
+READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 SES_RESOURCE = re.compile(
     r"arn:\$\{AWS::Partition\}:ses:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(?:identity|configuration-set)/\$\{(\w+)\}"
 )
-OPEN_CREDENTIALS = {"oauth_callback", "token", "free_busy", "availability"}
+OPEN_CREDENTIALS = {"enterprise_connect", "oauth_callback", "token", "free_busy", "availability"}
 
 
 def variables(function: str) -> set[str]:
@@ -67,6 +68,13 @@ class TestFunction:
         names = {"GOOGLE_SECRET_ID", "MICROSOFT_SECRET_ID", "MICROSOFT_TENANT"}
         assert variables(function) & names == (names if function in MEET_PROVIDERS else set())
 
+    def test_speaks_for_organizations_only_if_it_reads_them(self, function):
+        """Whoever has this key can be anybody of every organization at Google that let us in."""
+        key = {"Ref": "GoogleServiceAccount"}
+        reads_it = [statement for statement in statements(function) if statement["Resource"] == key]
+        assert bool(reads_it) == (function in READ_ORGANIZATIONS)
+        assert ("GOOGLE_SERVICE_ACCOUNT_SECRET_ID" in variables(function)) == (function in READ_ORGANIZATIONS)
+
     def test_opens_data_keys_only_if_it_handles_credentials(self, function):
         assert ("kms:Decrypt" in actions(function)) == (function in OPEN_CREDENTIALS)
         assert ("CREDENTIAL_KEY_ID" in variables(function)) == (function in OPEN_CREDENTIALS)
@@ -82,8 +90,13 @@ class TestFunction:
         assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]
 
 
-def test_only_the_function_that_connects_calendars_makes_data_keys():
-    assert [name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)] == ["oauth_callback"]
+def test_only_the_functions_that_connect_calendars_make_data_keys():
+    makers = {name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)}
+    assert makers == {"enterprise_connect", "oauth_callback"}
+
+
+def test_what_organizations_are_connected_with_is_deployed_only_where_they_can_be():
+    assert RESOURCES["EnterpriseConnectFunction"]["Condition"] == "OffersEnterprise"
 
 
 def test_a_function_that_only_reads_cannot_write():

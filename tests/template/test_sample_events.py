@@ -36,6 +36,7 @@ STATUS = {
     "authorize_relink": 302,
     "availability": 200,
     "availability_access_token": 200,
+    "availability_colleagues": 200,
     "availability_front_end": 200,
     "availability_rules": 200,
     "availability_rules_delete": 202,
@@ -46,6 +47,17 @@ STATUS = {
     "available_periods_delete_all": 202,
     "available_periods_page": 200,
     "available_periods_upsert": 202,
+    "enterprise_connect": 302,
+    "enterprise_connect_another_mailbox": 200,
+    "enterprise_connect_choose_provider": 200,
+    "enterprise_connect_connected": 302,
+    "enterprise_connect_consent": 302,
+    "enterprise_connect_refused": 302,
+    "enterprise_connect_setup": 200,
+    "enterprise_connect_setup_leaked": 200,
+    "enterprise_connect_sign_in": 302,
+    "enterprise_connect_signed_in": 302,
+    "enterprise_connect_signed_in_again": 302,
     "events": 200,
     "events_batch": 207,
     "events_delete": 202,
@@ -58,6 +70,7 @@ STATUS = {
     "events_upsert_read_only_calendar": 403,
     "free_busy": 200,
     "free_busy_calendar": 200,
+    "free_busy_colleague": 200,
     "free_busy_page": 200,
     "oauth_callback": 302,
     "oauth_callback_link": 302,
@@ -93,7 +106,7 @@ POLLING = {
 }
 """What Lambda does in a function's name to bring it records."""
 
-PAGES = {"authorize", "oauth_callback"}
+PAGES = {"authorize", "enterprise_connect", "oauth_callback"}
 
 
 @contextmanager

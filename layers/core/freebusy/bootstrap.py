@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ApplicationStore,
         CalendarProvider,
         DeadLetters,
+        DomainRecords,
         EventStore,
         FreeBusyWriter,
         InboundMailbox,
@@ -32,12 +33,19 @@ if TYPE_CHECKING:
         InvitationQueue,
         Mailer,
         ManagedAvailabilityStore,
+        OrganizationCalendars,
+        OrganizationSignIn,
         PageStore,
+        ServiceAccountStore,
+        SetupStore,
         TokenStore,
         Vault,
     )
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
+    from freebusy.service.organization_setups import OrganizationSetups
+    from freebusy.service.organization_trips import OrganizationTrips
 
 
 def _patience() -> Config:
@@ -80,10 +88,22 @@ class Dependencies:
         return DynamoAccounts(self.dynamodb, self.settings.table_name)
 
     @cached_property
+    def service_accounts(self) -> ServiceAccountStore:
+        from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+
+        return DynamoServiceAccounts(self.dynamodb, self.settings.table_name)
+
+    @cached_property
     def tokens(self) -> TokenStore:
         from freebusy.adapters.dynamodb.tokens import DynamoTokens
 
         return DynamoTokens(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def setups(self) -> SetupStore:
+        from freebusy.adapters.dynamodb.setups import DynamoSetups
+
+        return DynamoSetups(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def pages(self) -> PageStore:
@@ -224,6 +244,78 @@ class Dependencies:
         return providers
 
     @cached_property
+    def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
+        """Where administrators can connect their organization: Google's needs a service account of ours too."""
+        sign_ins: dict[ProviderName, OrganizationSignIn] = {}
+        secret_id = self.settings.google_secret_id
+        if secret_id and self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceSignIn
+
+            sign_ins[ProviderName.GOOGLE] = GoogleWorkspaceSignIn(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantSignIn
+
+            sign_ins[ProviderName.MICROSOFT] = MicrosoftTenantSignIn(
+                self._http,
+                self._secrets.registration(secret_id),
+                tenant=self.settings.microsoft_tenant,
+                origin=self.settings.microsoft_origin,
+            )
+        return sign_ins
+
+    @cached_property
+    def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
+        """The providers at which this deployment can read for organizations."""
+        calendars: dict[ProviderName, OrganizationCalendars] = {}
+        if secret_id := self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars
+
+            calendars[ProviderName.GOOGLE] = GoogleWorkspaceCalendars(
+                self._http, self._secrets.service_account_key(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantCalendars
+
+            calendars[ProviderName.MICROSOFT] = MicrosoftTenantCalendars(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.microsoft_origin
+            )
+        return calendars
+
+    @cached_property
+    def domain_records(self) -> DomainRecords:
+        from freebusy.adapters.domain_records import GoogleDns
+
+        return GoogleDns(self._http, origin=self.settings.google_origin)
+
+    @cached_property
+    def organization_trips(self) -> OrganizationTrips:
+        from freebusy.service.organization_trips import OrganizationTrips
+
+        return OrganizationTrips(
+            applications=self.applications,
+            setups=self.setups,
+            sign_ins=self.organization_sign_ins,
+            calendars=self.organization_calendars,
+        )
+
+    @cached_property
+    def organization_setups(self) -> OrganizationSetups:
+        from freebusy.service.organization_setups import OrganizationSetups
+
+        return OrganizationSetups(
+            applications=self.applications,
+            setups=self.setups,
+            service_accounts=self.service_accounts,
+            tokens=self.tokens,
+            vault=self.vault,
+            calendars=self.organization_calendars,
+            records=self.domain_records,
+            prove_domains=self.settings.google_domain_proof != "sign_in",
+        )
+
+    @cached_property
     def calendar_reader(self) -> CalendarReader:
         from freebusy.service.calendar_reader import CalendarReader
 
@@ -232,6 +324,18 @@ class Dependencies:
             events=self.events,
             vault=self.vault,
             providers=self.providers,
+            clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
             clock=self.clock,
         )
 

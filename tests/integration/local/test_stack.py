@@ -12,7 +12,15 @@ import httpx
 import pytest
 
 from local import emulator as aws
-from local.stack import CannotStart, Ports, real_registration, remove_if_ours, write_atomically
+from local.simulators import running
+from local.stack import (
+    CannotStart,
+    Ports,
+    real_registration,
+    remove_if_ours,
+    service_account_key,
+    write_atomically,
+)
 from tests.laptop import free_ports, ready, running_stack, start_stack
 
 GONE_WITHIN = 20.0
@@ -170,6 +178,30 @@ def test_half_a_client_is_an_oversight(monkeypatch):
     monkeypatch.delenv("GOOGLE_CLIENT_SECRET", raising=False)
     with pytest.raises(CannotStart, match="GOOGLE_CLIENT_SECRET"):
         real_registration("google")
+
+
+def test_a_simulated_google_brings_its_own_service_account(monkeypatch):
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_FILE", "/nowhere")
+    with running("google") as google:
+        assert json.loads(service_account_key(google))["type"] == "service_account"
+
+
+def test_beside_a_real_google_the_service_account_is_your_own(monkeypatch, tmp_path):
+    file = tmp_path / "key.json"
+    file.write_text('{"type": "service_account"}')
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_FILE", str(file))
+    assert service_account_key(None) == '{"type": "service_account"}'
+
+
+def test_a_service_account_is_not_needed(monkeypatch):
+    monkeypatch.delenv("GOOGLE_SERVICE_ACCOUNT_FILE", raising=False)
+    assert service_account_key(None) is None
+
+
+def test_a_key_file_that_is_not_there_is_an_oversight(monkeypatch, tmp_path):
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_FILE", str(tmp_path / "key.json"))
+    with pytest.raises(CannotStart, match="GOOGLE_SERVICE_ACCOUNT_FILE"):
+        service_account_key(None)
 
 
 def test_a_stack_does_not_remove_the_file_of_another(tmp_path):

@@ -11,11 +11,20 @@ import secrets
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
+_SERVICE_ACCOUNT = "ser_"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def new_account_id() -> str:
     return f"acc_{secrets.token_hex(12)}"
+
+
+def new_service_account_id() -> str:
+    return f"{_SERVICE_ACCOUNT}{secrets.token_hex(12)}"
+
+
+def is_service_account(sub: str) -> bool:
+    return sub.startswith(_SERVICE_ACCOUNT)
 
 
 def new_profile_id() -> str:

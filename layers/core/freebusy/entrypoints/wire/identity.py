@@ -5,10 +5,13 @@ Keys that a caller must never see as ``null`` are left out instead (the C# SDK r
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.account import Account, Profile
 from freebusy.service.accounts import is_connected
+
+if TYPE_CHECKING:
+    from freebusy.domain.service_account import ServiceAccount
 
 MANAGED_CALENDAR_NAME = "Cronofy Calendar"
 
@@ -43,6 +46,28 @@ def userinfo_json(account: Account, scope: str, public_url: str) -> dict[str, An
                 for profile in account.profiles
             ],
             "conferencing_profiles": [],
+        },
+    }
+
+
+def service_account_json(service_account: ServiceAccount, scope: str) -> dict[str, Any]:
+    """``domain`` is where the administrator's own mailbox is."""
+    administrator = service_account.administrator
+    return {
+        "sub": service_account.sub,
+        "email": administrator.email,
+        **({"name": administrator.name} if administrator.name else {}),
+        "cronofy.type": "service_account",
+        "cronofy.data": {
+            "authorization": {
+                "scope": scope,
+                "status": "active" if service_account.connected else "disconnected",
+                "delegated_scope": service_account.delegated_scope,
+            },
+            "service_account": {
+                "provider_name": service_account.organization.provider.value,
+                "domain": administrator.email.rpartition("@")[2].lower(),
+            },
         },
     }
 
