@@ -25,7 +25,7 @@ def at(minutes: int) -> str:
 def node_sdk(stack, run_node):
     """Connects somebody, has the SDK do a job for them and tells what it saw."""
 
-    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str) -> dict[str, Any]:
+    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str, **more: Any) -> dict[str, Any]:
         redirect_uri = stack["redirect_uris"][0]
         httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
         asked = {
@@ -37,7 +37,7 @@ def node_sdk(stack, run_node):
         }
         link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
         code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
-        given = {"redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
+        given = {"redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until, **more}
         seen: dict[str, Any] = run_node(job, given)
         return seen
 
@@ -83,3 +83,23 @@ def test_the_node_sdk_writes_events_that_arrive_as_invitations(node_sdk):
     assert shown("kept", "event_id") == ["four"]
     assert seen["left"] == []
     assert seen["refused"] == 403
+
+
+def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
+    rule = {"tzid": "Europe/Paris", "weekly_periods": [{"day": "monday", "start_time": "09:30", "end_time": "17:00"}]}
+    work, evenings = ({**rule, "availability_rule_id": name} for name in ("work_hours", "evenings"))
+    periods = [
+        {"available_period_id": f"p{hour}", "start": at(60 * hour), "end": at(60 * hour + 30)} for hour in range(101)
+    ]
+    email = f"node-{time.monotonic_ns()}@contoso.example"
+    seen = node_sdk("managedAvailability", email, [], until=at(101 * 60), rule=rule, periods=periods)
+
+    assert seen["written"] == seen["read"] == {"availability_rule": work}
+    assert seen["listed"] == {"availability_rules": [evenings, work]}
+    assert seen["missing"] == 404
+    assert seen["total"] == 2
+    assert [period["available_period_id"] for period in seen["periods"]] == [f"p{hour}" for hour in range(101)]
+    local = seen["periods"][0]["start"]
+    assert (datetime.fromisoformat(local["time"]), local["tzid"]) == (DAY, "Europe/Paris")
+    assert seen["kept"]["available_periods"][0] == periods[1]
+    assert seen["left"]["available_periods"] == []
