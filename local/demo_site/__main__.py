@@ -11,6 +11,7 @@ import asyncio
 import os
 from datetime import UTC, datetime
 
+import httpx
 import pycronofy
 
 from local.demo_site import made_up
@@ -19,6 +20,9 @@ from local.demo_site.people import Application
 from local.demo_site.site import Site
 from local.processes import LOOPBACK
 from local.simulators.process import serve_under
+
+TIMEOUT = 10.0
+"""Seconds that the mailbox has for an answer."""
 
 
 def main() -> None:
@@ -32,7 +36,8 @@ def main() -> None:
     origin = f"http://{LOOPBACK}:{port}"
     application = Application(environment["CLIENT_ID"], environment["CLIENT_SECRET"], f"{origin}/callback")
     waiting = {name: [each.first_name for each in made_up.waiting({name: name})] for name in origins}
-    site = Site(application, Inbox(environment["MAILBOX"]), origin=origin, simulated=waiting)
+    inbox = Inbox(httpx.Client(base_url=environment["MAILBOX"], timeout=TIMEOUT))
+    site = Site(application, inbox, origin=origin, simulated=waiting)
     asyncio.run(serve_under(parent, "demo", site, port))
 
 

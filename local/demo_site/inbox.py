@@ -15,8 +15,6 @@ import httpx
 from local.demo_site.bands import written
 from local.simulators.mailbox_invitations import Invitation, invitation_for
 
-TIMEOUT = 10.0
-
 MAIL_CLIENTS = {"google_free_busy": "gmail", "ms_graph_free_busy": "outlook"}
 """What people read their mail with, by the provider of their calendar."""
 
@@ -72,8 +70,8 @@ class Letter:
 class Inbox:
     """Remembers, as mail clients do, which invitations were answered with another time."""
 
-    def __init__(self, mailbox: str) -> None:
-        self._mailbox = httpx.Client(base_url=mailbox, timeout=TIMEOUT)
+    def __init__(self, mailbox: httpx.Client) -> None:
+        self._mailbox = mailbox
         self._proposed: set[str] = set()
 
     def letters(self, addresses: Collection[str]) -> list[Letter]:

@@ -113,7 +113,13 @@ def _starts(
                 continue
             names = free.get(start, set())
             kept = {sub: reason(start, start + length, taken) for sub, taken in bands.items() if sub not in names}
-            shown.append({**at, "free": sorted(names), "kept": {sub: _cause(band) for sub, band in kept.items()}})
+            shown.append(
+                {
+                    **at,
+                    "free": [sub for sub in bands if sub in names],
+                    "kept": {sub: _cause(band) for sub, band in kept.items()},
+                }
+            )
     return shown
 
 

@@ -27,11 +27,21 @@ T = TypeVar("T")
 _DONE = Response(HTTPStatus.NO_CONTENT)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Site:
     """The application that the server serves, at ``origin``. ``simulated`` names who waits at which provider."""
 
     def __init__(
-        self, application: Application, inbox: Inbox, *, origin: str, simulated: Mapping[str, list[str]]
+        self,
+        application: Application,
+        inbox: Inbox,
+        *,
+        origin: str,
+        simulated: Mapping[str, list[str]],
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         self._application = application
         self._inbox = inbox
@@ -40,6 +50,7 @@ class Site:
         # Cookies know no ports (RFC 6265, 8.5): two stacks side by side need names of their own.
         self._cookie = f"planner_{urlsplit(origin).port}"
         self._simulated = simulated
+        self._clock = clock
         self._sessions = Sessions()
         self._routes = [
             Route("GET", "/", lambda _: files.file("index.html")),
@@ -108,7 +119,7 @@ class Site:
     # The picture.
 
     def _week(self, request: Request) -> Response:
-        session, query, now = self._session(request), week_asked(request), datetime.now(UTC)
+        session, query, now = self._session(request), week_asked(request), self._clock()
         zone = ZoneInfo(query.zone)
         reach = Reach.at(now, zone)
         try:
@@ -157,7 +168,7 @@ class Site:
     def _move(self, request: Request, event_id: str) -> Response:
         session, new = self._session(request), body_of(asked.NewTime, request)
         moved = meetings.Move(new.start, new.end, new.zone)
-        _doing(session, lambda: meetings.move(event_id, session.people.values(), moved, datetime.now(UTC)))
+        _doing(session, lambda: meetings.move(event_id, session.people.values(), moved, self._clock()))
         return _DONE
 
     def _cancel(self, request: Request, event_id: str) -> Response:
