@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+
+from tests.npm import NODE_IS_MISSING, installed
 
 
 def client(**options: Any) -> Any:
@@ -42,24 +43,16 @@ Reading = Callable[[str, list[bytes]], list[dict[str, Any]]]
 
 @pytest.fixture(scope="session")
 def read_with_ical_js() -> Reading:
-    """Reads calendar objects with ical.js by a script of this folder, all in one go.
-
-    It is installed apart from the SDK, which npm would remove.
-    """
-    if not (shutil.which("node") and shutil.which("npm")):
+    """Reads calendar objects with ical.js by a script of this folder, all in one go."""
+    if NODE_IS_MISSING:
         pytest.skip("Node is not installed")
-    folder = Path(".local/node-ical").absolute()
-    if not (folder / "node_modules/ical.js/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "ical.js@2.2.1"]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
+    node_modules = installed("ical.js@2.2.1")
 
     def reading(script: str, objects: list[bytes]) -> list[dict[str, Any]]:
         ran = subprocess.run(
             ["node", str(Path(__file__).with_name(script))],
             input=json.dumps([b64encode(each).decode() for each in objects]),
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(folder / "node_modules")},
+            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
             capture_output=True,
             text=True,
             check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from local.browser import visit
 from tests.e2e.days import at
+from tests.npm import NODE_IS_MISSING, installed
 
 NODE_SDK = "cronofy@3.8.4"
 NODE_JOBS = Path(__file__).with_name("node_sdk.cjs")
@@ -45,23 +45,12 @@ def connect(stack):
     return connected
 
 
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """The SDK, installed once beside the other things that the laptop stack installs."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("Node is not installed")
-    folder = Path(".local/node").absolute()
-    if not (folder / "node_modules/cronofy/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", NODE_SDK]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
-    return folder / "node_modules"
-
-
 @pytest.fixture
-def run_node(stack, node_modules):
+def run_node(stack):
     """Has the Node SDK do one of its jobs; gives what it saw."""
+    if NODE_IS_MISSING:
+        pytest.skip("Node is not installed")
+    node_modules = installed(NODE_SDK)
 
     def ran(job: str, given: dict[str, Any]) -> Any:
         done = subprocess.run(
