@@ -41,6 +41,13 @@ def merged(periods: Iterable[Pair]) -> list[Pair]:
     return result
 
 
+def between(periods: Sequence[Pair]) -> list[Pair]:
+    """All other time: before, between and after sorted, disjoint periods."""
+    starts = [-FOREVER, *(end for _, end in periods)]
+    ends = [*(start for start, _ in periods), FOREVER]
+    return [*zip(starts, ends, strict=True)]
+
+
 def shifted(periods: Iterable[Pair], by: int) -> list[Pair]:
     return [(start + by, end + by) for start, end in periods]
 
@@ -69,7 +76,7 @@ def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> lis
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What is looked for: ``duration`` seconds between ``since`` and ``until``, which are epoch seconds.
+    """What is looked for in a calendar: ``duration`` seconds between ``since`` and ``until``, which are epoch seconds.
 
     The buffers must be free of busy periods as well, but may lie outside of that time.
     """
@@ -85,11 +92,13 @@ class Need:
 class Calendar:
     """The busy periods of somebody who may be booked in the ``available`` periods only, or always (``None``).
 
-    Both in any order; periods may overlap, but none ends before it starts.
+    Both in any order; periods may overlap, but none ends before it starts. All calendars that are read together look
+    for the same ``duration`` in the same time, each with buffers of its own.
     """
 
     busy: Sequence[Pair]
     available: Sequence[Pair] | None
+    need: Need
 
 
 def stretches(busy: Sequence[Pair], need: Need, since: int, until: int) -> Stretches:
@@ -126,7 +135,7 @@ def batches(calendars: Sequence[Calendar], need: Need) -> Iterator[tuple[int, li
     stretch is never cut. The last horizon is ``FOREVER``.
     """
     count = sum(len(calendar.busy) for calendar in calendars)
-    readers = [_Reader(calendar, need, whole=count <= PERIODS_AT_ONCE) for calendar in calendars]
+    readers = [_Reader(calendar, whole=count <= PERIODS_AT_ONCE) for calendar in calendars]
     at_once = max(STRETCHES_AT_ONCE, STRETCHES_EACH * len(calendars))
     step = (need.until - need.since) * at_once // max(count, at_once) + 1
     for horizon in [*range(step, need.until - need.since, step), FOREVER]:
@@ -136,9 +145,9 @@ def batches(calendars: Sequence[Calendar], need: Need) -> Iterator[tuple[int, li
 class _Reader:
     """Reads where one calendar leaves room for the need, in the order of time."""
 
-    def __init__(self, calendar: Calendar, need: Need, *, whole: bool) -> None:
-        self._need = need
-        self._busy = calendar.busy if whole else _tidy(calendar.busy)
+    def __init__(self, calendar: Calendar, *, whole: bool) -> None:
+        self._need = need = calendar.need
+        self._busy = calendar.busy if whole else tidy(calendar.busy)
         self._available = None if calendar.available is None else shifted(merged(calendar.available), -need.since)
         self._cursor = need.since - need.before
         self._starts: list[int] = []
@@ -175,7 +184,7 @@ class _Reader:
         self._ends += ends
 
 
-def _tidy(busy: Sequence[Pair]) -> Sequence[Pair]:
+def tidy(busy: Sequence[Pair]) -> Sequence[Pair]:
     """``busy`` itself when it is sorted and disjoint, else its merged form."""
     times = [*chain.from_iterable(busy)]
     return busy if times == sorted(times) else merged(busy)
