@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         InvitationLog,
         InvitationQueue,
         Mailer,
+        ManagedAvailabilityStore,
         PageStore,
         TokenStore,
         Vault,
@@ -94,6 +95,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.events import DynamoEvents
 
         return DynamoEvents(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def managed_availability(self) -> ManagedAvailabilityStore:
+        from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability
+
+        return DynamoManagedAvailability(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def invitation_log(self) -> InvitationLog:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.reply import Letter
 
 
@@ -232,6 +233,34 @@ class EventStore(Protocol):
 
     def all_of(self, sub: str) -> Iterator[ManagedEvent]:
         """Every event of the account, deleted ones included, in no order."""
+
+
+class ManagedAvailabilityStore(Protocol):
+    """Rules and available periods, one item for each account that has any. All reads are strongly consistent."""
+
+    def find(self, sub: str) -> ManagedAvailability:
+        """What is not stored is empty."""
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ManagedAvailability]:
+        """Every one of ``subs``, in as few reads as possible (100 keys a call)."""
+
+    def save_rule(self, sub: str, rule: AvailabilityRule, *, client_id: str) -> bool:
+        """Stores the rule, in place of one of its id; False when it would be one more than ``MOST_RULES``."""
+
+    def delete_rule(self, sub: str, rule_id: str) -> None:
+        """One that is not there is no error."""
+
+    def save_period(self, sub: str, period: AvailablePeriod, *, client_id: str) -> bool:
+        """Stores the period, in place of one of its id; False when it would be one more than MOST_AVAILABLE_PERIODS."""
+
+    def delete_period(self, sub: str, period_id: str) -> None:
+        """One that is not there is no error."""
+
+    def delete_periods(self, sub: str) -> None:
+        """All of them; rules stay."""
+
+    def forget_periods(self, sub: str, *, ended_before: int) -> None:
+        """Deletes those that ended before; what is changed meanwhile may stay."""
 
 
 class InvitationLog(Protocol):
