@@ -59,7 +59,7 @@ class Behind:
 
     @cached_property
     def reader(self) -> CalendarReader:
-        return CalendarReader(self.stores[0], self.wired.vault, self.providers, self.wired.clock)
+        return CalendarReader(self.stores[0], self.wired.events, self.wired.vault, self.providers, self.wired.clock)
 
     def ask(self, body: str) -> None:
         self.wired.accounts, self.wired.tokens = self.stores

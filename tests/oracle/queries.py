@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from freebusy.domain.availability import Group, Member, Query, ResponseFormat
@@ -115,8 +116,17 @@ class RandomQuery:
         for _ in range(number):
             start = r.choice(periods)[1] if periods and r.random() < 0.2 else self._inside()
             end = start + r.randint(1, longest) * self._unit
-            periods.append((start, min(end, self.high - MARGIN * self._unit)))
+            periods.append((start, min(end, self.window[1])))
         return [(start, end) for start, end in periods if start < end]
+
+    @property
+    def window(self) -> Pair:
+        return self.low + MARGIN * self._unit, self.high - MARGIN * self._unit
+
+    def another(self) -> Query:
+        """About the same time, and about periods."""
+        query = self._query()
+        return replace(query, starts=None, periods=query.periods or self._periods(1, longest=INSTANTS))
 
     def anywhere(self) -> int:
         """A start in the query's time or somewhat outside of it."""

@@ -32,6 +32,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 from itertools import islice
+from typing import NamedTuple
 
 from freebusy.domain.quorum import Found, Quorum, longest, with_the_free
 from freebusy.domain.stretches import (
@@ -135,12 +136,22 @@ class Availability:
 def find_availability(query: Query) -> Availability:
     """Everything the query asks for, in the order of time, at most ``max_results`` of it."""
     people = entries_of(query)
-    windows = windows_of(query)
-    if not windows:
+    search = _search(query, people)
+    if not search.windows:
         return Availability(tuple(people), [])
-    need = Need(query.duration, query.buffer_before, query.buffer_after, windows[0][0], windows[-1][1])
-    found = islice(_search(query, people, need, shifted(windows, -need.since)), query.max_results)
-    return Availability(tuple(people), [(start + need.since, end + need.since, free) for start, end, free in found])
+    since = search.need.since
+    found = islice(_found(query, search), query.max_results)
+    return Availability(tuple(people), [(start + since, end + since, free) for start, end, free in found])
+
+
+def find_openings(query: Query) -> Iterator[Pair]:
+    """Where all slots lie that can be booked, and nothing but such slots; in the order of time, and may overlap."""
+    search = _search(query, entries_of(query))
+    last = -FOREVER
+    for horizon, members in batches(search.calendars, search.need) if search.windows else ():
+        part = overlaps(search.windows, [(last - query.duration, horizon - 1)], query.duration)
+        yield from shifted(_openings(part, search.groups, members, query.duration), search.need.since)
+        last = horizon
 
 
 def entries_of(query: Query) -> dict[str, list[Member]]:
@@ -163,8 +174,10 @@ def need_of(member: Member, need: Need) -> Need:
     return replace(need, before=before, after=after)
 
 
-def _calendar(entries: Iterable[Member], need: Need) -> Calendar:
+def _calendar(entries: Sequence[Member], need: Need) -> Calendar:
     """What all entries of one member say together."""
+    if len(entries) == 1:
+        return _calendar_of(entries[0], need)
     return reduce(_both, [_calendar_of(member, need) for member in entries])
 
 
@@ -203,25 +216,45 @@ def _widened(calendar: Calendar, need: Need) -> Sequence[Pair]:
     return [(start - after, end + before) for start, end in calendar.busy] if after or before else calendar.busy
 
 
-def _search(
-    query: Query, people: Mapping[str, Sequence[Member]], need: Need, windows: Sequence[Pair]
-) -> Iterator[Found]:
-    """What is found within the windows, which are counted from ``need.since`` like all times from here on."""
-    always, quorums = _requirements(query.groups, people)
-    groups = [Quorum(always, len(always)), *quorums] if always else quorums
+class _Search(NamedTuple):
+    """What a query comes to. Times in ``windows`` and from there on are counted from ``need.since``."""
+
+    need: Need
+    windows: Sequence[Pair]
+    calendars: Sequence[Calendar]
+    always: frozenset[int]
+    quorums: Sequence[Quorum]
+
+    @property
+    def groups(self) -> Sequence[Quorum]:
+        """All that must be met, those who must always be free included."""
+        return [Quorum(self.always, len(self.always)), *self.quorums] if self.always else self.quorums
+
+
+def _search(query: Query, people: Mapping[str, Sequence[Member]]) -> _Search:
+    windows = windows_of(query)
+    since, until = (windows[0][0], windows[-1][1]) if windows else (0, 0)
+    need = Need(query.duration, query.buffer_before, query.buffer_after, since, until)
     calendars = [_calendar(entries, need) for entries in people.values()]
+    return _Search(need, shifted(windows, -since), calendars, *_requirements(query.groups, people))
+
+
+def _found(query: Query, search: _Search) -> Iterator[Found]:
+    """What is found within the windows."""
+    _, windows, calendars, always, quorums = search
+    groups, since, duration = search.groups, search.need.since, query.duration
     last = earliest = -FOREVER
     # Each batch answers for what ends between two horizons: everybody who can be free for that is in it.
-    for horizon, members in batches(calendars, need):
+    for horizon, members in batches(calendars, search.need):
         if wants_periods(query):
-            openings = _openings(windows, groups, members, query.duration)
-            for found in longest(openings, members, quorums, always, query.duration):
+            openings = _openings(windows, groups, members, duration)
+            for found in longest(openings, members, quorums, always, duration):
                 if last <= found[1] < horizon:
                     yield found
         else:
-            part = overlaps(windows, [(last - query.duration, horizon - 1)], query.duration)
-            openings = _openings(part, groups, members, query.duration)
-            slots = _slots(query, openings, earliest, need.since)
+            part = overlaps(windows, [(last - duration, horizon - 1)], duration)
+            openings = _openings(part, groups, members, duration)
+            slots = _slots(query, openings, earliest, since)
             earliest = slots[-1][0] + grid_of(query)[1] if slots else earliest
             yield from with_the_free(slots, members, always)
         last = horizon
