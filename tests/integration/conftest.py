@@ -18,9 +18,10 @@ from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
 from tests import browsers
+from tests.asking import SECRET
 from tests.browsers import Deployment
 from tests.fakes import NOW, FakeProvider
-from tests.people import FakeCalendars
+from tests.people import CLIENT_ID, FakeCalendars, connected
 from tests.tables import create_table
 
 
@@ -50,6 +51,15 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+@pytest.fixture
+def people(wired: Dependencies, sign_in: Callable[[Account, str], Account]) -> None:
+    """Ana, Ben and Cem of one application, and Dan of another."""
+    wired.tokens.save(hashed(SECRET), TokenRecord(TokenKind.CLIENT_SECRET, CLIENT_ID))
+    for name in ("ana", "ben", "cem"):
+        sign_in(connected(name), f"token of {name}")
+    sign_in(connected("dan", client_id="client-2"), "token of dan")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from freebusy.domain.errors import RefusedBecause
@@ -66,15 +66,22 @@ class _Groups:
         self._named: dict[tuple[Cause, ...], list[str]] = {}
 
     def json(self, kept: Kept) -> str:
-        """Members who are kept by the same causes follow each other."""
         return ",".join(self._group(number, kept) for number in unmet(self._groups, kept))
 
     def _group(self, number: int, kept: Kept) -> str:
         mask, required = self._groups[number]
         away = anybody(kept) & mask
-        members = ",".join(name for causes, part in _by_causes(kept, away) for name in chosen(self._with(causes), part))
+        members = ",".join(self._members(_by_causes(kept, away)))
         free = (mask & ~away).bit_count()
         return f'{{"group":{number},"required":{required},"free":{free},"members":[{members}]}}'
+
+    def _members(self, parts: Sequence[tuple[tuple[Cause, ...], int]]) -> Iterable[str]:
+        """In the order of the request."""
+        if len(parts) == 1:
+            ((causes, part),) = parts
+            return chosen(self._with(causes), part)
+        named = [each for causes, part in parts for each in chosen([*enumerate(self._with(causes))], part)]
+        return (name for _, name in sorted(named))
 
     def _with(self, causes: tuple[Cause, ...]) -> Sequence[str]:
         """Everybody, with these causes."""
@@ -83,7 +90,7 @@ class _Groups:
         return self._named[causes]
 
 
-def _by_causes(kept: Kept, away: int) -> Iterator[tuple[tuple[Cause, ...], int]]:
+def _by_causes(kept: Kept, away: int) -> list[tuple[tuple[Cause, ...], int]]:
     """The members in ``away``, those together who are kept by the same causes."""
     parts: list[tuple[tuple[Cause, ...], int]] = [((), away)]
     for cause, mask in zip(Cause, kept, strict=True):
@@ -94,4 +101,4 @@ def _by_causes(kept: Kept, away: int) -> Iterator[tuple[tuple[Cause, ...], int]]
                 for divided in (((*causes, cause), part & mask), (causes, part & ~mask))
                 if divided[1]
             ]
-    yield from parts
+    return parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from freebusy.domain.errors import RefusedBecause
@@ -117,7 +117,7 @@ class Member(BaseModel):
 class Group(BaseModel):
     members: Annotated[list[Member], Field(min_length=1, max_length=MAX_MEMBERS)]
     required: Literal["all"] | Annotated[Minutes, Field(ge=1)] = "all"
-    round_robin: bool | dict[str, Any] | None = None
+    round_robin: StrictBool | dict[str, Any] | None = None
 
 
 def count_members(groups: object) -> int:
@@ -151,7 +151,7 @@ def _group(group: Group, path: str, refused: RefusedBecause) -> GroupRequest:
     if required > count:
         refused.add(f"{path}.required", "errors.too_many", "required must not exceed the number of members")
     members = [_member(member, f"{path}.members[{number}]") for number, member in enumerate(group.members)]
-    if not group.round_robin:
+    if group.round_robin is None or group.round_robin is False:
         return GroupRequest(tuple(members), required)
     from freebusy.entrypoints.wire.event_counts import round_robin_of
 

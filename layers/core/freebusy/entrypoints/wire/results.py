@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
-from typing import Any
+from typing import Any, TypeVar
 
 from freebusy.domain.errors import UnreadableMember
 from freebusy.entrypoints.times import format_time
 from freebusy.service.participants import Sources, Turns
+
+_Fragment = TypeVar("_Fragment")
 
 _TRUTH_OF_DIGITS = bytes.maketrans(b"01", b"\x00\x01")
 
@@ -26,7 +28,7 @@ class Participants(dict[int, str]):
         return spelled
 
 
-def chosen(fragments: Sequence[str], mask: int) -> Iterable[str]:
+def chosen(fragments: Sequence[_Fragment], mask: int) -> Iterable[_Fragment]:
     """Those whose bits are set, the first one's being the lowest; without a step in Python for each."""
     digits = f"{mask:0{len(fragments)}b}"[::-1].encode()
     return compress(fragments, digits.translate(_TRUTH_OF_DIGITS))

@@ -79,6 +79,6 @@ def _path(location: tuple[int | str, ...], path: str) -> str:
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step.isidentifier() and step not in {"int", "str"}:
+        elif step.isidentifier() and step not in {"int", "str", "bool"}:
             path += f".{step}" if path else step
     return path
