@@ -20,7 +20,7 @@ from freebusy.settings import settings
 from tests import browsers
 from tests.asking import SECRET
 from tests.browsers import Deployment
-from tests.fakes import NOW, FakeProvider
+from tests.fakes import NOW, FakeAccounts, FakeProvider
 from tests.people import CLIENT_ID, FakeCalendars, connected
 from tests.tables import create_table
 
@@ -60,6 +60,14 @@ def people(wired: Dependencies, sign_in: Callable[[Account, str], Account]) -> N
     for name in ("ana", "ben", "cem"):
         sign_in(connected(name), f"token of {name}")
     sign_in(connected("dan", client_id="client-2"), "token of dan")
+
+
+@pytest.fixture
+def crowd(wired: Dependencies, people: None) -> list[dict[str, object]]:
+    """200 members, their ids as long as ours are and no calendars to read; in memory, as moto is slow to store them."""
+    subs = [f"acc_{number:024x}" for number in range(200)]
+    wired.accounts = FakeAccounts(*map(connected, subs))
+    return [{"sub": sub, "only_managed_events": True} for sub in subs]
 
 
 @pytest.fixture
