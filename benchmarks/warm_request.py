@@ -61,9 +61,12 @@ class Behind:
     def reader(self) -> CalendarReader:
         return CalendarReader(self.stores[0], self.wired.events, self.wired.vault, self.providers, self.wired.clock)
 
-    def ask(self, body: str) -> None:
+    def wire(self) -> None:
         self.wired.accounts, self.wired.tokens = self.stores
         self.wired.calendar_reader = self.reader
+
+    def ask(self, body: str) -> None:
+        self.wire()
         ask_availability(body)
 
 

@@ -59,8 +59,8 @@ def reaches_its_limits(query, answer, explained) -> bool:
 def explain_in_small_parts(random, monkeypatch):
     monkeypatch.setattr(explanation, "PERIODS_AT_ONCE", random.choice([1, 7, 1024]))
     monkeypatch.setattr(explanation, "PERIODS_EACH", random.choice([0, 1, 24]))
-    monkeypatch.setattr(explanation, "MOST_MISSING", random.choice([2, 7, 128]))
-    monkeypatch.setattr(explanation, "MOST_NAMED", random.choice([3, 20, 4000]))
+    monkeypatch.setattr(explanation, "MOST_MISSING", random.choice([2, 7, 80]))
+    monkeypatch.setattr(explanation, "MOST_NAMED", random.choice([3, 20, 2000]))
 
 
 def by_start(query: Query, explained: explanation.Explanation) -> dict[int, Reasons]:
@@ -87,5 +87,5 @@ def reasons_of(groups, kept, members) -> Reasons:
             for place, member in enumerate(members)
             if groups[number].mask >> place & 1 and any(mask >> place & 1 for mask in kept)
         }
-        for number in unmet(groups, kept)
+        for number in unmet(groups, explanation.anybody(kept))
     }

@@ -6,7 +6,7 @@ import pytest
 
 from freebusy.domain import explanation
 from freebusy.domain.availability import Group, Member, Query, ResponseFormat, find_availability
-from freebusy.domain.explanation import Cause, StartCause, explain, explain_start, unmet
+from freebusy.domain.explanation import Cause, StartCause, anybody, explain, explain_start, unmet
 
 DAY = [(9, 17)]
 PERIODS, SLOTS, OVERLAPPING_SLOTS = ResponseFormat
@@ -83,7 +83,7 @@ def test_only_groups_that_lack_somebody_are_named():
     ben, cem = Member("B", [(9, 12)]), Member("C", [(12, 15)])
     query = ask(Group([ANA, cem], 1), everyone(ben))
     explained = explain(query, find_availability(query))
-    rows = [(row.first, row.last, unmet(explained.groups, row.kept)) for row in explained.missing]
+    rows = [(row.first, row.last, unmet(explained.groups, anybody(row.kept))) for row in explained.missing]
     assert rows == [(9, 11, [1]), (12, 12, [0])]
     assert missing(Group([ANA, cem], 1), everyone(ben))[0] == (9, 11, {"B": ["busy"]})
 
@@ -91,7 +91,7 @@ def test_only_groups_that_lack_somebody_are_named():
 def test_who_is_in_two_groups_is_kept_from_both():
     query = ask(Group([ANA, Member("B")], 2), everyone(ANA))
     explained = explain(query, find_availability(query))
-    assert [unmet(explained.groups, row.kept) for row in explained.missing] == [[0, 1]]
+    assert [unmet(explained.groups, anybody(row.kept)) for row in explained.missing] == [[0, 1]]
 
 
 def test_who_is_listed_twice_is_kept_by_either_entry():

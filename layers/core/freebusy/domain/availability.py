@@ -44,6 +44,7 @@ from freebusy.domain.stretches import (
     batches,
     between,
     enough,
+    joined,
     merged,
     overlaps,
     shifted,
@@ -184,7 +185,7 @@ def _calendar(entries: Sequence[Member], need: Need) -> Calendar:
 def _calendar_of(member: Member, need: Need) -> Calendar:
     busy = UNREADABLE
     if member.readable:
-        busy = [*member.busy, *member.managed] if member.managed else member.busy
+        busy = sorted([*member.busy, *member.managed]) if member.managed else member.busy
     return Calendar(busy, _limit(member), need_of(member, need))
 
 
@@ -192,7 +193,7 @@ def _limit(member: Member) -> Sequence[Pair] | None:
     """When the member may be booked at all, whatever is in their calendars."""
     if member.rules is None and not member.full:
         return member.available
-    limits = [merged(limit) for limit in (member.available, member.rules) if limit is not None]
+    limits = [joined(limit) for limit in (member.available, member.rules) if limit is not None]
     if member.full:
         limits.append(between(merged(member.full)))
     return reduce(lambda ours, theirs: overlaps(ours, theirs, 1), limits)

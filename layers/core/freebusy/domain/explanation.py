@@ -29,10 +29,10 @@ from freebusy.domain.availability import (
 )
 from freebusy.domain.stretches import Need, Pair, between, merged, stretches, tidy
 
-MOST_MISSING = 128
+MOST_MISSING = 80
 """Rows of one explanation."""
 
-MOST_NAMED = 4000
+MOST_NAMED = 2000
 """How often somebody is named in one explanation, which bounds its size and what it costs."""
 
 PERIODS_AT_ONCE = 1024
@@ -68,8 +68,10 @@ class StartCause(StrEnum):
     MAX_RESULTS = "max_results"  # the answer was full before
 
 
+CAUSES = tuple(Cause)
+
 Kept = tuple[int, ...]
-"""For each ``Cause``, in their order: a mask of the members whom it keeps from the slot."""
+"""For each of ``CAUSES`` a mask of the members whom it keeps from the slot."""
 
 
 class Needed(NamedTuple):
@@ -115,12 +117,11 @@ class StartExplanation:
 
     @property
     def available(self) -> bool:
-        return not self.causes and not unmet(self.groups, self.kept)
+        return not self.causes and not unmet(self.groups, anybody(self.kept))
 
 
-def unmet(groups: Sequence[Needed], kept: Kept) -> list[int]:
-    """The numbers of the groups that have not enough free members."""
-    away = anybody(kept)
+def unmet(groups: Sequence[Needed], away: int) -> list[int]:
+    """The numbers of the groups that have not enough members without those in the mask ``away``."""
     return [number for number, group in enumerate(groups) if (group.mask & ~away).bit_count() < group.required]
 
 
@@ -145,12 +146,14 @@ def explain(query: Query, answer: Availability) -> Explanation:
     named = 0
     window = -1
     for number, first, last, kept in _runs(people, _asked(query, until)):
-        lacking = unmet(people.groups, kept)
-        here = _of_groups(kept, [people.groups[group] for group in lacking])
+        lacking = unmet(people.groups, anybody(kept))
+        here = kept
+        if len(lacking) < len(people.groups):
+            here = _of_groups(kept, [people.groups[group] for group in lacking])
         if not lacking:
             window = -1
         elif number == window and missing[-1].kept == here:
-            missing[-1] = missing[-1]._replace(last=last)
+            missing[-1] = Missing(missing[-1].first, last, here)
         else:
             named += anybody(here).bit_count()
             if missing and (len(missing) == MOST_MISSING or named > MOST_NAMED):
@@ -165,7 +168,7 @@ def explain_start(query: Query, answer: Availability, start: int) -> StartExplan
     people = _People(query)
     ((_, _, kept),) = people.states(start, start + 1)
     causes = [*_wrong_with(query, start)]
-    if not causes and not unmet(people.groups, kept):
+    if not causes and not unmet(people.groups, anybody(kept)):
         causes += _left_out(query, answer, start)
     return StartExplanation(start, answer.members, people.groups, kept, causes)
 
@@ -228,9 +231,16 @@ def _runs(people: _People, asked: Sequence[Sequence[int]]) -> Iterator[tuple[int
             starts = asked[number]
             if starts[0] >= until:
                 break
-            low, high = bisect_left(starts, since), bisect_left(starts, until)
+            low, high = _place(starts, since), _place(starts, until)
             if low < high:
                 yield number, starts[low], starts[high - 1], kept
+
+
+def _place(starts: Sequence[int], moment: int) -> int:
+    """How many come before; of a grid that is reckoned, not searched for."""
+    if isinstance(starts, range):
+        return min(max(-((starts.start - moment) // starts.step), 0), len(starts))
+    return bisect_left(starts, moment)
 
 
 def _of_groups(kept: Kept, groups: Sequence[Needed]) -> Kept:
@@ -243,8 +253,7 @@ def _of_groups(kept: Kept, groups: Sequence[Needed]) -> Kept:
 
 # --- What keeps whom, from start to start ------------------------------------------------------------------
 
-_CAUSES = list(Cause)
-_CLOSE = len(_CAUSES)
+_CLOSE = len(CAUSES)
 """In what is followed, one more than the causes: something in the slot or its buffers."""
 
 
@@ -305,7 +314,7 @@ class _People:
         if member.rules is not None:
             blocked[Cause.RULE] = between(merged(member.rules))
         self._obstacles += [
-            _Obstacle(_CAUSES.index(cause), bit, periods, alone) for cause, periods in blocked.items() if periods
+            _Obstacle(CAUSES.index(cause), bit, periods, alone) for cause, periods in blocked.items() if periods
         ]
         if apart.before or apart.after:
             together = merged([*busy, *member.managed]) if member.managed else busy
@@ -328,10 +337,11 @@ class _People:
             masks[cause] |= bit
             for opens, closes in obstacle.free(since, until):
                 if closes > since:
-                    changes += ((max(opens, since), cause, bit), (closes, cause, bit))
+                    changes.append((opens, cause, bit))
+                    changes.append((closes, cause, bit))
         changes.sort()
         here = since
-        for start, cause, bit in changes:
+        for start, cause, bit in changes:  # what was free before ``since`` is so from there on
             if start > here:
                 if start >= until:
                     break
@@ -347,7 +357,7 @@ class _People:
         return (*kept[:_BUFFER], kept[_CLOSE] & ~(kept[_BUSY] | kept[_MANAGED]), *kept[_BUFFER + 1 : _CLOSE])
 
 
-_BUSY, _MANAGED, _BUFFER = (_CAUSES.index(cause) for cause in (Cause.BUSY, Cause.MANAGED_EVENT, Cause.BUFFER))
+_BUSY, _MANAGED, _BUFFER = (CAUSES.index(cause) for cause in (Cause.BUSY, Cause.MANAGED_EVENT, Cause.BUFFER))
 
 
 def _needed(members: set[int], required: int, listed: int) -> Needed:

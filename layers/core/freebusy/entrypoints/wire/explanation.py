@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freebusy.domain.errors import RefusedBecause
-from freebusy.domain.explanation import Cause, Explanation, Kept, Needed, anybody, unmet
+from freebusy.domain.explanation import CAUSES, Cause, Explanation, Kept, Needed, anybody, unmet
 from freebusy.entrypoints.times import format_time
 from freebusy.entrypoints.wire.availability import Availability, request_of
 from freebusy.entrypoints.wire.participants import check_span
@@ -63,42 +63,41 @@ class _Groups:
     def __init__(self, members: Sequence[str], groups: Sequence[Needed]) -> None:
         self._subs = [*map(dumps, members)]
         self._groups = groups
-        self._named: dict[tuple[Cause, ...], list[str]] = {}
+        self._named: dict[tuple[Cause, ...], list[tuple[int, str]]] = {}
 
     def json(self, kept: Kept) -> str:
-        return ",".join(self._group(number, kept) for number in unmet(self._groups, kept))
+        away = anybody(kept)
+        return ",".join(self._group(number, kept, away) for number in unmet(self._groups, away))
 
-    def _group(self, number: int, kept: Kept) -> str:
+    def _group(self, number: int, kept: Kept, away: int) -> str:
         mask, required = self._groups[number]
-        away = anybody(kept) & mask
-        members = ",".join(self._members(_by_causes(kept, away)))
+        parts = _by_causes(kept, away & mask)
+        named = [each for causes, part in parts for each in chosen(self._with(causes), part)]
+        if len(parts) > 1:
+            named.sort()
         free = (mask & ~away).bit_count()
+        members = ",".join([name for _, name in named])
         return f'{{"group":{number},"required":{required},"free":{free},"members":[{members}]}}'
 
-    def _members(self, parts: Sequence[tuple[tuple[Cause, ...], int]]) -> Iterable[str]:
-        """In the order of the request."""
-        if len(parts) == 1:
-            ((causes, part),) = parts
-            return chosen(self._with(causes), part)
-        named = [each for causes, part in parts for each in chosen([*enumerate(self._with(causes))], part)]
-        return (name for _, name in sorted(named))
-
-    def _with(self, causes: tuple[Cause, ...]) -> Sequence[str]:
-        """Everybody, with these causes."""
+    def _with(self, causes: tuple[Cause, ...]) -> Sequence[tuple[int, str]]:
+        """Everybody, in the order of the request, with these causes."""
         if causes not in self._named:
-            self._named[causes] = [f'{{"sub":{sub},"causes":{dumps(causes)}}}' for sub in self._subs]
+            spelled = dumps(causes)
+            self._named[causes] = [(n, f'{{"sub":{sub},"causes":{spelled}}}') for n, sub in enumerate(self._subs)]
         return self._named[causes]
 
 
 def _by_causes(kept: Kept, away: int) -> list[tuple[tuple[Cause, ...], int]]:
     """The members in ``away``, those together who are kept by the same causes."""
+    keeping = [(cause, mask & away) for cause, mask in zip(CAUSES, kept, strict=True) if mask & away]
+    if len(keeping) == 1:
+        return [((cause,), part) for cause, part in keeping]
     parts: list[tuple[tuple[Cause, ...], int]] = [((), away)]
-    for cause, mask in zip(Cause, kept, strict=True):
-        if mask & away:
-            parts = [
-                divided
-                for causes, part in parts
-                for divided in (((*causes, cause), part & mask), (causes, part & ~mask))
-                if divided[1]
-            ]
+    for cause, mask in keeping:
+        parts = [
+            divided
+            for causes, part in parts
+            for divided in (((*causes, cause), part & mask), (causes, part & ~mask))
+            if divided[1]
+        ]
     return parts
