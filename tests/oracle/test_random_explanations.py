@@ -57,8 +57,8 @@ def reaches_its_limits(query, answer, explained) -> bool:
 
 
 def explain_in_small_parts(random, monkeypatch):
-    monkeypatch.setattr(explanation, "PERIODS_AT_ONCE", random.choice([1, 7, 1024]))
-    monkeypatch.setattr(explanation, "PERIODS_EACH", random.choice([0, 1, 24]))
+    monkeypatch.setattr(explanation, "PERIODS_AT_ONCE", random.choice([1, 7, 512]))
+    monkeypatch.setattr(explanation, "PERIODS_EACH", random.choice([0, 1, 12]))
     monkeypatch.setattr(explanation, "MOST_MISSING", random.choice([2, 7, 80]))
     monkeypatch.setattr(explanation, "MOST_NAMED", random.choice([3, 20, 2000]))
 

@@ -48,6 +48,7 @@ from freebusy.domain.stretches import (
     merged,
     overlaps,
     shifted,
+    stretches,
 )
 
 UNREADABLE: Sequence[Pair] = ((-FOREVER, FOREVER),)
@@ -183,20 +184,23 @@ def _calendar(entries: Sequence[Member], need: Need) -> Calendar:
 
 
 def _calendar_of(member: Member, need: Need) -> Calendar:
-    busy = UNREADABLE
-    if member.readable:
-        busy = sorted([*member.busy, *member.managed]) if member.managed else member.busy
-    return Calendar(busy, _limit(member), need_of(member, need))
+    own = need_of(member, need)
+    return Calendar(member.busy if member.readable else UNREADABLE, _limit(member, own), own)
 
 
-def _limit(member: Member) -> Sequence[Pair] | None:
-    """When the member may be booked at all, whatever is in their calendars."""
-    if member.rules is None and not member.full:
-        return member.available
+def _limit(member: Member, need: Need) -> Sequence[Pair] | None:
+    """Where the slot must lie, whatever is in the calendars of providers.
+
+    What managed events leave free, less buffers, is such a limit as well. They are few: sorting them in among a
+    calendar's busy periods would copy all of those.
+    """
     limits = [joined(limit) for limit in (member.available, member.rules) if limit is not None]
     if member.full:
         limits.append(between(merged(member.full)))
-    return reduce(lambda ours, theirs: overlaps(ours, theirs, 1), limits)
+    if member.managed:
+        starts, ends = stretches(member.managed, replace(need, since=0), -FOREVER, FOREVER)
+        limits.append([*zip(starts, ends, strict=True)])
+    return reduce(lambda ours, theirs: overlaps(ours, theirs, need.duration), limits) if limits else None
 
 
 def _both(one: Calendar, other: Calendar) -> Calendar:
@@ -207,7 +211,7 @@ def _both(one: Calendar, other: Calendar) -> Calendar:
     if one.available is None or other.available is None:
         available = one.available if other.available is None else other.available
     else:
-        available = overlaps(merged(one.available), merged(other.available), 1)
+        available = overlaps(one.available, other.available, 1)
     return Calendar([*_widened(one, need), *_widened(other, need)], available, need)
 
 
@@ -288,8 +292,8 @@ def _openings(
     """Where within the windows every group has enough members for a slot."""
     openings = windows
     for quorum in quorums:
-        stretches = [members[number] for number in quorum.members]
-        openings = overlaps(openings, enough(stretches, quorum.required, duration), duration)
+        free = [members[number] for number in quorum.members]
+        openings = overlaps(openings, enough(free, quorum.required, duration), duration)
     return openings
 
 

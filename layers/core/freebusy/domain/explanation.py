@@ -35,8 +35,8 @@ MOST_MISSING = 80
 MOST_NAMED = 2000
 """How often somebody is named in one explanation, which bounds its size and what it costs."""
 
-PERIODS_AT_ONCE = 1024
-PERIODS_EACH = 24
+PERIODS_AT_ONCE = 512
+PERIODS_EACH = 12
 """About how many periods, of all obstacles and of each, are looked at together: an explanation that is long enough ends
 with them.
 """

@@ -99,10 +99,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The busy periods of somebody who may be booked in the ``available`` periods only, or always (``None``).
+    """The busy periods of somebody who may be booked in one of the ``available`` periods only, or always (``None``).
 
-    Both in any order; periods may overlap, but none ends before it starts. All calendars that are read together look
-    for the same ``duration`` in the same time, each with buffers of its own.
+    ``busy`` is in any order, and may overlap; none ends before it starts. ``available`` is sorted and disjoint. All
+    calendars that are read together look for the same ``duration`` in the same time, each with buffers of its own.
     """
 
     busy: Sequence[Pair]
@@ -185,7 +185,7 @@ class _Reader:
     def __init__(self, calendar: Calendar, *, whole: bool) -> None:
         self._need = need = calendar.need
         self._busy = calendar.busy if whole else tidy(calendar.busy)
-        self._available = None if calendar.available is None else shifted(joined(calendar.available), -need.since)
+        self._available = None if calendar.available is None else shifted(calendar.available, -need.since)
         self._cursor = need.since - need.before
         self._starts: list[int] = []
         self._ends: list[int] = []
