@@ -114,13 +114,13 @@ class TestTheStream:
 
 class TestMail:
     def test_is_sent_from_the_domain_and_reported_on(self):
-        (variables,) = (
-            function["Properties"]["Environment"]["Variables"]
-            for name, function in of_type("AWS::Serverless::Function").items()
-            if name == "OnInvitationDueFunction"
-        )
+        variables = RESOURCES["OnInvitationDueFunction"]["Properties"]["Environment"]["Variables"]
         assert variables["MAIL_DOMAIN"] == {"Ref": "MailDomain"}
         assert variables["CONFIGURATION_SET"] == {"Ref": "ConfigurationSet"}
+
+    def test_is_sent_from_the_address_that_applications_read(self):
+        variables = RESOURCES["EventsFunction"]["Properties"]["Environment"]["Variables"]
+        assert variables["MAIL_DOMAIN"] == {"Ref": "MailDomain"}
 
     def test_that_bounces_or_is_complained_about_is_reported_to_where_answers_come_in(self):
         (destination,) = of_type("AWS::SES::ConfigurationSetEventDestination").values()
