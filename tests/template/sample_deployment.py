@@ -164,7 +164,12 @@ def store_everything(wired: Dependencies) -> None:
 def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
-        case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
+        case (
+            "availability"
+            | "free_busy_all_calendars"
+            | ("events" | "events_delete" | "events_delete_all" | "events_delete_calendars")
+            | "on_invitation_due"
+        ):
             store_event(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
@@ -242,6 +247,7 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         patch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
         patch.setenv("INBOUND_BUCKET", "inbound-mail")
         patch.setenv("MAIL_DOMAIN", MAIL_DOMAIN)
+        patch.setenv("CONFIGURATION_SET", "reports")
         boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
         for variable, queue in (("INVITATION_QUEUE_URL", "due.fifo"), ("DEAD_LETTER_QUEUE_URL", "dead")):
             fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
