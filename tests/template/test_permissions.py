@@ -7,12 +7,12 @@ import pytest
 from freebusy.adapters import vault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, resources_of, statements
 
-MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
-READ_ORGANIZATIONS = {"free_busy", "availability"}
+MEET_PROVIDERS = {"authorize", "enterprise_connect", "oauth_callback", "free_busy", "availability"}
+READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
-OPEN_CREDENTIALS = {"oauth_callback", "token", "free_busy", "availability"}
+OPEN_CREDENTIALS = {"enterprise_connect", "oauth_callback", "token", "free_busy", "availability"}
 
 
 def variables(function: str) -> set[str]:
@@ -71,8 +71,13 @@ class TestFunction:
         assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]
 
 
-def test_only_the_function_that_connects_calendars_makes_data_keys():
-    assert [name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)] == ["oauth_callback"]
+def test_only_the_functions_that_connect_calendars_make_data_keys():
+    makers = {name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)}
+    assert makers == {"enterprise_connect", "oauth_callback"}
+
+
+def test_what_organizations_are_connected_with_is_deployed_only_where_they_can_be():
+    assert RESOURCES["EnterpriseConnectFunction"]["Condition"] == "OffersEnterprise"
 
 
 def test_a_function_that_only_reads_cannot_write():

@@ -29,6 +29,17 @@ STATUS = {
     "availability_access_token": 200,
     "availability_colleagues": 200,
     "availability_front_end": 200,
+    "enterprise_connect": 302,
+    "enterprise_connect_another_mailbox": 200,
+    "enterprise_connect_choose_provider": 200,
+    "enterprise_connect_connected": 302,
+    "enterprise_connect_consent": 302,
+    "enterprise_connect_refused": 302,
+    "enterprise_connect_setup": 200,
+    "enterprise_connect_setup_leaked": 200,
+    "enterprise_connect_sign_in": 302,
+    "enterprise_connect_signed_in": 302,
+    "enterprise_connect_signed_in_again": 302,
     "events": 200,
     "events_batch": 207,
     "events_delete": 202,
@@ -71,7 +82,7 @@ REACTIONS = {
 FAILURES = {"on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"]}
 """Which records of a sample come again; where none are named, none do."""
 
-PAGES = {"authorize", "oauth_callback"}
+PAGES = {"authorize", "enterprise_connect", "oauth_callback"}
 
 
 def test_every_sample_event_is_tried():

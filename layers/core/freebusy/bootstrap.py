@@ -35,12 +35,15 @@ if TYPE_CHECKING:
         OrganizationSignIn,
         PageStore,
         ServiceAccountStore,
+        SetupStore,
         TokenStore,
         Vault,
     )
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
+    from freebusy.service.organization_setups import OrganizationSetups
+    from freebusy.service.organization_trips import OrganizationTrips
 
 
 def _patience() -> Config:
@@ -93,6 +96,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.tokens import DynamoTokens
 
         return DynamoTokens(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def setups(self) -> SetupStore:
+        from freebusy.adapters.dynamodb.setups import DynamoSetups
+
+        return DynamoSetups(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def pages(self) -> PageStore:
@@ -265,6 +274,32 @@ class Dependencies:
         from freebusy.adapters.domain_records import GoogleDns
 
         return GoogleDns(self._http, origin=self.settings.google_origin)
+
+    @cached_property
+    def organization_trips(self) -> OrganizationTrips:
+        from freebusy.service.organization_trips import OrganizationTrips
+
+        return OrganizationTrips(
+            applications=self.applications,
+            setups=self.setups,
+            sign_ins=self.organization_sign_ins,
+            calendars=self.organization_calendars,
+        )
+
+    @cached_property
+    def organization_setups(self) -> OrganizationSetups:
+        from freebusy.service.organization_setups import OrganizationSetups
+
+        return OrganizationSetups(
+            applications=self.applications,
+            setups=self.setups,
+            service_accounts=self.service_accounts,
+            tokens=self.tokens,
+            vault=self.vault,
+            calendars=self.organization_calendars,
+            records=self.domain_records,
+            prove_domains=self.settings.google_domain_proof != "sign_in",
+        )
 
     @cached_property
     def calendar_reader(self) -> CalendarReader:
