@@ -82,6 +82,21 @@ def actions(function: str) -> set[str]:
     return {action for statement in statements(function) for action in as_list(statement["Action"])}
 
 
+def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm looks at: ``MetricName`` and ``Dimensions`` of each, whether or not they are added up."""
+    properties = alarm["Properties"]
+    if "Metrics" not in properties:
+        return [properties]
+    queries = [each["Fn::If"][1] if "Fn::If" in each else each for each in properties["Metrics"]]
+    return [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
+
+
+def watched(alarm: dict[str, Any]) -> set[str]:
+    """The logical ids of what an alarm is about."""
+    values = [dimension["Value"] for metric in metrics(alarm) for dimension in metric["Dimensions"]]
+    return {value.get("Ref") or value["Fn::GetAtt"][0] for value in values}
+
+
 # --- Permissions, by action and resource ------------------------------------------------------------------------------
 
 POLLING = {
