@@ -24,6 +24,7 @@ from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import ServiceAccount
 from local import emulator as aws
 from local.recorder.recorded_calls import Permission
+from tests.e2e.administrators import ORGANIZATIONS, connect_organization, describe
 from tests.e2e.days import at
 from tests.people import colleague, email_of, organization
 from tests.template.deployment import LOGICAL_ID, POLLING, granted
@@ -44,6 +45,15 @@ def everybody_is_read(stack, connect):
         sub = f"acc_c0113a60e{number:015}"
         hire(sub, stack, organization(f"ser_{number}", client_id=stack["client_id"], key=f"organization {number}"))
         read(function, stack, sub, sub)
+
+
+@pytest.fixture
+def organizations_are_connected(stack):
+    """One of each provider."""
+    for provider in ORGANIZATIONS:
+        domain = f"{provider}.least.example"
+        describe(stack, provider, domain, delegated=provider == "google")
+        assert "code" in connect_organization(stack, provider, f"ada@{domain}")
 
 
 def read(function: str, stack: dict[str, Any], sub: str, token: str) -> None:
@@ -84,7 +94,7 @@ def recorded(folder: Path) -> dict[str, set[Permission]]:
     return found
 
 
-@pytest.mark.usefixtures("everybody_is_read")
+@pytest.mark.usefixtures("everybody_is_read", "organizations_are_connected")
 def test_a_function_has_every_permission_that_it_needs_and_no_other(recorded_permissions):
     needed = recorded(recorded_permissions)
     missing = {name: needed[name] - granted(name) for name in LOGICAL_ID}
