@@ -1,4 +1,4 @@
-"""Nothing is lost between the write of an event and its mail: queues, dead letters and the alarms that watch them."""
+"""Nothing is lost between a 202 and what it promises: queues, dead letters and the alarms that watch them."""
 
 from __future__ import annotations
 
