@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run demo test oracle check bench soak validate build deploy clean
+.PHONY: help run demo test oracle check bench soak load validate build deploy clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench: $(DEV) $(EMULATOR) ## measure speed and memory, as ratios
 
 soak: $(DEV) $(EMULATOR) ## change 1,000 events while mail fails and functions are killed, and check every calendar
 	@$(BIN)/python -m benchmarks.soak
+
+load: $(DEV) $(EMULATOR) ## 1 to 50 clients ask at once: throughput, p50, p99 and errors of the laptop stack
+	@$(BIN)/python -m benchmarks.load
 
 validate: $(SAM) ## check template.yaml
 	@.local/venvs/sam/bin/sam validate --lint
