@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run demo test oracle check bench soak load validate build deploy clean
+.PHONY: help run demo test oracle check bench soak load validate build deploy diagram clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ build: $(SAM) ## build functions and layers into .aws-sam, and say how large the
 deploy: ## build, and deploy with what samconfig.toml says (ARGS="--guided" asks for the parameters)
 	@$(MAKE) --no-print-directory build ARGS=
 	@.local/venvs/sam/bin/sam deploy $(ARGS)
+
+diagram: $(DEV) ## draw docs/architecture.svg from template.yaml
+	@$(BIN)/python -m tests.template.diagram
 
 clean: ## remove everything that these commands have made
 	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -130,19 +131,20 @@ def measure(url: str, traffic: Traffic, *, clients: int, seconds: float, most: i
     """
     if httpx.URL(url).host != "127.0.0.1":
         raise ValueError(f"{url} is not on this machine: load is for the laptop stack alone")
-    began = time.perf_counter()
     turns = count()
 
-    def ask(seed: int) -> list[Asked]:
+    def ask(seed: int, http: httpx.Client) -> list[Asked]:
         dice, asked = random.Random(seed), []  # noqa: S311 - chance that can be repeated
-        with httpx.Client(base_url=url, timeout=PATIENCE) as http:
-            while time.perf_counter() - began < seconds and next(turns) < most:
-                asked.append(_timed(http, *traffic.draw(dice)))
+        while time.perf_counter() - began < seconds and next(turns) < most:
+            asked.append(_timed(http, *traffic.draw(dice)))
         return asked
 
-    with ThreadPoolExecutor(clients) as pool:
-        asked = [each for one in pool.map(ask, range(clients)) for each in one]
-    return Level(clients, time.perf_counter() - began, asked)
+    with ExitStack() as opened, ThreadPoolExecutor(clients) as pool:
+        # Making one takes longer than many an answer.
+        https = [opened.enter_context(httpx.Client(base_url=url, timeout=PATIENCE)) for _ in range(clients)]
+        began = time.perf_counter()
+        asked = [each for one in pool.map(ask, range(clients), https) for each in one]
+        return Level(clients, time.perf_counter() - began, asked)
 
 
 def _timed(http: httpx.Client, kind: str, request: Request) -> Asked:
