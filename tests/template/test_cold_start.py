@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.imports import MODELS, NEEDS
 from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT
 
 CORE = ROOT / "layers" / "core"
@@ -23,7 +24,7 @@ CORE = ROOT / "layers" / "core"
 LATER = {"boto3", "httpx", "joserfc", "jinja2", "cryptography", "icalendar", "dateutil", "aws_xray_sdk"}
 """What takes long to load, and is loaded by the first request that needs it: bootstrap.py."""
 
-NESTED = {"availability"}
+NESTED = {function for function, needs in NEEDS.items() if MODELS in needs}
 """Functions whose body is nested, so that pydantic reads it."""
 
 PROGRAM = """

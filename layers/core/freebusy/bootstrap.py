@@ -30,11 +30,13 @@ if TYPE_CHECKING:
         DeadLetters,
         DomainRecords,
         EventStore,
+        FreeBusyWriter,
         HostResolver,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
+        ManagedAvailabilityStore,
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
@@ -159,6 +161,12 @@ class Dependencies:
         return DynamoEvents(self.dynamodb, self.settings.table_name)
 
     @cached_property
+    def managed_availability(self) -> ManagedAvailabilityStore:
+        from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability
+
+        return DynamoManagedAvailability(self.dynamodb, self.settings.table_name)
+
+    @cached_property
     def invitation_log(self) -> InvitationLog:
         from freebusy.adapters.dynamodb.events import DynamoInvitationLog
 
@@ -211,6 +219,12 @@ class Dependencies:
             mail_domain=self.settings.mail_domain,
             clock=self.clock,
         )
+
+    @property
+    def free_busy_calendar(self) -> FreeBusyWriter:
+        from freebusy.adapters.free_busy_calendar import free_busy_calendar
+
+        return free_busy_calendar
 
     @cached_property
     def inbound_mailbox(self) -> InboundMailbox:

@@ -5,11 +5,12 @@ Only functions that read large bodies load this: pydantic costs a tenth of a sec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictStr, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from freebusy.domain.errors import FieldError, InvalidRequest
@@ -20,6 +21,8 @@ EARLIEST, LATEST = 0, parse_time("2200-01-01T00:00:00Z")
 
 MAX_ERRORS = 100
 """A refusal lists no more: complaining about everything in a large request would be larger than it."""
+
+_OWN_ID = re.compile(r"[ -~]{1,64}")
 
 
 def _not_a_boolean(value: object) -> object:
@@ -40,9 +43,18 @@ def _time(value: object) -> object:
     return moment
 
 
+def _own_id(value: str) -> str:
+    if not _OWN_ID.fullmatch(value):
+        raise PydanticCustomError("errors.invalid_format", "must be of 1 to 64 printable characters of ASCII")
+    return value
+
+
 Minutes = Annotated[int, BeforeValidator(_not_a_boolean)]
 Time = Annotated[int, BeforeValidator(_time)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+OwnId = Annotated[StrictStr, AfterValidator(_own_id)]
+"""What an application calls a rule or a period of its own."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -56,8 +68,8 @@ _KEY_OF = {
 }
 
 
-def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
-    """The body as a model. Raises InvalidRequest with the contract's keys."""
+def validated(model: type[_Model], body: Mapping[str, Any], *, under: str = "") -> _Model:
+    """The body, or the part of it at the path ``under``, as a model. Raises InvalidRequest with the contract's keys."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
@@ -65,7 +77,7 @@ def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
         for entry in islice(error.errors(include_url=False, include_context=False), MAX_ERRORS):
             absent = entry["input"] is None
             key = "errors.required" if absent else _key(entry["type"])
-            errors.setdefault(_path(entry["loc"]), []).append(FieldError(key, entry["msg"]))
+            errors.setdefault(_path(entry["loc"], under), []).append(FieldError(key, entry["msg"]))
         raise InvalidRequest(errors) from error
 
 
@@ -74,12 +86,11 @@ def _key(kind: str) -> str:
     return kind if kind.startswith("errors.") else _KEY_OF.get(kind, "errors.invalid_format")
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def _path(location: tuple[int | str, ...], path: str) -> str:
     """``("participants", 0, "members")`` → ``participants[0].members``; names of union branches are left out."""
-    path = ""
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step.isidentifier() and step not in {"int", "str"}:
+        elif step.isidentifier() and step not in {"int", "str", "bool"}:
             path += f".{step}" if path else step
     return path
