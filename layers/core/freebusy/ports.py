@@ -11,7 +11,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
-    from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
+    from freebusy.domain.account import (
+        Account,
+        Disconnected,
+        Grant,
+        Identity,
+        Profile,
+        ProviderCredential,
+        ProviderName,
+    )
     from freebusy.domain.application import Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.errors import CalendarUnreadable
@@ -218,15 +226,20 @@ class CalendarProvider(Protocol):
     def issuer(self) -> str | None:
         """What an ``iss`` parameter of the callback must equal (RFC 9207); None when it is not known beforehand."""
 
-    def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
-        """Where to send the person for consent; asks for identity and free/busy, and for nothing more."""
+    def authorization_url(
+        self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str, kind: ProviderName | None = None
+    ) -> str:
+        """Where to send the person for consent; asks for identity and free/busy, and for nothing more.
+
+        ``kind`` is what the application asked for, if it did; it says something only where there are several (Cronofy).
+        """
 
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
         """Raises ConsentIncomplete when the calendar permission was unticked or no lasting access was granted,
         IdentityRejected when the id_token does not check out or names somebody who cannot be served (a personal
-        Microsoft account), ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        Microsoft account), OtherAccessMode, ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
         ProviderUnavailable.
         """
 

@@ -15,7 +15,14 @@ class ProviderName(StrEnum):
 
     GOOGLE = "google_free_busy"
     MICROSOFT = "ms_graph_free_busy"
-    MANAGED = "cronofy"
+    MANAGED = "cronofy"  # the managed profile's; and, where providers are chosen among, Cronofy itself
+
+
+class Upstream(StrEnum):
+    """Through whom a person's calendar is reached: at its own provider, or by way of Cronofy."""
+
+    DIRECT = "direct"
+    CRONOFY = "cronofy"
 
 
 class Disconnected(StrEnum):
@@ -30,14 +37,21 @@ class Disconnected(StrEnum):
 class Identity:
     """Who signed in at the provider.
 
-    ``subject`` never changes (Google: ``sub``; Microsoft: ``tid.oid``) and alone is what accounts are
-    matched on; ``email`` can change hands at the provider, so it is a label and the mailbox to ask for.
+    ``subject`` never changes (Google: ``sub``; Microsoft: ``tid.oid``; Cronofy: ``sub``) and alone is what accounts are
+    matched on; ``email`` can change hands at the provider, so it is a label and the mailbox to ask for. Whoever is
+    known by way of Cronofy is never matched with somebody who signed in at the provider itself.
     """
 
     provider: ProviderName
     subject: str
     email: str
     name: str | None = None
+    upstream: Upstream = Upstream.DIRECT
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Equal for the same person, whatever their address is by now."""
+        return self.upstream, self.provider, self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,15 @@ class Profile:
     @property
     def connected(self) -> bool:
         return self.disconnected is None
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.identity.upstream if self.identity else Upstream.DIRECT
+
+    @property
+    def asked_at(self) -> ProviderName:
+        """Whose adapter reads the calendar: Cronofy's or that of the provider, which ``provider`` is in either case."""
+        return ProviderName.MANAGED if self.upstream is Upstream.CRONOFY else self.provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class TokenError(FreeBusyError):
 
 
 class ProviderError(FreeBusyError):
-    """Something about Google or Microsoft. ``reason`` is a stable word that callers may see."""
+    """Something about Google, Microsoft or Cronofy. ``reason`` is a stable word that callers may see."""
 
     reason = "provider_error"
 
@@ -134,6 +134,12 @@ class IdentityRejected(ProviderError):
     """The id_token is not what this sign-in should have produced; nothing in it may be believed."""
 
     reason = "identity_rejected"
+
+
+class OtherAccessMode(ProviderError):
+    """At Cronofy, the person chose to give another access than free/busy."""
+
+    reason = "other_access_mode"
 
 
 class NotAnAdministrator(ProviderError):
