@@ -64,7 +64,8 @@ def sources(function: str) -> list[dict[str, Any]]:
 def statements(function: str) -> list[dict[str, Any]]:
     """What the function may do: its own statements and those of the policies that it shares."""
     found: list[dict[str, Any]] = []
-    for policy in RESOURCES[LOGICAL_ID[function]]["Properties"]["Policies"]:
+    for listed in RESOURCES[LOGICAL_ID[function]]["Properties"]["Policies"]:
+        policy = listed["Fn::If"][1] if "Fn::If" in listed else listed
         document = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
         found += document["Statement"]
     return found

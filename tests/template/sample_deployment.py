@@ -20,10 +20,11 @@ from freebusy.domain.account import (
     Profile,
     ProviderCredential,
     ProviderName,
+    Upstream,
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
-from freebusy.domain.event import When
+from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
@@ -104,9 +105,30 @@ def credential(expires_at: int) -> ProviderCredential:
     return ProviderCredential("provider-access-token", "provider-refresh-token", expires_at)
 
 
-def profiles(sub: str, sealed: bytes | None, profile_id: str) -> tuple[Profile, Profile]:
+class Cronofy(Provider):
+    """As the upstream of whoever connected through it; also takes events, and nobody has answered any."""
+
+    def exchange_code(self, code: str, **_: str) -> tuple[Identity, ProviderCredential]:
+        somebody = Identity(ProviderName.GOOGLE, "acc_new", "somebody@example.com", upstream=Upstream.CRONOFY)
+        return somebody, credential(NOW + 3600)
+
+    def revoke(self, _credential: ProviderCredential, *, deadline: float) -> None:
+        assert deadline
+
+    def deliver(self, _credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float) -> None:
+        assert deadline
+        assert owner.subject == event.carrier
+
+    def answers(self, _credential: ProviderCredential, _window: Period, *, deadline: float) -> list[UpstreamAnswers]:
+        assert deadline
+        return []
+
+
+def profiles(
+    sub: str, sealed: bytes | None, profile_id: str, upstream: Upstream = Upstream.DIRECT
+) -> tuple[Profile, Profile]:
     """The free/busy profile, whose credential has expired, and the managed one."""
-    identity = Identity(ProviderName.GOOGLE, f"subject-of-{sub}", f"{sub}@example.com")
+    identity = Identity(ProviderName.GOOGLE, f"subject-of-{sub}", f"{sub}@example.com", upstream=upstream)
     calendar_id = f"cal_{profile_id.removeprefix('pro_')}_Zz9yXx8w"
     return (
         Profile(profile_id, ProviderName.GOOGLE, identity.email, calendar_id, identity, sealed, NOW - 60),
@@ -114,15 +136,25 @@ def profiles(sub: str, sealed: bytes | None, profile_id: str) -> tuple[Profile, 
     )
 
 
-def store_account(wired: Dependencies, sub: str, client_id: str, profile_id: str) -> None:
+def store_account(
+    wired: Dependencies, sub: str, client_id: str, profile_id: str, upstream: Upstream = Upstream.DIRECT
+) -> None:
     sealed = wired.vault.seal(credential(NOW - 60), client_id=client_id, profile_id=profile_id)
     grants = {"grant": Grant("grant", SCOPE, NOW - 3600)}
     assert wired.accounts.create(
-        Account(sub, client_id, f"{sub}@example.com", None, "Etc/UTC", profiles(sub, sealed, profile_id), grants)
+        Account(
+            sub,
+            client_id,
+            f"{sub}@example.com",
+            None,
+            "Etc/UTC",
+            profiles(sub, sealed, profile_id, upstream),
+            grants,
+        )
     )
 
 
-def store_everything(wired: Dependencies) -> None:
+def store_everything(wired: Dependencies, upstream: Upstream) -> None:
     """What the sample events refer to."""
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     secret = ClientSecret(hashed(CLIENT_SECRET), "fbc_cs_exa", NOW)
@@ -132,7 +164,7 @@ def store_everything(wired: Dependencies) -> None:
     registry.create(
         Application(FRONT_END_ID, "Front end", (f"{front_end}/callback",), public=True, origins=(front_end,))
     )
-    store_account(wired, SUB, CLIENT_ID, PROFILE_ID)
+    store_account(wired, SUB, CLIENT_ID, PROFILE_ID, upstream)
     store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
     store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
     for token, kind, client_id, sub in (
@@ -159,6 +191,8 @@ def store_for(name: str, wired: Dependencies) -> None:
     match name:
         case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
             store_event(wired)
+        case "events_cronofy" | "on_invitation_due_cronofy":
+            store_event(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
         case "authorize_relink":
@@ -169,6 +203,8 @@ def store_for(name: str, wired: Dependencies) -> None:
             wired.tokens.save_code(hashed(CODE), FRONT_END_CODE)
         case "oauth_callback":
             store_request(wired, NEW_ID, ProviderName.GOOGLE)
+        case "oauth_callback_cronofy":
+            store_request(wired, NEW_ID, ProviderName.MANAGED)
         case "oauth_callback_refused":
             store_request(wired, CLIENT_ID, ProviderName.MICROSOFT)
         case "oauth_callback_link":
@@ -232,12 +268,21 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         for variable, queue in (("INVITATION_QUEUE_URL", "due.fifo"), ("DEAD_LETTER_QUEUE_URL", "dead")):
             fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
             patch.setenv(variable, boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"])
+        through_cronofy = sample.endswith("_cronofy")
+        if through_cronofy:
+            patch.setenv("UPSTREAM", "cronofy")
+            patch.setenv("CRONOFY_SECRET_ID", "cronofy")
         settings.cache_clear()
         dependencies.cache_clear()
-        store_everything(dependencies())
+        store_everything(dependencies(), Upstream.CRONOFY if through_cronofy else Upstream.DIRECT)
         store_for(sample, dependencies())
         dependencies.cache_clear()
         providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
+        if through_cronofy:
+            cronofy = Cronofy(ProviderName.MANAGED)
+            providers[ProviderName.MANAGED] = cronofy
+            patch.setattr(Dependencies, "cronofy", cronofy)
+            patch.setattr(Dependencies, "upstream_events", cronofy)
         patch.setattr(Dependencies, "providers", providers)
         yield dependencies()
     settings.cache_clear()

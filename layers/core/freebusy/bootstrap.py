@@ -9,7 +9,7 @@ from functools import cache, cached_property, partial
 from time import time
 from typing import TYPE_CHECKING
 
-from freebusy.domain.account import ProviderName
+from freebusy.domain.account import ProviderName, Upstream
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
+    from freebusy.adapters.cronofy import Cronofy
     from freebusy.adapters.secrets import ProviderSecrets
+    from freebusy.domain.account import Account, Profile
     from freebusy.ports import (
         AccountStore,
         ApplicationRegistry,
@@ -33,10 +35,13 @@ if TYPE_CHECKING:
         PageStore,
         ServiceAccountStore,
         TokenStore,
+        UpstreamEvents,
         Vault,
     )
     from freebusy.service.calendar_reader import CalendarReader
+    from freebusy.service.delivery import Delivery
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
 def _patience() -> Config:
@@ -156,6 +161,42 @@ class Dependencies:
             clock=self.clock,
         )
 
+    @property
+    def delivery(self) -> Delivery:
+        from freebusy.service.delivery import Delivery
+
+        by_mail = (lambda: self.invitation_sender) if self.settings.mail_domain else None
+        upstream = (lambda: self.upstream_delivery) if self.settings.cronofy_secret_id else None
+        return Delivery(by_mail, upstream)
+
+    @cached_property
+    def upstream_delivery(self) -> UpstreamDelivery:
+        from freebusy.service.upstream_events import UpstreamDelivery
+
+        return UpstreamDelivery(
+            accounts=self.accounts,
+            events=self.events,
+            log=self.invitation_log,
+            upstream=self.upstream_events,
+            reader=self.calendar_reader,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def upstream_answers(self) -> AnswerReader:
+        from freebusy.service.upstream_events import AnswerReader
+
+        return AnswerReader(
+            events=self.events, upstream=self.upstream_events, reader=self.calendar_reader, clock=self.clock
+        )
+
+    @cached_property
+    def upstream_events(self) -> UpstreamEvents:
+        from freebusy.adapters.cronofy_events import CronofyEvents
+
+        registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
+        return CronofyEvents(self._http, registration, origin=self.settings.cronofy_origin)
+
     @cached_property
     def inbound_mailbox(self) -> InboundMailbox:
         import boto3
@@ -214,7 +255,30 @@ class Dependencies:
                 tenant=self.settings.microsoft_tenant,
                 origin=self.settings.microsoft_origin,
             )
+        if self.cronofy:
+            providers[ProviderName.MANAGED] = self.cronofy
         return providers
+
+    @property
+    def upstream(self) -> Upstream:
+        """Where people connect unless their application says otherwise."""
+        return Upstream(self.settings.upstream)
+
+    @cached_property
+    def cronofy(self) -> Cronofy | None:
+        secret_id = self.settings.cronofy_secret_id
+        if not secret_id:
+            return None
+        from freebusy.adapters.cronofy import Cronofy
+
+        return Cronofy(self._http, self._secrets.registration(secret_id), origin=self.settings.cronofy_origin)
+
+    def end_upstream(self, account: Account, profile: Profile) -> None:
+        """Implements ``ports.EndUpstream``; what it needs is made when somebody of Cronofy's revokes."""
+        from freebusy.service.upstream_authorization import end_upstream
+
+        if self.cronofy:
+            end_upstream(account, profile, accounts=self.accounts, vault=self.vault, cronofy=self.cronofy)
 
     @cached_property
     def calendar_reader(self) -> CalendarReader:

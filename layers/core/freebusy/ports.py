@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.application import Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.errors import CalendarUnreadable
-    from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
+    from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Organization, Resource, ServiceAccount
@@ -98,6 +98,18 @@ class AccountStore(Protocol):
 
         Raises NotFound when the profile is gone or is not of this mailbox (``subject``).
         """
+
+    def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
+        """Whether the person's next consent takes the profile off Cronofy; False when it is gone."""
+
+    def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
+        """Off Cronofy: ``after`` takes the place of ``before``, under the same id, and ``moved`` keeps what it was.
+
+        Takes the new identity, all in one; False when that is taken, or the version is not that of ``before`` any more.
+        """
+
+    def sharing(self, identity: Identity) -> list[str]:
+        """Accounts of all applications that were ever connected to this person by way of Cronofy."""
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
@@ -257,6 +269,37 @@ class CalendarProvider(Protocol):
         ``deadline`` is on ``time.monotonic``'s clock; waits and retries end before it.
         Raises AccessTokenRejected, CalendarUnreadable, ProviderUnavailable or ProviderMisconfigured.
         """
+
+
+class UpstreamAuthorizations(Protocol):
+    """What Cronofy lets us do beyond what every provider does."""
+
+    def revoke(self, credential: ProviderCredential, *, deadline: float) -> None:
+        """Ends the whole authorization of this person there. Raises the ``ProviderError`` family."""
+
+
+class EndUpstream(Protocol):
+    def __call__(self, account: Account, profile: Profile) -> None:
+        """Ends what ``profile``, as it was before it was disconnected here, had at Cronofy.
+
+        Of Cronofy's trouble it raises nothing.
+        """
+
+
+class UpstreamEvents(Protocol):
+    """Managed events in the calendar that Cronofy keeps for a person, who is mailed from there.
+
+    Raises AccessTokenRejected, CalendarUnreadable (locked, or gone), ProviderMisconfigured or ProviderUnavailable.
+    """
+
+    def deliver(self, credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float) -> None:
+        """Writes the event as it stands; one that was deleted is deleted. Doing so twice changes nothing.
+
+        Also raises EventRefused for what will never be taken.
+        """
+
+    def answers(self, credential: ProviderCredential, window: Period, *, deadline: float) -> Sequence[UpstreamAnswers]:
+        """What was answered to events that were written from here and that happen within ``window``, as far as told."""
 
 
 class OrganizationSignIn(Protocol):

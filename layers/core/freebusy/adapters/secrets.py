@@ -1,6 +1,6 @@
 """Who we are at the providers, from Secrets Manager.
 
-A registration is ``{"client_id": "…", "client_secret": "…"}``, at Cronofy with a ``"data_center"`` beside them; Google's
+A registration is ``{"client_id": "…", "client_secret": "…"}``, at Cronofy with a ``"data_center"`` beside; Google's
 service account is the key file as the Cloud console gives it.
 """
 

@@ -9,6 +9,9 @@ from enum import StrEnum
 MOST_GRANTS = 50
 """An account keeps this many grants: one more ends the oldest, as a lost browser never comes back to revoke it."""
 
+MOVED = ".moved"
+"""How the id of a profile in ``Account.moved`` ends; what comes before it is the id of the profile that it was."""
+
 
 class ProviderName(StrEnum):
     """``provider_name`` on the wire."""
@@ -71,6 +74,7 @@ class Profile:
     The managed profile has neither ``identity`` nor ``sealed_credential``. ``version`` rises whenever the
     credential or the connection state is written, so that a late writer can notice that it is late.
     ``service_account`` is the ``sub`` of the organization that gives access, in place of a credential of its own.
+    ``moving`` says that the operator wants it off Cronofy: the person's next consent is asked for at the provider.
     """
 
     profile_id: str
@@ -83,6 +87,7 @@ class Profile:
     version: int = 0
     disconnected: Disconnected | None = None
     service_account: str | None = None
+    moving: bool = False
 
     @property
     def managed(self) -> bool:
@@ -115,7 +120,9 @@ class Grant:
 class Account:
     """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last.
 
-    ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any.
+    ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any. ``moved`` are
+    profiles as they were before they moved off Cronofy: not shown and not read, but events that were delivered through
+    them go on being so.
     """
 
     sub: str
@@ -127,6 +134,7 @@ class Account:
     grants: Mapping[str, Grant]
     created_at: int = 0
     has_events: bool = False
+    moved: tuple[Profile, ...] = ()
 
     @property
     def free_busy_profiles(self) -> tuple[Profile, ...]:
@@ -138,3 +146,9 @@ class Account:
 
     def profile(self, profile_id: str) -> Profile | None:
         return next((profile for profile in self.profiles if profile.profile_id == profile_id), None)
+
+    @property
+    def at_cronofy(self) -> tuple[Profile, ...]:
+        """What this account has there, moved profiles included."""
+        everything = (*self.free_busy_profiles, *self.moved)
+        return tuple(profile for profile in everything if profile.upstream is Upstream.CRONOFY)

@@ -196,6 +196,12 @@ class ProviderUnavailable(ProviderError):
     reason = "provider_unavailable"
 
 
+class EventRefused(ProviderError):
+    """Cronofy will never take this event as it is."""
+
+    reason = "event_refused"
+
+
 # --- Mail ------------------------------------------------------------------------------------------------
 
 

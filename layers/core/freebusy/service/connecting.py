@@ -5,10 +5,10 @@ People are matched by what never changes at the provider, and never by their add
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.account import MOVED, Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import AuthorizationError, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
 from freebusy.ports import AccountStore, TokenStore, Vault
@@ -88,12 +88,61 @@ def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) 
 
 
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:
-    """Connects this very profile again. Raises OtherPerson, StorageUnavailable and NotFound."""
+    """Connects this very profile again, or moves it off Cronofy.
+
+    Raises OtherPerson, StorageUnavailable and NotFound.
+    """
     account, profile = reconnectable(at, accounts=accounts)
     identity = profile.identity
-    if identity is None or _who(identity) != _who(consent.identity) or account.client_id != consent.client_id:
-        raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
-    _replace_credential(at, consent, accounts, vault)
+    if identity is not None and account.client_id == consent.client_id:
+        if identity.key == consent.identity.key:
+            _replace_credential(at, consent, accounts, vault)
+            return
+        if profile.moving and _is_same_mailbox(identity, consent.identity):
+            _move(account, profile, consent, accounts, vault)
+            return
+    raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
+
+
+def _is_same_mailbox(before: Identity, after: Identity) -> bool:
+    """Whether somebody who signed in at the provider has the mailbox that Cronofy named.
+
+    Only asked about a profile that the operator wants to move, and of whoever came by its own address: nobody's
+    account is found by their mailbox.
+    """
+    kinds = (before.upstream, after.upstream) == (Upstream.CRONOFY, Upstream.DIRECT)
+    return kinds and before.provider is after.provider and before.email.casefold() == after.email.casefold()
+
+
+def _move(account: Account, before: Profile, consent: Consent, accounts: AccountStore, vault: Vault) -> None:
+    """The profile keeps id and calendar; what it had at Cronofy is kept beside it, for the events that are there."""
+    after = replace(
+        before,
+        name=consent.identity.email,
+        identity=consent.identity,
+        sealed_credential=vault.seal(consent.credential, client_id=account.client_id, profile_id=before.profile_id),
+        credential_expires_at=consent.credential.expires_at,
+        disconnected=None,
+        moving=False,
+    )
+    moved_id = f"{before.profile_id}{MOVED}"
+    sealed = _resealed(account.client_id, before, moved_id, vault)
+    moved = replace(before, profile_id=moved_id, sealed_credential=sealed, moving=False)
+    if not accounts.move(account, before, after, moved):
+        if accounts.sub_of(account.client_id, consent.identity):
+            raise OtherPerson("access_denied", "this calendar is already connected to another account")
+        raise StorageUnavailable("the profile changed in this very moment")
+
+
+def _resealed(client_id: str, profile: Profile, profile_id: str, vault: Vault) -> bytes | None:
+    """The profile's credential for another id; None when there is none, or none that opens."""
+    if profile.sealed_credential is None:
+        return None
+    try:
+        held = vault.unseal(profile.sealed_credential, client_id=client_id, profile_id=profile.profile_id)
+    except ValueError:
+        return None
+    return vault.seal(held, client_id=client_id, profile_id=profile_id)
 
 
 def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Profile]:
@@ -110,11 +159,10 @@ def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Pr
 
 def _reconnect(sub: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
     account = accounts.find(sub)
-    for profile in account.free_busy_profiles if account else ():
-        if profile.identity is not None and _who(profile.identity) == _who(consent.identity):
-            at = Connected(sub, profile.profile_id)
-            _replace_credential(at, consent, accounts, vault)
-            return at
+    for profile in (*account.free_busy_profiles, *account.moved) if account else ():
+        if profile.identity is not None and profile.identity.key == consent.identity.key:
+            _replace_credential(Connected(sub, profile.profile_id), consent, accounts, vault)
+            return Connected(sub, profile.profile_id.removesuffix(MOVED))
     raise NotFound("the account was erased meanwhile")
 
 
@@ -122,10 +170,6 @@ def _replace_credential(at: Connected, consent: Consent, accounts: AccountStore,
     sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.profile_id)
     expires_at = consent.credential.expires_at
     accounts.connect(at.sub, at.profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
-
-
-def _who(identity: Identity) -> tuple[ProviderName, str]:
-    return identity.provider, identity.subject
 
 
 def _new_account(consent: Consent, vault: Vault, now: int) -> Account:

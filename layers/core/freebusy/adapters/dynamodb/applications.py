@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours
 from freebusy.adapters.dynamodb.tokens import token_item
+from freebusy.domain.account import Upstream
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
@@ -48,10 +49,15 @@ class DynamoApplications:
 
     def change(self, before: Application, after: Application) -> bool:
         old, new = _values(before), _values(after)
+        dropped = [f"#{name}" for name in old if name not in new]
+        same = [f"#{name} = :old_{name}" for name in old]
+        missing = [f"attribute_not_exists(#{name})" for name in new if name not in old]
         changing = self._table.updating(
             _key(before.client_id),
-            "SET " + ", ".join(f"#{name} = :new_{name}" for name in new),
-            condition=" AND ".join(f"#{name} = :old_{name}" for name in old),
+            "SET "
+            + ", ".join(f"#{name} = :new_{name}" for name in new)
+            + (f" REMOVE {', '.join(dropped)}" if dropped else ""),
+            condition=" AND ".join([*same, *missing]),
             values={f"old_{name}": value for name, value in old.items()}
             | {f"new_{name}": value for name, value in new.items()},
         )
@@ -104,6 +110,7 @@ def _values(application: Application) -> dict[str, Value]:
             for secret in application.secrets
         ],
         "created_at": application.created_at,
+        **({"upstream": application.upstream} if application.upstream else {}),
     }
 
 
@@ -131,6 +138,7 @@ def _application(item: Item) -> Application:
         origins=tuple(origin["S"] for origin in item["origins"]["L"]),
         secrets=tuple(_secret(secret["M"]) for secret in item["secrets"]["L"]),
         created_at=int(item["created_at"]["N"]),
+        upstream=Upstream(item["upstream"]["S"]) if "upstream" in item else None,
     )
 
 
