@@ -98,7 +98,8 @@ class FakeAccounts:
 
     def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
         with self._lock:
-            profile = self._existing(sub).profile(profile_id)
+            self._existing(sub)
+            profile = self._profile(sub, profile_id)
             if profile is None or profile.identity is None or profile.identity.subject != identity.subject:
                 raise NotFound(profile_id)
             self._write(
@@ -201,6 +202,9 @@ class FakeAccounts:
             self._accounts[holder.sub] = replace(holder, grants=listed)
         else:
             self.service_accounts.put(replace(holder, grants=listed))
+
+    def of_application(self, client_id: str) -> list[str]:
+        return [sub for sub, account in self._accounts.items() if account.client_id == client_id]
 
     def erase(self, client_id: str) -> int:
         with self._lock:
@@ -527,6 +531,9 @@ class FakeApplications:
 
     def names(self) -> dict[str, str]:
         return {client_id: application.name for client_id, application in self._applications.items()}
+
+    def accounts_of(self, client_id: str) -> list[str]:
+        return self._accounts.of_application(client_id)
 
     def create(self, application: Application) -> None:
         with self._lock:

@@ -74,6 +74,9 @@ FRONT_END_CODE = AuthorizationCode(
 )
 
 
+WITH_AN_EVENT = {"events", "events_delete", "events_delete_all", "events_delete_calendars", "on_invitation_due"}
+
+
 class Provider:
     """Consents at once; everybody is busy half of every hour, which makes several pages a week."""
 
@@ -115,7 +118,9 @@ class Cronofy(Provider):
     def revoke(self, _credential: ProviderCredential, *, deadline: float) -> None:
         assert deadline
 
-    def deliver(self, _credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float) -> None:
+    def deliver(
+        self, _credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float
+    ) -> None:
         assert deadline
         assert owner.subject == event.carrier
 
@@ -189,9 +194,7 @@ def store_everything(wired: Dependencies, upstream: Upstream) -> None:
 def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
-        case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
-            store_event(wired)
-        case "events_cronofy" | "on_invitation_due_cronofy":
+        case _ if name.removesuffix("_cronofy") in WITH_AN_EVENT:
             store_event(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
@@ -201,10 +204,9 @@ def store_for(name: str, wired: Dependencies) -> None:
             wired.tokens.save_code(hashed(CODE), APPLICATION_CODE)
         case "token_front_end_code":
             wired.tokens.save_code(hashed(CODE), FRONT_END_CODE)
-        case "oauth_callback":
-            store_request(wired, NEW_ID, ProviderName.GOOGLE)
-        case "oauth_callback_cronofy":
-            store_request(wired, NEW_ID, ProviderName.MANAGED)
+        case "oauth_callback" | "oauth_callback_cronofy":
+            at_cronofy = name.endswith("_cronofy")
+            store_request(wired, NEW_ID, ProviderName.MANAGED if at_cronofy else ProviderName.GOOGLE)
         case "oauth_callback_refused":
             store_request(wired, CLIENT_ID, ProviderName.MICROSOFT)
         case "oauth_callback_link":

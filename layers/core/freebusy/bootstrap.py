@@ -300,6 +300,13 @@ def application_registry(dynamodb: DynamoDBClient, table_name: str) -> Applicati
     return DynamoApplications(dynamodb, table_name)
 
 
+def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+
+    return DynamoAccounts(dynamodb, table_name)
+
+
 def redelivery(
     dynamodb: DynamoDBClient, sqs: SQSClient, *, table_name: str, queue_url: str
 ) -> tuple[EventStore, InvitationLog, InvitationQueue]:

@@ -52,6 +52,9 @@ class ApplicationRegistry(ApplicationStore, Protocol):
     def create(self, application: Application) -> None:
         """Stores the application with its secrets and origins, atomically."""
 
+    def accounts_of(self, client_id: str) -> list[str]:
+        """The subs of its accounts; one that was made in this moment may be missing."""
+
     def change(self, before: Application, after: Application) -> bool:
         """Replaces ``before``, secrets and origins included, atomically; False when somebody changed it meanwhile."""
 

@@ -10,6 +10,7 @@ from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderName,
 from freebusy.domain.errors import AuthorizationRefused, NotFound, OtherAccessMode
 from freebusy.service.accounts import revoke_profile
 from freebusy.service.authorization import ProviderChoice, Reconnected
+from freebusy.service.linking import issue_link_token
 from freebusy.service.tokens import revoke_account
 from tests.fakes import FakeApplications
 from tests.trips import ANA, ANA_AT_CRONOFY, APP, BEN, World, brought, callback_of
@@ -163,8 +164,8 @@ def test_what_they_had_at_cronofy_is_kept_for_the_events_that_are_there(world, m
     come_back(world, sub, before, ANA_AT_GOOGLE)
     (kept,) = world.accounts.find(sub).moved
     assert kept.identity == ANA_AT_CRONOFY
-    held = world.vault.unseal(kept.sealed_credential, client_id="app", profile_id=kept.profile_id)
-    assert held == world.vault.unseal(before.sealed_credential, client_id="app", profile_id=before.profile_id)
+    assert kept.sealed_credential == before.sealed_credential
+    assert world.vault.unseal(kept.sealed_credential, client_id="app", profile_id=kept.sealed_for)
 
 
 def test_from_then_on_they_are_known_by_who_they_are_at_their_provider(world, moving):
@@ -210,8 +211,9 @@ def test_whoever_is_connected_directly_already_does_not_move_into_a_second_accou
     sub, before = moving
     world.upstream = Upstream.DIRECT
     other = world.connect(ANA_AT_GOOGLE).sub
-    with pytest.raises(AuthorizationRefused):
+    with pytest.raises(AuthorizationRefused) as refused:
         come_back(world, sub, before, ANA_AT_GOOGLE)
+    assert refused.value.reason == "connected_elsewhere"
     assert world.account_of(ANA_AT_GOOGLE).sub == other != sub
 
 
@@ -229,6 +231,33 @@ def test_a_provider_without_a_registration_is_told_to_the_person(world, moving):
     with pytest.raises(AuthorizationRefused) as refused:
         world.depart_again(moving[0], moving[1].profile_id)
     assert refused.value.reason == "provider_trouble"
+
+
+def link(world, sub, identity):
+    """The application sends them off with a link token of their account."""
+    account = world.accounts.find(sub)
+    token = issue_link_token(account, tokens=world.tokens, now=world.clock())
+    return world.connect(identity, link_token=token)
+
+
+def test_a_link_token_of_the_account_moves_the_profile_with_the_same_mailbox(world):
+    sub = world.connect(ANA_AT_CRONOFY).sub
+    before = world.profile_of(ANA_AT_CRONOFY)
+    world.upstream = Upstream.DIRECT
+    issued = link(world, sub, ANA_AT_GOOGLE)
+    assert (issued.sub, issued.profile.profile_id) == (sub, before.profile_id)
+    account = world.accounts.find(sub)
+    assert [each.identity for each in account.free_busy_profiles] == [ANA_AT_GOOGLE]
+    assert [each.identity for each in account.moved] == [ANA_AT_CRONOFY]
+
+
+def test_a_linked_calendar_of_another_mailbox_joins_beside_the_one_at_cronofy(world):
+    sub = world.connect(ANA_AT_CRONOFY).sub
+    world.upstream = Upstream.DIRECT
+    link(world, sub, BEN)
+    account = world.accounts.find(sub)
+    assert [each.identity for each in account.free_busy_profiles] == [ANA_AT_CRONOFY, BEN]
+    assert account.moved == ()
 
 
 # --- Revoking ----------------------------------------------------------------------------------------

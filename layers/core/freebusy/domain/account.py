@@ -98,6 +98,11 @@ class Profile:
         return self.disconnected is None
 
     @property
+    def sealed_for(self) -> str:
+        """The profile id that the credential is sealed for: a profile that moved keeps what it was before."""
+        return self.profile_id.removesuffix(MOVED)
+
+    @property
     def upstream(self) -> Upstream:
         return self.identity.upstream if self.identity else Upstream.DIRECT
 

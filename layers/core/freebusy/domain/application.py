@@ -35,8 +35,8 @@ class ClientSecret:
 class Application:
     """``public`` applications (front ends) have no secret, must use PKCE and get rotating refresh tokens.
 
-    ``origins`` are the browser origins that may call the API with this application's tokens (CORS). ``upstream`` is where
-    its people are sent to connect; None is wherever the deployment sends them.
+    ``origins`` are the browser origins that may call the API with this application's tokens (CORS). ``upstream`` is
+    where its people are sent to connect; None is wherever the deployment sends them.
     """
 
     client_id: str

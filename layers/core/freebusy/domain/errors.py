@@ -89,7 +89,8 @@ class AuthorizationRefused(FreeBusyError):
 
     ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
     ``unknown_state`` (never issued, used before or expired) and ``other_browser``; and where a profile was being
-    connected again, which leads back to no application: ``consent_refused``, ``other_person``, ``provider_trouble``.
+    connected again, which leads back to no application: ``consent_refused``, ``other_person``,
+    ``connected_elsewhere``, ``provider_trouble``.
     """
 
     def __init__(self, reason: str) -> None:

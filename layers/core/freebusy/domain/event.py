@@ -153,8 +153,8 @@ class ManagedEvent:
     ``sequence`` is iCalendar's, raised by changes that matter to a yes or no; ``revision`` rises with every change
     that is mailed, at ``revised_at`` (the DTSTAMP of its messages); ``timed_sequence`` is the sequence at which the
     time last changed: a reply to an older one answered another time. ``version`` rises with every write.
-    ``earlier`` are the last times (start, end) that the event was moved away from. ``carrier`` is the ``subject`` of the
-    person at Cronofy if the event is written to their calendar there, and mailed from there; None if it is mailed by us.
+    ``earlier`` are the last times (start, end) that the event was moved away from. ``carrier`` is the ``subject`` at
+    Cronofy of the person in whose calendar there the event is written, and from where it is mailed; None: by us.
     """
 
     client_id: str

@@ -32,6 +32,7 @@ from freebusy.service import consent_trouble
 from freebusy.service.authorization_request import checked
 from freebusy.service.connecting import (
     Connected,
+    ConnectedElsewhere,
     Consent,
     OtherPerson,
     connect,
@@ -329,4 +330,6 @@ def _refused(trouble: AuthorizationError) -> AuthorizationRefused:
     """For a trip that leads back to no application: the person reads it on a page."""
     if isinstance(trouble, OtherPerson):
         return AuthorizationRefused("other_person")
+    if isinstance(trouble, ConnectedElsewhere):
+        return AuthorizationRefused("connected_elsewhere")
     return AuthorizationRefused("consent_refused" if trouble.code == "access_denied" else "provider_trouble")

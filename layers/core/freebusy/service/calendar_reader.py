@@ -152,7 +152,7 @@ class CalendarReader:
         except CredentialRevoked:
             self.accounts.disconnect(sub, profile_id, because=Disconnected.CREDENTIAL_REVOKED, version=version)
             raise
-        sealed = self.vault.seal(renewed, client_id=account.client_id, profile_id=profile_id)
+        sealed = self.vault.seal(renewed, client_id=account.client_id, profile_id=profile.sealed_for)
         self.accounts.renew(sub, profile_id, sealed=sealed, expires_at=renewed.expires_at, version=version)
         return renewed
 
@@ -169,7 +169,7 @@ class CalendarReader:
             raise CredentialRevoked(profile.profile_id)
         try:
             return self.vault.unseal(
-                profile.sealed_credential, client_id=account.client_id, profile_id=profile.profile_id
+                profile.sealed_credential, client_id=account.client_id, profile_id=profile.sealed_for
             )
         except ValueError as error:
             # Only a new consent can mend a credential that no longer opens.

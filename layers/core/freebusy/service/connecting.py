@@ -38,6 +38,10 @@ class OtherPerson(AuthorizationError):
     """Somebody else signed in than the one whose profile was to be connected again."""
 
 
+class ConnectedElsewhere(AuthorizationError):
+    """This calendar belongs to another account of the same application."""
+
+
 def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int) -> Connected:
     """The account of this person within this application: the one that exists, else a new one.
 
@@ -61,18 +65,20 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     """Prepares the profile for the account that issued the link token, which is spent only if that can be done.
 
     It joins when the application redeems its code (``join``). The link token must have been good when the trip began.
+    Where the account has the same mailbox at Cronofy, that profile is the one that moves.
     Raises AuthorizationError, StorageUnavailable and NotFound.
     """
     sub = tokens.find_link_token(link_token_hash, client_id=consent.client_id, now=began)
     owner = accounts.sub_of(consent.client_id, consent.identity)
     if sub is not None and owner not in {None, sub}:
         raise _connected_elsewhere()
-    profile = _free_busy_profile(consent, vault)
+    account = accounts.find(sub) if sub else None
+    profile = _free_busy_profile(consent, vault, _same_mailbox(account, consent.identity))
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
     if owner == sub:
         return _reconnect(sub, consent, accounts, vault)
-    if accounts.find(sub) is None:
+    if account is None:
         raise NotFound("the account was erased meanwhile")
     return Connected(sub, profile.profile_id, profile)
 
@@ -82,7 +88,13 @@ def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) 
 
     Joining twice is no error. Raises NotFound when the account is gone.
     """
-    if accounts.add_profile(sub, profile):
+    account = accounts.find(sub)
+    before = account.profile(profile.profile_id) if account else None
+    if account and before:
+        joined = before.upstream is Upstream.CRONOFY and _move(account, before, profile, accounts)
+    else:
+        joined = accounts.add_profile(sub, profile)
+    if joined:
         return True
     return profile.identity is not None and accounts.sub_of(client_id, profile.identity) == sub
 
@@ -98,51 +110,36 @@ def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore
         if identity.key == consent.identity.key:
             _replace_credential(at, consent, accounts, vault)
             return
-        if profile.moving and _is_same_mailbox(identity, consent.identity):
-            _move(account, profile, consent, accounts, vault)
-            return
+        if profile.moving and _is_same_mailbox(profile, consent.identity):
+            if _move(account, profile, _free_busy_profile(consent, vault, profile), accounts):
+                return
+            if accounts.sub_of(account.client_id, consent.identity):
+                raise _connected_elsewhere()
+            raise StorageUnavailable("the profile changed in this very moment")
     raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
 
 
-def _is_same_mailbox(before: Identity, after: Identity) -> bool:
-    """Whether somebody who signed in at the provider has the mailbox that Cronofy named.
+def _same_mailbox(account: Account | None, identity: Identity) -> Profile | None:
+    """The profile of this account that reads the same mailbox by way of Cronofy."""
+    profiles = account.free_busy_profiles if account else ()
+    return next((profile for profile in profiles if _is_same_mailbox(profile, identity)), None)
 
-    Only asked about a profile that the operator wants to move, and of whoever came by its own address: nobody's
-    account is found by their mailbox.
+
+def _is_same_mailbox(profile: Profile, identity: Identity) -> bool:
+    """Whether somebody who signed in at the provider has the mailbox that Cronofy named for this profile.
+
+    Only asked where account and profile are known already: nobody's account is found by their mailbox.
     """
-    kinds = (before.upstream, after.upstream) == (Upstream.CRONOFY, Upstream.DIRECT)
-    return kinds and before.provider is after.provider and before.email.casefold() == after.email.casefold()
+    before = profile.identity
+    if before is None or (before.upstream, identity.upstream) != (Upstream.CRONOFY, Upstream.DIRECT):
+        return False
+    return before.provider is identity.provider and before.email.casefold() == identity.email.casefold()
 
 
-def _move(account: Account, before: Profile, consent: Consent, accounts: AccountStore, vault: Vault) -> None:
-    """The profile keeps id and calendar; what it had at Cronofy is kept beside it, for the events that are there."""
-    after = replace(
-        before,
-        name=consent.identity.email,
-        identity=consent.identity,
-        sealed_credential=vault.seal(consent.credential, client_id=account.client_id, profile_id=before.profile_id),
-        credential_expires_at=consent.credential.expires_at,
-        disconnected=None,
-        moving=False,
-    )
-    moved_id = f"{before.profile_id}{MOVED}"
-    sealed = _resealed(account.client_id, before, moved_id, vault)
-    moved = replace(before, profile_id=moved_id, sealed_credential=sealed, moving=False)
-    if not accounts.move(account, before, after, moved):
-        if accounts.sub_of(account.client_id, consent.identity):
-            raise OtherPerson("access_denied", "this calendar is already connected to another account")
-        raise StorageUnavailable("the profile changed in this very moment")
-
-
-def _resealed(client_id: str, profile: Profile, profile_id: str, vault: Vault) -> bytes | None:
-    """The profile's credential for another id; None when there is none, or none that opens."""
-    if profile.sealed_credential is None:
-        return None
-    try:
-        held = vault.unseal(profile.sealed_credential, client_id=client_id, profile_id=profile.profile_id)
-    except ValueError:
-        return None
-    return vault.seal(held, client_id=client_id, profile_id=profile_id)
+def _move(account: Account, before: Profile, after: Profile, accounts: AccountStore) -> bool:
+    """Off Cronofy; what the profile had there is kept beside it, for events that are there. False when it cannot be."""
+    moved = replace(before, profile_id=f"{before.profile_id}{MOVED}", moving=False)
+    return accounts.move(account, before, after, moved)
 
 
 def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Profile]:
@@ -187,18 +184,19 @@ def _new_account(consent: Consent, vault: Vault, now: int) -> Account:
     )
 
 
-def _free_busy_profile(consent: Consent, vault: Vault) -> Profile:
-    identity, profile_id = consent.identity, new_profile_id()
+def _free_busy_profile(consent: Consent, vault: Vault, before: Profile | None = None) -> Profile:
+    """A new one, or one that takes the place of ``before``."""
+    identity, profile_id = consent.identity, before.profile_id if before else new_profile_id()
     return Profile(
         profile_id=profile_id,
         provider=identity.provider,
         name=identity.email,
-        calendar_id=new_calendar_id(profile_id),
+        calendar_id=before.calendar_id if before else new_calendar_id(profile_id),
         identity=identity,
         sealed_credential=vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile_id),
         credential_expires_at=consent.credential.expires_at,
     )
 
 
-def _connected_elsewhere() -> AuthorizationError:
-    return AuthorizationError("access_denied", "this calendar is already connected to another account")
+def _connected_elsewhere() -> ConnectedElsewhere:
+    return ConnectedElsewhere("access_denied", "this calendar is already connected to another account")

@@ -26,7 +26,7 @@ def end_upstream(
     if profile.identity is None or profile.sealed_credential is None or _is_shared(profile.identity, accounts):
         return
     try:
-        credential = vault.unseal(profile.sealed_credential, client_id=account.client_id, profile_id=profile.profile_id)
+        credential = vault.unseal(profile.sealed_credential, client_id=account.client_id, profile_id=profile.sealed_for)
         cronofy.revoke(credential, deadline=time.monotonic() + TIME_BOX)
     except (ProviderError, ValueError) as error:
         reason = error.reason if isinstance(error, ProviderError) else "not_sealed_for_this"

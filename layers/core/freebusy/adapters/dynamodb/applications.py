@@ -12,6 +12,7 @@ from freebusy.domain.account import Upstream
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.identifiers import is_service_account
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +40,11 @@ class DynamoApplications:
 
     def names(self) -> dict[str, str]:
         return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
+
+    def accounts_of(self, client_id: str) -> list[str]:
+        keys = self._table.keys_of(client_id) if may_be_ours(client_id) else ()
+        subs = (pk.removeprefix("ACCOUNT#") for pk, _ in keys if pk.startswith("ACCOUNT#"))
+        return [sub for sub in subs if not is_service_account(sub)]
 
     def create(self, application: Application) -> None:
         pk, sk = _key(application.client_id)
