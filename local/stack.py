@@ -33,7 +33,7 @@ from local.pumps import Pumps
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
 PROVIDERS = ("google", "microsoft")
-PARAMETERS = {"MailDomain": "invites.example"}
+PARAMETERS = {"MailDomain": "invites.example", "EnterpriseConnect": "true", "GoogleDomainProof": "sign_in"}
 """What an operator of the laptop chooses in the template."""
 
 PARENT_CHECK = 0.5  # seconds

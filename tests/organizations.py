@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import NoReturn
 from urllib.parse import parse_qsl, urlencode
 
 from freebusy.domain.account import ProviderCredential
@@ -19,8 +20,13 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.pkce import challenge_of
-from freebusy.domain.service_account import Administrator, Organization, Resource
+from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource
 from tests.fakes import NOW
+
+
+def no_organizations() -> NoReturn:
+    """For a reader that meets none."""
+    raise AssertionError("nobody here is read through an organization")
 
 
 @dataclass
@@ -41,12 +47,16 @@ class FakeOrganizationCalendars:
     credential_trouble: ProviderError | None = None
     rejects: set[str] = field(default_factory=set)
     rooms: list[Resource] = field(default_factory=list)
+    by_hand: Delegation | None = None
     credentials: list[str] = field(default_factory=list)
     """The speakers that tokens were asked for."""
     together: list[list[str]] = field(default_factory=list)
     """The mailboxes of each call for several."""
     alone: list[str] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
+
+    def delegation(self) -> Delegation | None:
+        return self.by_hand
 
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
         with self._lock:

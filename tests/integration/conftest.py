@@ -20,6 +20,7 @@ from freebusy.settings import settings
 from tests import browsers
 from tests.browsers import Deployment
 from tests.fakes import NOW, FakeProvider
+from tests.organizations import FakeOrganizationCalendars
 from tests.people import FakeCalendars
 from tests.tables import create_table
 
@@ -31,7 +32,20 @@ def calendars() -> FakeCalendars:
 
 
 @pytest.fixture
-def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator[Dependencies]:
+def organizations() -> dict[ProviderName, FakeOrganizationCalendars]:
+    """What both providers show of whole organizations."""
+    return {
+        ProviderName.GOOGLE: FakeOrganizationCalendars(most_together=50),
+        ProviderName.MICROSOFT: FakeOrganizationCalendars(most_together=20),
+    }
+
+
+@pytest.fixture
+def wired(
+    monkeypatch: pytest.MonkeyPatch,
+    calendars: FakeCalendars,
+    organizations: dict[ProviderName, FakeOrganizationCalendars],
+) -> Iterator[Dependencies]:
     """The dependencies of the handlers: DynamoDB and KMS as moto has them, and a clock that stands still."""
     with mock_aws():
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -45,6 +59,7 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         monkeypatch.setattr(
             Dependencies, "providers", dict.fromkeys((ProviderName.GOOGLE, ProviderName.MICROSOFT), calendars)
         )
+        monkeypatch.setattr(Dependencies, "organization_calendars", organizations)
         settings.cache_clear()
         dependencies.cache_clear()
         yield dependencies()
@@ -92,7 +107,8 @@ def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
         profiles = []
         for profile in account.profiles:
             whose = {"client_id": account.client_id, "profile_id": profile.profile_id}
-            sealed = None if profile.managed else wired.vault.seal(credential, **whose)
+            own = not profile.managed and profile.service_account is None
+            sealed = wired.vault.seal(credential, **whose) if own else None
             profiles.append(replace(profile, sealed_credential=sealed))
         stored = replace(account, profiles=tuple(profiles))
         wired.accounts.create(stored)

@@ -62,10 +62,10 @@ def sources(function: str) -> list[dict[str, Any]]:
 
 
 def statements(function: str) -> list[dict[str, Any]]:
-    """What the function may do: its own statements and those of the policies that it shares."""
+    """What the function may do at most: its own statements and those of the policies that it shares."""
     found: list[dict[str, Any]] = []
-    for listed in RESOURCES[LOGICAL_ID[function]]["Properties"]["Policies"]:
-        policy = listed["Fn::If"][1] if "Fn::If" in listed else listed
+    for attached in RESOURCES[LOGICAL_ID[function]]["Properties"]["Policies"]:
+        policy = attached["Fn::If"][1] if "Fn::If" in attached else attached
         document = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
         found += document["Statement"]
     return found

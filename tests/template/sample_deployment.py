@@ -31,6 +31,8 @@ from freebusy.domain.identifiers import hashed
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
 from tests.invitations import MAIL_DOMAIN, an_event
+from tests.organizations import FakeOrganizationCalendars
+from tests.people import colleague, email_of, organization
 from tests.replies import mail
 from tests.tables import create_table
 
@@ -45,15 +47,17 @@ REDIRECT_URI = "https://app.example.com/callback"
 CLIENT_SECRET = "fbc_cs_example-client-secret"
 ACCESS_TOKEN = "fbc_at_example-access-token"
 REFRESH_TOKEN = "fbc_rt_example-refresh-token"
+COLLEAGUE_ACCESS_TOKEN = "fbc_at_example-colleague-access-token"
 FRONT_END_ACCESS_TOKEN = "fbc_at_example-front-end-access-token"
 FRONT_END_REFRESH_TOKEN = "fbc_rt_example-front-end-refresh-token"
 CODE = "example-authorization-code"
 RELINK_CODE = "example-relink-code"
 LINK_TOKEN = "fbc_lt_example-link-token"
-SUB, OTHER_SUB, FRONT_END_SUB = (
+SUB, OTHER_SUB, FRONT_END_SUB, COLLEAGUE_SUB = (
     "acc_0123456789abcdef01234567",
     "acc_89abcdef0123456701234567",
     "acc_456789abcdef012301234567",
+    "acc_cdef0123456789ab01234567",
 )
 PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
 PAGE_TOKEN = "example-page-token"
@@ -172,6 +176,7 @@ def store_everything(wired: Dependencies, upstream: Upstream) -> None:
     store_account(wired, SUB, CLIENT_ID, PROFILE_ID, upstream)
     store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
     store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
+    store_colleague(wired)
     for token, kind, client_id, sub in (
         (ACCESS_TOKEN, TokenKind.ACCESS, CLIENT_ID, SUB),
         (REFRESH_TOKEN, TokenKind.REFRESH, CLIENT_ID, SUB),
@@ -179,6 +184,8 @@ def store_everything(wired: Dependencies, upstream: Upstream) -> None:
         (FRONT_END_REFRESH_TOKEN, TokenKind.REFRESH, FRONT_END_ID, FRONT_END_SUB),
     ):
         wired.tokens.save(hashed(token), TokenRecord(kind, client_id, NOW + 3600, sub, "grant", SCOPE))
+    of_colleague = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, COLLEAGUE_SUB, "g1", SCOPE)
+    wired.tokens.save(hashed(COLLEAGUE_ACCESS_TOKEN), of_colleague)
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
@@ -222,6 +229,13 @@ def store_event(wired: Dependencies) -> None:
     wanted = EventUpsert("booking-7", "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
     calendar_id = account.managed_profile.calendar_id
     upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
+
+
+def store_colleague(wired: Dependencies) -> None:
+    """Somebody whose organization gives access; the token that it is read with has yet to be fetched."""
+    giver = organization(client_id=CLIENT_ID)
+    wired.service_accounts.connect(giver)
+    assert wired.accounts.create(colleague(COLLEAGUE_SUB, giver))
 
 
 def store_mail(wired: Dependencies) -> None:
@@ -286,6 +300,8 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
             patch.setattr(Dependencies, "cronofy", cronofy)
             patch.setattr(Dependencies, "upstream_events", cronofy)
         patch.setattr(Dependencies, "providers", providers)
+        calendars = FakeOrganizationCalendars(kept={"admin@example.com": [], email_of(COLLEAGUE_SUB): []})
+        patch.setattr(Dependencies, "organization_calendars", {ProviderName.GOOGLE: calendars})
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()

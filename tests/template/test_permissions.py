@@ -9,6 +9,7 @@ from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, o
 
 MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
 MEET_CRONOFY = MEET_PROVIDERS | {"token", "account", "events", "on_invitation_due"}
+READ_ORGANIZATIONS = {"free_busy", "availability"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
@@ -79,6 +80,13 @@ class TestFunction:
             needs = policy.get("Ref") if "Ref" in policy else None
             if function in MEET_CRONOFY - MEET_PROVIDERS - {"token"}:
                 assert needs not in {"TalkToCronofy", "OpenCredentials"}
+
+    def test_speaks_for_organizations_only_if_it_reads_them(self, function):
+        """Whoever has this key can be anybody of every organization at Google that let us in."""
+        key = {"Ref": "GoogleServiceAccount"}
+        reads_it = [statement for statement in statements(function) if statement["Resource"] == key]
+        assert bool(reads_it) == (function in READ_ORGANIZATIONS)
+        assert ("GOOGLE_SERVICE_ACCOUNT_SECRET_ID" in variables(function)) == (function in READ_ORGANIZATIONS)
 
     def test_opens_data_keys_only_if_it_handles_credentials(self, function):
         assert ("kms:Decrypt" in actions(function)) == (function in OPEN_CREDENTIALS)

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
         ApplicationStore,
         CalendarProvider,
         DeadLetters,
+        DomainRecords,
         EventStore,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
+        OrganizationCalendars,
+        OrganizationSignIn,
         PageStore,
         ServiceAccountStore,
         TokenStore,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.delivery import Delivery
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -281,6 +285,52 @@ class Dependencies:
             end_upstream(account, profile, accounts=self.accounts, vault=self.vault, cronofy=self.cronofy)
 
     @cached_property
+    def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
+        """Where administrators can connect their organization: Google's needs a service account of ours too."""
+        sign_ins: dict[ProviderName, OrganizationSignIn] = {}
+        secret_id = self.settings.google_secret_id
+        if secret_id and self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceSignIn
+
+            sign_ins[ProviderName.GOOGLE] = GoogleWorkspaceSignIn(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantSignIn
+
+            sign_ins[ProviderName.MICROSOFT] = MicrosoftTenantSignIn(
+                self._http,
+                self._secrets.registration(secret_id),
+                tenant=self.settings.microsoft_tenant,
+                origin=self.settings.microsoft_origin,
+            )
+        return sign_ins
+
+    @cached_property
+    def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
+        """The providers at which this deployment can read for organizations."""
+        calendars: dict[ProviderName, OrganizationCalendars] = {}
+        if secret_id := self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars
+
+            calendars[ProviderName.GOOGLE] = GoogleWorkspaceCalendars(
+                self._http, self._secrets.service_account_key(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantCalendars
+
+            calendars[ProviderName.MICROSOFT] = MicrosoftTenantCalendars(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.microsoft_origin
+            )
+        return calendars
+
+    @cached_property
+    def domain_records(self) -> DomainRecords:
+        from freebusy.adapters.domain_records import GoogleDns
+
+        return GoogleDns(self._http, origin=self.settings.google_origin)
+
+    @cached_property
     def calendar_reader(self) -> CalendarReader:
         from freebusy.service.calendar_reader import CalendarReader
 
@@ -289,6 +339,18 @@ class Dependencies:
             events=self.events,
             vault=self.vault,
             providers=self.providers,
+            clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
             clock=self.clock,
         )
 

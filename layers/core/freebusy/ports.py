@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
     from freebusy.domain.reply import Letter
-    from freebusy.domain.service_account import Administrator, Organization, Resource, ServiceAccount
+    from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
 
 
 class Clock(Protocol):
@@ -325,7 +325,8 @@ class OrganizationSignIn(Protocol):
 
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
         """Raises IdentityRejected for somebody who is of no organization, and NotAnAdministrator where the provider
-        says who is one (Microsoft); CredentialRevoked (code unknown), ProviderMisconfigured, ProviderUnavailable.
+        says who is one (Microsoft); ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        ProviderUnavailable.
         """
 
 
@@ -337,6 +338,12 @@ class OrganizationCalendars(Protocol):
 
     most_together: int
     """How many mailboxes one call may name."""
+
+    def delegation(self) -> Delegation | None:
+        """What the administrator has to enter by hand; None where ``OrganizationSignIn.consent_url`` does it.
+
+        Raises ProviderMisconfigured or ProviderUnavailable.
+        """
 
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
         """A token that reads the organization's mailboxes as ``speaker``, one of them, sees them.
@@ -350,7 +357,8 @@ class OrganizationCalendars(Protocol):
         """What overlaps ``window``, of up to ``most_together`` mailboxes together, by mailbox as it was given.
 
         As ``CalendarProvider.free_busy`` otherwise. A mailbox that this credential does not see is CalendarUnreadable.
-        Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable.
+        Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable. A credential knows
+        what was allowed when it was issued: DelegationMissing is certain only of a new one.
         """
 
     def own_free_busy(
@@ -367,6 +375,13 @@ class OrganizationCalendars(Protocol):
 
         Raises DelegationMissing where the administrator did not allow that beside free/busy, and as ``credential``.
         """
+
+
+class DomainRecords(Protocol):
+    """What the owner of a domain says about it in public."""
+
+    def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
+        """The TXT records of this name, in no order; none where there is no such name. Raises ProviderUnavailable."""
 
 
 class EventStore(Protocol):

@@ -13,12 +13,15 @@ class Settings(NamedTuple):
 
     ``public_url`` is the deployment's own domain; without one, each request says which host it came to
     (a function cannot name the API it belongs to: CloudFormation would see a circle).
+    ``google_domain_proof`` is what proves that an administrator's domain is theirs: ``dns`` or ``sign_in``.
     """
 
     table_name: str
     public_url: str | None
     credential_key_id: str
     google_secret_id: str | None
+    google_service_account_secret_id: str | None
+    google_domain_proof: str
     microsoft_secret_id: str | None
     microsoft_tenant: str
     cronofy_secret_id: str | None
@@ -40,6 +43,8 @@ class Settings(NamedTuple):
             public_url=environment.get("PUBLIC_URL", "").rstrip("/") or None,
             credential_key_id=environment.get("CREDENTIAL_KEY_ID", ""),
             google_secret_id=environment.get("GOOGLE_SECRET_ID") or None,
+            google_service_account_secret_id=environment.get("GOOGLE_SERVICE_ACCOUNT_SECRET_ID") or None,
+            google_domain_proof=environment.get("GOOGLE_DOMAIN_PROOF") or "dns",
             microsoft_secret_id=environment.get("MICROSOFT_SECRET_ID") or None,
             microsoft_tenant=environment.get("MICROSOFT_TENANT") or "organizations",
             cronofy_secret_id=environment.get("CRONOFY_SECRET_ID") or None,

@@ -43,7 +43,7 @@ class Google:
         self._timing = timing
         self._http = ProviderHttp(http, origin=origin, timing=timing)
         self._tokens = TokenEndpoint(self._http, TOKEN_URL, registration, timing, covers=_covers)
-        self._sign_in = sign_in(self._http, registration, timing)
+        self._sign_in = sign_in(self._tokens)
 
     def authorization_url(
         self,
@@ -68,9 +68,10 @@ class Google:
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
-        deadline = self._sign_in.deadline()
-        answer = self._tokens.exchange(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
-        return identity(self._sign_in.claims(answer, nonce=nonce, deadline=deadline)), answer.credential
+        claims, credential = self._sign_in.exchange(
+            code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce
+        )
+        return identity(claims), credential
 
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         return self._tokens.refresh(credential, deadline=deadline)
@@ -87,15 +88,8 @@ class Google:
         return read_in_pieces(window, queries.own, deadline=deadline, timing=self._timing)
 
 
-def sign_in(http: ProviderHttp, registration: RegistrationSource, timing: Timing) -> ProviderSignIn:
-    return ProviderSignIn(
-        http,
-        registration,
-        timing,
-        authorize_url=AUTHORIZE_URL,
-        keys_url=KEYS_URL,
-        issuers=lambda _: ISSUERS,
-    )
+def sign_in(tokens: TokenEndpoint) -> ProviderSignIn:
+    return ProviderSignIn(tokens, AUTHORIZE_URL, KEYS_URL, issuers=lambda _: ISSUERS)
 
 
 def identity(claims: Claims) -> Identity:

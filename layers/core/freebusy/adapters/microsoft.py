@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import UUID
@@ -76,7 +77,7 @@ class Microsoft:
             codes=VERDICTS_BY_CODE,
             wrong_secret=WRONG_SECRET,
         )
-        self._sign_in = sign_in(self._http, registration, tenant, timing)
+        self._sign_in = sign_in(self._tokens, tenant)
 
     @property
     def issuer(self) -> str | None:
@@ -98,10 +99,10 @@ class Microsoft:
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
-        deadline = self._sign_in.deadline()
-        answer = self._tokens.exchange(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
-        claims = self._sign_in.claims(answer, nonce=nonce, deadline=deadline)
-        return identity(claims, tenant=self._tenant), answer.credential
+        claims, credential = self._sign_in.exchange(
+            code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce
+        )
+        return identity(claims, tenant=self._tenant), credential
 
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         return self._tokens.refresh(credential, deadline=deadline)
@@ -111,10 +112,7 @@ class Microsoft:
     ) -> Sequence[FreeBusyPeriod]:
         schedules = GraphSchedules(self._http, "me", credential.access_token, deadline)
 
-        def read(piece: Period) -> list[FreeBusyPeriod]:
-            return schedules.read(mailbox, piece)
-
-        return read_in_pieces(window, read, deadline=deadline, timing=self._timing)
+        return read_in_pieces(window, partial(schedules.read, mailbox), deadline=deadline, timing=self._timing)
 
 
 SHOWN = {"response_mode": "query", "prompt": "select_account"}
@@ -128,13 +126,11 @@ def address(tenant: str, path: str) -> str:
     return f"{SIGN_IN}/{quote(tenant, safe='')}/{path}"
 
 
-def sign_in(http: ProviderHttp, registration: RegistrationSource, tenant: str, timing: Timing) -> ProviderSignIn:
+def sign_in(tokens: TokenEndpoint, tenant: str) -> ProviderSignIn:
     return ProviderSignIn(
-        http,
-        registration,
-        timing,
-        authorize_url=address(tenant, "oauth2/v2.0/authorize"),
-        keys_url=address(tenant, "discovery/v2.0/keys"),
+        tokens,
+        address(tenant, "oauth2/v2.0/authorize"),
+        address(tenant, "discovery/v2.0/keys"),
         issuers=lambda claims: [_issuer(str(claims.get("tid")))],
     )
 

@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from freebusy.adapters.provider_http import ProviderHttp, Timing
-from freebusy.adapters.secrets import RegistrationSource
-from freebusy.adapters.token_endpoint import TokenAnswer
+from freebusy.adapters.token_endpoint import TokenAnswer, TokenEndpoint
+from freebusy.domain.account import ProviderCredential
 
 if TYPE_CHECKING:
     from freebusy.adapters.identity_token import Claims, IdentityTokens
@@ -23,9 +22,7 @@ EXCHANGE_SECONDS = 15.0
 class ProviderSignIn:
     """``issuers`` are the values of ``iss`` that an id_token with these claims may have."""
 
-    http: ProviderHttp
-    registration: RegistrationSource
-    timing: Timing
+    tokens: TokenEndpoint
     authorize_url: str
     keys_url: str
     issuers: Callable[[Claims], Collection[str]]
@@ -35,7 +32,7 @@ class ProviderSignIn:
     ) -> str:
         """Where to send the browser; of ``more``, what is None is left out."""
         query = {
-            "client_id": self.registration().client_id,
+            "client_id": self.tokens.registration().client_id,
             "redirect_uri": redirect_uri,
             "response_type": "code",
             "scope": scope,
@@ -45,17 +42,30 @@ class ProviderSignIn:
             "code_challenge_method": "S256",
             **{name: value for name, value in more.items() if value is not None},
         }
-        return f"{self.http.address(self.authorize_url)}?{urlencode(query)}"
+        return f"{self.tokens.http.address(self.authorize_url)}?{urlencode(query)}"
 
-    def deadline(self) -> float:
-        return self.timing.monotonic() + EXCHANGE_SECONDS
+    def exchange(
+        self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
+    ) -> tuple[Claims, ProviderCredential]:
+        """Who consented, and what they consented to. Raises as ``TokenEndpoint.exchange``, and IdentityRejected."""
+        deadline = self._deadline()
+        answer = self.tokens.exchange(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
+        return self._claims(answer, nonce, deadline), answer.credential
 
-    def claims(self, answer: TokenAnswer, *, nonce: str, deadline: float) -> Claims:
-        """Of the id_token that came with the tokens. Raises IdentityRejected or ProviderUnavailable."""
+    def identify(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Claims:
+        """Who signed in, and no more. Raises as ``TokenEndpoint.redeem``, and IdentityRejected."""
+        deadline = self._deadline()
+        answer = self.tokens.redeem(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
+        return self._claims(answer, nonce, deadline)
+
+    def _deadline(self) -> float:
+        return self.tokens.timing.monotonic() + EXCHANGE_SECONDS
+
+    def _claims(self, answer: TokenAnswer, nonce: str, deadline: float) -> Claims:
         return self._identity_tokens.claims(answer.id_token, client_id=answer.client_id, nonce=nonce, deadline=deadline)
 
     @cached_property
     def _identity_tokens(self) -> IdentityTokens:
         from freebusy.adapters.identity_token import IdentityTokens  # only the sign-in needs JOSE
 
-        return IdentityTokens(self.http, self.keys_url, issuers=self.issuers, timing=self.timing)
+        return IdentityTokens(self.tokens.http, self.keys_url, issuers=self.issuers, timing=self.tokens.timing)

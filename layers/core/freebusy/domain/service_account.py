@@ -63,6 +63,18 @@ class ServiceAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegation:
+    """What an administrator enters to let us in, where there is no consent screen for it (Google).
+
+    ``client_id`` is our service account's; ``free_busy`` and ``resources`` are the scopes that each of the two takes.
+    """
+
+    client_id: str
+    free_busy: str
+    resources: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A room or another thing that can be booked, and has a calendar."""
 
