@@ -17,13 +17,16 @@ ROOT = Path(__file__).parent.parent
 PORTS = 5
 START_LIMIT = 120.0
 
-_REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT") for part in ("ID", "SECRET")}
+_REAL_CLIENTS = {
+    "CRONOFY_DATA_CENTER",
+    *(f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT", "CRONOFY") for part in ("ID", "SECRET")),
+}
 
 
 @contextmanager
-def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def running_stack(file: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """The process of a stack that is ready, and what its stack.json says."""
-    process = start_stack(file, free_ports(PORTS))
+    process = start_stack(file, free_ports(PORTS), **environment)
     try:
         yield process, ready(process, file)
     finally:
@@ -31,12 +34,12 @@ def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str,
         process.communicate()
 
 
-def start_stack(file: Path, base: int) -> subprocess.Popen[str]:
+def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in _REAL_CLIENTS}
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file)},
+        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

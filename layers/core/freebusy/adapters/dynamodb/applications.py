@@ -55,21 +55,21 @@ class DynamoApplications:
 
     def change(self, before: Application, after: Application) -> bool:
         old, new = _values(before), _values(after)
-        dropped = [f"#{name}" for name in old if name not in new]
-        same = [f"#{name} = :old_{name}" for name in old]
-        missing = [f"attribute_not_exists(#{name})" for name in new if name not in old]
+        kept = ", ".join(f"#{name} = :new_{name}" for name, value in new.items() if value is not None)
+        dropped = ", ".join(f"#{name}" for name, value in new.items() if value is None)
         changing = self._table.updating(
             _key(before.client_id),
-            "SET "
-            + ", ".join(f"#{name} = :new_{name}" for name in new)
-            + (f" REMOVE {', '.join(dropped)}" if dropped else ""),
-            condition=" AND ".join([*same, *missing]),
-            values={f"old_{name}": value for name, value in old.items()}
-            | {f"new_{name}": value for name, value in new.items()},
+            f"SET {kept}" + (f" REMOVE {dropped}" if dropped else ""),
+            condition=" AND ".join(
+                f"attribute_not_exists(#{name})" if value is None else f"#{name} = :old_{name}"
+                for name, value in old.items()
+            ),
+            values={f"old_{name}": value for name, value in old.items() if value is not None}
+            | {f"new_{name}": value for name, value in new.items() if value is not None},
         )
-        gone, kept = _beside(before), _beside(after)
-        removing = [self._table.deleting(key) for key in gone if key not in kept]
-        adding = [self._table.putting(item) for key, item in kept.items() if gone.get(key) != item]
+        gone, there = _beside(before), _beside(after)
+        removing = [self._table.deleting(key) for key in gone if key not in there]
+        adding = [self._table.putting(item) for key, item in there.items() if gone.get(key) != item]
         return not self._table.transact([changing, *removing, *adding])
 
     def erase(self, client_id: str) -> int:
@@ -116,7 +116,7 @@ def _values(application: Application) -> dict[str, Value]:
             for secret in application.secrets
         ],
         "created_at": application.created_at,
-        **({"upstream": application.upstream} if application.upstream else {}),
+        "upstream": application.upstream,
     }
 
 
