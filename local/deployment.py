@@ -74,7 +74,10 @@ def deploy(
     }
     apis = list(_of_type(template, "AWS::ApiGatewayV2::Api"))
     routes = [
-        Route(key, functions[logical].name) for _, api in apis for key, logical in _routes(api["Properties"]["Body"])
+        Route(key, functions[logical].name)
+        for _, api in apis
+        for key, logical in _routes(api["Properties"]["Body"])
+        if logical in functions
     ]
     return Deployment(
         functions=list(functions.values()),
@@ -188,17 +191,26 @@ def _logging(configuration: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _routes(api: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each route key with the logical id of its function, from the OpenAPI body that SAM writes."""
+    """Each route key with the logical id of its function, from the OpenAPI body that SAM writes.
+
+    Also of functions that a condition of the template may have ruled out.
+    """
     for path, operations in api["paths"].items():
-        for method, operation in operations.items():
+        for method, conditional in _then(operations).items():
             if method not in _METHODS:
                 continue
-            uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            operation = _then(conditional)
+            uri = _then(operation["x-amazon-apigateway-integration"]["uri"])["Fn::Sub"]
             integrated = _INTEGRATED_FUNCTION.search(uri)
             if not integrated:
                 raise DeploymentFailed(f"{method} {path} leads to something other than a function: {uri}")
             verb = ANY if method == _ANY_METHOD else method.upper()
             yield (DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{verb} {path}"), integrated[1]
+
+
+def _then(value: Any) -> Any:
+    """What a value is where its condition holds; SAM makes all of a route depend on its function's."""
+    return value["Fn::If"][1] if "Fn::If" in value else value
 
 
 def _of_type(template: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:

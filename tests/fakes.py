@@ -30,6 +30,7 @@ from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound
 from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
+from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import ServiceAccount
 
@@ -391,6 +392,50 @@ class FakeTokens:
         )
 
 
+class FakeSetups:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._trips: dict[str, OrganizationTrip] = {}
+        self._setups: dict[str, Setup] = {}
+
+    def save_trip(self, state_hash: str, trip: OrganizationTrip) -> None:
+        self._trips[state_hash] = trip
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> OrganizationTrip | None:
+        with self._lock:
+            trip = self._trips.get(state_hash)
+            if trip is None or trip.expires_at <= now or trip.browser_hash != browser_hash:
+                return None
+            return self._trips.pop(state_hash)
+
+    def save(self, handle_hash: str, setup: Setup) -> None:
+        self._setups[handle_hash] = setup
+
+    def find(self, handle_hash: str, now: int) -> Setup | None:
+        setup = self._setups.get(handle_hash)
+        return setup if setup and setup.expires_at > now else None
+
+    def rebind(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        with self._lock:
+            if (setup := self.find(handle_hash, now)) is None:
+                return False
+            self._setups[handle_hash] = replace(setup, browser_hash=browser_hash)
+            return True
+
+    def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        with self._lock:
+            setup = self.find(handle_hash, now)
+            if setup is None or setup.browser_hash != browser_hash:
+                return False
+            del self._setups[handle_hash]
+            return True
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._trips, lambda trip: trip.request.client_id == client_id) + _erase(
+            self._setups, lambda setup: setup.request.client_id == client_id
+        )
+
+
 class FakePages:
     def __init__(self) -> None:
         self._pages: dict[str, tuple[bytes, str, str, int]] = {}
@@ -514,12 +559,14 @@ class FakeApplications:
         tokens: FakeTokens | None = None,
         accounts: FakeAccounts | None = None,
         pages: FakePages | None = None,
+        setups: FakeSetups | None = None,
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
         self._tokens = tokens or FakeTokens()
         self._accounts = accounts or FakeAccounts()
         self._pages = pages or FakePages()
+        self._setups = setups or FakeSetups()
         for application in applications:
             self.create(application)
 
@@ -554,7 +601,8 @@ class FakeApplications:
         with self._lock:
             application = self._applications.pop(client_id, None)
             erased = 0 if application is None else 1
-            return erased + sum(store.erase(client_id) for store in (self._tokens, self._accounts, self._pages))
+            stores = (self._tokens, self._accounts, self._pages, self._setups)
+            return erased + sum(store.erase(client_id) for store in stores)
 
     def _list_secrets(self, application: Application) -> None:
         for secret in application.secrets:

@@ -35,19 +35,21 @@ class FakeOrganizationCalendars:
 
     ``delegated`` are the keys of organizations that let us in. ``hidden`` mailboxes are seen by their own person alone.
     ``trouble`` maps a mailbox to the error that reading it alone raises; the next calls for several raise the errors of
-    ``call_trouble``; ``rejects`` are access tokens that are no longer taken.
+    ``call_trouble``; ``rejects`` are access tokens that are no longer taken. ``speakers_have_mailboxes`` is Google's
+    way: at Microsoft an application speaks for itself.
     """
 
     most_together: int = 20
+    speakers_have_mailboxes: bool = True
     kept: dict[str, list[FreeBusyPeriod]] = field(default_factory=dict)
     delegated: set[str] = field(default_factory=lambda: {"example.com"})
     hidden: set[str] = field(default_factory=set)
     trouble: dict[str, ProviderError] = field(default_factory=dict)
     call_trouble: list[ProviderError] = field(default_factory=list)
     credential_trouble: ProviderError | None = None
+    delegation_trouble: ProviderError | None = None
     rejects: set[str] = field(default_factory=set)
     rooms: list[Resource] = field(default_factory=list)
-    by_hand: Delegation | None = None
     credentials: list[str] = field(default_factory=list)
     """The speakers that tokens were asked for."""
     together: list[list[str]] = field(default_factory=list)
@@ -55,8 +57,10 @@ class FakeOrganizationCalendars:
     alone: list[str] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    def delegation(self) -> Delegation | None:
-        return self.by_hand
+    def delegation(self) -> Delegation:
+        if self.delegation_trouble:
+            raise self.delegation_trouble
+        return Delegation("the client id of the deployment", "scope of free/busy", "scope of rooms")
 
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
         with self._lock:
@@ -65,7 +69,7 @@ class FakeOrganizationCalendars:
         if self.credential_trouble:
             raise self.credential_trouble
         self._require_delegation(organization)
-        if speaker.lower() not in self.kept:
+        if self.speakers_have_mailboxes and speaker.lower() not in self.kept:
             raise MailboxUnknown(speaker)
         return ProviderCredential(f"token {number} of {organization.key}", "", NOW + 3600)
 
@@ -158,3 +162,16 @@ class FakeOrganizationSignIn:
     def _fail_if_told(self) -> None:
         if self.trouble:
             raise self.trouble
+
+
+@dataclass
+class FakeDomainRecords:
+    """``kept`` are TXT records by name."""
+
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    trouble: ProviderError | None = None
+
+    def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
+        if self.trouble:
+            raise self.trouble
+        return self.kept.get(name, ())

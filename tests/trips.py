@@ -13,15 +13,14 @@ from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.identifiers import hashed
 from freebusy.ports import CalendarProvider
 from freebusy.service.authorization import (
-    Departure,
     ProviderChoice,
     Reconnected,
-    Return,
     begin_authorization,
     begin_reconnection,
     finish_authorization,
 )
 from freebusy.service.tokens import IssuedTokens, exchange_code
+from freebusy.service.trips import Departure, Return
 from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeProvider, FakeTokens, FakeVault
 
 PUBLIC_URL = "https://calendar.example.com"
@@ -59,6 +58,11 @@ def callback_of(identity: Identity) -> str:
     if identity.upstream is Upstream.CRONOFY:
         return "cronofy"
     return "google" if identity.provider is ProviderName.GOOGLE else "microsoft"
+
+
+def redeemed(code: str, *, application: Application = APP, **stores: Any) -> IssuedTokens:
+    """What the application gets for its code."""
+    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=None, **stores)
 
 
 @dataclass
@@ -158,15 +162,7 @@ class World:
         return self.redeem(self.trip(identity, **changed)["code"])
 
     def redeem(self, code: str) -> IssuedTokens:
-        return exchange_code(
-            APP,
-            code,
-            redirect_uri=REDIRECT_URI,
-            code_verifier=None,
-            tokens=self.tokens,
-            accounts=self.accounts,
-            now=self.clock(),
-        )
+        return redeemed(code, tokens=self.tokens, accounts=self.accounts, now=self.clock())
 
     def code(self, identity: Identity, **changed: str | None) -> AuthorizationCode:
         code = self.tokens.find_code(hashed(self.trip(identity, **changed)["code"]), self.clock())

@@ -16,6 +16,7 @@ from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.domain.account import (
     MOST_GRANTS,
@@ -31,9 +32,11 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
+from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
 from freebusy.domain.service_account import mailbox_identity
-from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, ServiceAccountStore, TokenStore
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeTokens
+from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, ServiceAccountStore, SetupStore, TokenStore
+from tests.administrators import MAX, a_request, a_setup
+from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeSetups, FakeTokens
 from tests.people import colleague, organization
 from tests.tables import create_table
 
@@ -48,6 +51,7 @@ class Stores:
     applications: ApplicationRegistry
     accounts: AccountStore
     service_accounts: ServiceAccountStore
+    setups: SetupStore
     tokens: TokenStore
     pages: PageStore
 
@@ -76,16 +80,17 @@ def ministack(emulator: str) -> Any:
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
-        accounts, pages = FakeAccounts(), FakePages()
+        accounts, setups, pages = FakeAccounts(), FakeSetups(), FakePages()
         tokens = FakeTokens(accounts)
-        applications = FakeApplications(tokens=tokens, accounts=accounts, pages=pages)
-        return Stores(applications, accounts, accounts.service_accounts, tokens, pages)
+        applications = FakeApplications(tokens=tokens, accounts=accounts, setups=setups, pages=pages)
+        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages)
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
         DynamoApplications(dynamodb, table, pause=lambda _: None),
         DynamoAccounts(dynamodb, table),
         DynamoServiceAccounts(dynamodb, table),
+        DynamoSetups(dynamodb, table),
         DynamoTokens(dynamodb, table),
         DynamoPages(dynamodb, table),
     )
@@ -734,6 +739,92 @@ class TestAuthorizationRequests:
         assert stores.tokens.consume_authorization_request("state", browser_hash="browser", now=LATER) is None
 
 
+class TestOrganizationTrips:
+    TRIP = OrganizationTrip(a_request(), Leg.SIGN_IN, "browser", LATER, "handle")
+
+    @pytest.mark.parametrize(
+        "saved",
+        [
+            pytest.param(TRIP, id="everything"),
+            pytest.param(
+                replace(TRIP, request=a_request(application_state=None), leg=Leg.CONSENT, handle=None),
+                id="what must be",
+            ),
+        ],
+    )
+    def test_a_state_is_consumed_once(self, stores, saved):
+        stores.setups.save_trip("state", saved)
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=NOW) == saved
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=NOW) is None
+
+    def test_another_browser_neither_learns_of_a_state_nor_spends_it(self, stores):
+        stores.setups.save_trip("state", self.TRIP)
+        assert stores.setups.consume_trip("state", browser_hash="other", now=NOW) is None
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=NOW) == self.TRIP
+
+    def test_an_expired_state_is_not_found(self, stores):
+        stores.setups.save_trip("state", self.TRIP)
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=LATER) is None
+
+    def test_states_of_people_and_of_administrators_are_kept_apart(self, stores):
+        stores.setups.save_trip("administrator", self.TRIP)
+        stores.tokens.save_authorization_request("person", request())
+        assert stores.tokens.consume_authorization_request("administrator", browser_hash="browser", now=NOW) is None
+        assert stores.setups.consume_trip("person", browser_hash="browser", now=NOW) is None
+        assert stores.setups.find("administrator", NOW) is None
+
+
+class TestSetups:
+    @pytest.fixture(autouse=True)
+    def _setup(self, stores):
+        stores.setups.save("handle", a_setup())
+
+    @pytest.mark.parametrize(
+        "saved",
+        [
+            pytest.param(a_setup(), id="everything"),
+            pytest.param(
+                a_setup(
+                    request=a_request(application_state=None, provider=MAX.organization.provider),
+                    administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
+                ),
+                id="what must be",
+            ),
+        ],
+    )
+    def test_a_setup_comes_back_as_it_was_stored(self, stores, saved):
+        stores.setups.save("handle", saved)
+        assert stores.setups.find("handle", NOW) == saved
+
+    def test_an_unknown_one_is_not_found(self, stores):
+        assert stores.setups.find("another handle", NOW) is None
+
+    def test_it_lasts_for_seven_days(self, stores):
+        assert SETUP_LIFETIME == 7 * 86400
+        assert stores.setups.find("handle", NOW + SETUP_LIFETIME - 1)
+        late = NOW + SETUP_LIFETIME
+        assert stores.setups.find("handle", late) is None
+        assert not stores.setups.rebind("handle", browser_hash="other", now=late)
+        assert not stores.setups.consume("handle", browser_hash="browser", now=late)
+
+    def test_it_is_consumed_once_and_by_its_browser(self, stores):
+        assert not stores.setups.consume("handle", browser_hash="other", now=NOW)
+        assert stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert not stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert stores.setups.find("handle", NOW) is None
+
+    def test_it_moves_to_another_browser(self, stores):
+        assert stores.setups.rebind("handle", browser_hash="other", now=NOW)
+        assert stores.setups.find("handle", NOW) == a_setup(browser_hash="other")
+        assert not stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert stores.setups.consume("handle", browser_hash="other", now=NOW)
+
+    def test_what_is_gone_is_not_made_by_moving_it(self, stores):
+        stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert not stores.setups.rebind("handle", browser_hash="other", now=NOW)
+        assert stores.setups.find("handle", NOW) is None
+
+
 class TestLinkTokens:
     @pytest.fixture(autouse=True)
     def _link_token(self, stores):
@@ -887,6 +978,9 @@ class TestErasure:
             )
             stores.service_accounts.connect(organization(f"ser_{client_id}", client_id=client_id))
             stores.tokens.save_authorization_request(f"{client_id}-state", request(client_id=client_id))
+            wanted = a_request(client_id=client_id)
+            stores.setups.save_trip(f"{client_id}-state", OrganizationTrip(wanted, Leg.CONSENT, "browser", LATER))
+            stores.setups.save(f"{client_id}-handle", a_setup(request=wanted))
             stores.tokens.save_code(f"{client_id}-code", code(client_id=client_id))
             spent = code(client_id=client_id, sub=f"{client_id}-acc")
             stores.tokens.save_code(f"{client_id}-spent", spent)
@@ -917,6 +1011,8 @@ class TestErasure:
             stores.pages.find(f"{client_id}-page-59", sub="acc", now=NOW) is not None,
             stores.tokens.consume_authorization_request(f"{client_id}-state", browser_hash="browser", now=NOW)
             is not None,
+            stores.setups.consume_trip(f"{client_id}-state", browser_hash="browser", now=NOW) is not None,
+            stores.setups.find(f"{client_id}-handle", NOW) is not None,
         ]
 
     def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):

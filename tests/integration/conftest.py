@@ -18,9 +18,9 @@ from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
 from tests import browsers
-from tests.browsers import Deployment
+from tests.browsers import Deployment, Headquarters
 from tests.fakes import NOW, FakeProvider
-from tests.organizations import FakeOrganizationCalendars
+from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
 from tests.people import FakeCalendars
 from tests.tables import create_table
 
@@ -96,6 +96,23 @@ def deployment(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Deployme
         )
     )
     return Deployment(wired, google, microsoft)
+
+
+@pytest.fixture
+def headquarters(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Headquarters:
+    """With organizations that could be connected, at both providers, once their administrators let us in."""
+    google = FakeOrganizationSignIn("google", consents=False, issuer="https://accounts.google.com")
+    microsoft = FakeOrganizationSignIn("microsoft", consents=True)
+    workspaces = FakeOrganizationCalendars(kept={"ada@example.com": []}, delegated=set())
+    tenants = FakeOrganizationCalendars(kept={"max@work.example": []}, delegated=set(), speakers_have_mailboxes=False)
+    records = FakeDomainRecords()
+    for name, value in {
+        "organization_sign_ins": {ProviderName.GOOGLE: google, ProviderName.MICROSOFT: microsoft},
+        "organization_calendars": {ProviderName.GOOGLE: workspaces, ProviderName.MICROSOFT: tenants},
+        "domain_records": records,
+    }.items():
+        monkeypatch.setattr(Dependencies, name, value)
+    return Headquarters(deployment, google, microsoft, workspaces, tenants, records)
 
 
 @pytest.fixture

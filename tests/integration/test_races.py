@@ -18,6 +18,7 @@ from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import (
@@ -39,6 +40,7 @@ from freebusy.domain.free_busy import Period
 from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.organization_reader import OrganizationReader
+from tests.administrators import a_setup
 from tests.fakes import NOW, FakeClock
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import busy, colleague, organization
@@ -181,6 +183,16 @@ def test_a_state_is_consumed_once(race, tokens):
             )
         )
         assert outcomes[winner_of(outcomes)] == request
+
+
+def test_a_setup_is_consumed_once(race, dynamodb, table):
+    setups = DynamoSetups(dynamodb, table)
+    for handle_hash in names():
+        setups.save(handle_hash, a_setup())
+        winner_of(
+            race(lambda _, handle_hash=handle_hash: setups.consume(handle_hash, browser_hash="browser", now=NOW)),
+        )
+        assert setups.find(handle_hash, NOW) is None
 
 
 def test_a_link_token_is_consumed_once(race, tokens):

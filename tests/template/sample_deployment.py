@@ -28,6 +28,13 @@ from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, ProofRecord, Setup
+from freebusy.domain.service_account import (
+    MANAGE_ACCOUNTS,
+    MANAGE_RESOURCES,
+    Administrator,
+    Organization,
+)
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
 from tests.invitations import MAIL_DOMAIN, an_event
@@ -62,6 +69,7 @@ SUB, OTHER_SUB, FRONT_END_SUB, COLLEAGUE_SUB = (
 PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
 PAGE_TOKEN = "example-page-token"
 STATE = "example-provider-state"
+HANDLE = "example-setup-handle"
 BROWSER_SECRET = "example-browser-secret"
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SCOPE = "free_busy_write"
@@ -79,6 +87,41 @@ FRONT_END_CODE = AuthorizationCode(
 
 
 WITH_AN_EVENT = {"events", "events_delete", "events_delete_all", "events_delete_calendars", "on_invitation_due"}
+ADMINISTRATOR = Administrator(
+    Identity(ProviderName.GOOGLE, "subject-of-ada", "ada@example.com"),
+    Organization(ProviderName.GOOGLE, "example.com", ("example.com",)),
+)
+TENANT_ADMINISTRATOR = Administrator(
+    Identity(ProviderName.MICROSOFT, "tenant.subject-of-max", "max@example.com"),
+    Organization(ProviderName.MICROSOFT, "tenant"),
+)
+
+
+class SignIn:
+    """Administrators sign in at once."""
+
+    issuer = None
+
+    def __init__(self, name: ProviderName) -> None:
+        self._name = name
+
+    def consent_url(self, *, state: str, **_: str) -> str | None:
+        consents = self._name is ProviderName.MICROSOFT
+        return f"https://{self._name}.example.com/adminconsent?state={state}" if consents else None
+
+    def sign_in_url(self, *, state: str, **_: str) -> str:
+        return f"https://{self._name}.example.com/sign-in?state={state}"
+
+    def sign_in(self, _code: str, **_: str) -> Administrator:
+        return ADMINISTRATOR if self._name is ProviderName.GOOGLE else TENANT_ADMINISTRATOR
+
+
+class Dns:
+    """Everybody has added the record."""
+
+    def texts(self, _name: str, *, deadline: float) -> tuple[str, ...]:
+        assert deadline
+        return (ProofRecord.of(NEW_ID, ADMINISTRATOR).value,)
 
 
 class Provider:
@@ -223,6 +266,45 @@ def store_for(name: str, wired: Dependencies) -> None:
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
 
 
+def store_for_administrators(name: str, wired: Dependencies) -> None:
+    match name:
+        case "enterprise_connect_consent" | "enterprise_connect_refused":
+            store_trip(wired, Leg.CONSENT, ProviderName.MICROSOFT)
+        case "enterprise_connect_signed_in":
+            store_trip(wired, Leg.SIGN_IN)
+        case "enterprise_connect_signed_in_again":
+            store_trip(wired, Leg.SIGN_IN, handle=HANDLE)
+            store_setup(wired, ADMINISTRATOR)
+        case "enterprise_connect_another_mailbox":
+            store_setup(wired, TENANT_ADMINISTRATOR)
+        case (
+            "enterprise_connect_setup"
+            | "enterprise_connect_setup_leaked"
+            | "enterprise_connect_connected"
+            | "enterprise_connect_sign_in"
+        ):
+            store_setup(wired, ADMINISTRATOR)
+
+
+def organization_request(provider: ProviderName) -> OrganizationRequest:
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    return OrganizationRequest(NEW_ID, REDIRECT_URI, "example-state", scope, SCOPE, provider)
+
+
+def store_trip(
+    wired: Dependencies, leg: Leg, provider: ProviderName = ProviderName.GOOGLE, handle: str | None = None
+) -> None:
+    trip = OrganizationTrip(organization_request(provider), leg, hashed(BROWSER_SECRET), NOW + 600, handle)
+    wired.setups.save_trip(hashed(STATE), trip)
+
+
+def store_setup(wired: Dependencies, administrator: Administrator) -> None:
+    provider = administrator.organization.provider
+    client_id = NEW_ID if provider is ProviderName.GOOGLE else CLIENT_ID
+    request = replace(organization_request(provider), client_id=client_id)
+    wired.setups.save(hashed(HANDLE), Setup(request, administrator, hashed(BROWSER_SECRET), NOW - 3600))
+
+
 def store_event(wired: Dependencies) -> None:
     account = wired.accounts.find(SUB)
     assert account
@@ -292,6 +374,7 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         dependencies.cache_clear()
         store_everything(dependencies(), Upstream.CRONOFY if through_cronofy else Upstream.DIRECT)
         store_for(sample, dependencies())
+        store_for_administrators(sample, dependencies())
         dependencies.cache_clear()
         providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
         if through_cronofy:
@@ -300,8 +383,12 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
             patch.setattr(Dependencies, "cronofy", cronofy)
             patch.setattr(Dependencies, "upstream_events", cronofy)
         patch.setattr(Dependencies, "providers", providers)
-        calendars = FakeOrganizationCalendars(kept={"admin@example.com": [], email_of(COLLEAGUE_SUB): []})
-        patch.setattr(Dependencies, "organization_calendars", {ProviderName.GOOGLE: calendars})
+        mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB))
+        lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
+        calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
+        patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
+        patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
+        patch.setattr(Dependencies, "domain_records", Dns())
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()

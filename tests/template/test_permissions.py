@@ -7,16 +7,16 @@ import pytest
 from freebusy.adapters import vault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
 
-MEET_PROVIDERS = {"authorize", "oauth_callback", "free_busy", "availability"}
-MEET_CRONOFY = MEET_PROVIDERS | {"token", "account", "events", "on_invitation_due"}
-READ_ORGANIZATIONS = {"free_busy", "availability"}
+MEET_PROVIDERS = {"authorize", "enterprise_connect", "oauth_callback", "free_busy", "availability"}
+MEET_CRONOFY = (MEET_PROVIDERS - {"enterprise_connect"}) | {"token", "account", "events", "on_invitation_due"}
+READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 SES_RESOURCE = re.compile(
     r"arn:\$\{AWS::Partition\}:ses:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(?:identity|configuration-set)/\$\{(\w+)\}"
 )
-OPEN_CREDENTIALS = MEET_CRONOFY - {"authorize"}
+OPEN_CREDENTIALS = (MEET_PROVIDERS | MEET_CRONOFY) - {"authorize"}
 
 
 def variables(function: str) -> set[str]:
@@ -65,7 +65,7 @@ class TestFunction:
         assert by_end == ["dynamodb:Query"] * (function in FIND_EVENTS)
 
     def test_reads_provider_secrets_only_if_it_meets_providers(self, function):
-        assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_CRONOFY)
+        assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_PROVIDERS | MEET_CRONOFY)
         names = {"GOOGLE_SECRET_ID", "MICROSOFT_SECRET_ID", "MICROSOFT_TENANT"}
         assert variables(function) & names == (names if function in MEET_PROVIDERS else set())
         assert ("CRONOFY_SECRET_ID" in variables(function)) == (function in MEET_CRONOFY)
@@ -103,8 +103,13 @@ class TestFunction:
         assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]
 
 
-def test_only_the_function_that_connects_calendars_makes_data_keys():
-    assert [name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)] == ["oauth_callback"]
+def test_only_the_functions_that_connect_calendars_make_data_keys():
+    makers = {name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)}
+    assert makers == {"enterprise_connect", "oauth_callback"}
+
+
+def test_what_organizations_are_connected_with_is_deployed_only_where_they_can_be():
+    assert RESOURCES["EnterpriseConnectFunction"]["Condition"] == "OffersEnterprise"
 
 
 def test_a_function_that_only_reads_cannot_write():

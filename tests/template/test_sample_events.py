@@ -40,6 +40,17 @@ STATUS = {
     "availability_access_token": 200,
     "availability_colleagues": 200,
     "availability_front_end": 200,
+    "enterprise_connect": 302,
+    "enterprise_connect_another_mailbox": 200,
+    "enterprise_connect_choose_provider": 200,
+    "enterprise_connect_connected": 302,
+    "enterprise_connect_consent": 302,
+    "enterprise_connect_refused": 302,
+    "enterprise_connect_setup": 200,
+    "enterprise_connect_setup_leaked": 200,
+    "enterprise_connect_sign_in": 302,
+    "enterprise_connect_signed_in": 302,
+    "enterprise_connect_signed_in_again": 302,
     "events": 200,
     "events_batch": 207,
     "events_cronofy": 200,
@@ -94,7 +105,7 @@ POLLING = {
 }
 """What Lambda does in a function's name to bring it records."""
 
-PAGES = {"authorize", "oauth_callback"}
+PAGES = {"authorize", "enterprise_connect", "oauth_callback"}
 
 
 @contextmanager

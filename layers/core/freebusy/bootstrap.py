@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         OrganizationSignIn,
         PageStore,
         ServiceAccountStore,
+        SetupStore,
         TokenStore,
         UpstreamEvents,
         Vault,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from freebusy.service.delivery import Delivery
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
+    from freebusy.service.organization_setups import OrganizationSetups
+    from freebusy.service.organization_trips import OrganizationTrips
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -98,6 +101,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.tokens import DynamoTokens
 
         return DynamoTokens(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def setups(self) -> SetupStore:
+        from freebusy.adapters.dynamodb.setups import DynamoSetups
+
+        return DynamoSetups(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def pages(self) -> PageStore:
@@ -329,6 +338,32 @@ class Dependencies:
         from freebusy.adapters.domain_records import GoogleDns
 
         return GoogleDns(self._http, origin=self.settings.google_origin)
+
+    @cached_property
+    def organization_trips(self) -> OrganizationTrips:
+        from freebusy.service.organization_trips import OrganizationTrips
+
+        return OrganizationTrips(
+            applications=self.applications,
+            setups=self.setups,
+            sign_ins=self.organization_sign_ins,
+            calendars=self.organization_calendars,
+        )
+
+    @cached_property
+    def organization_setups(self) -> OrganizationSetups:
+        from freebusy.service.organization_setups import OrganizationSetups
+
+        return OrganizationSetups(
+            applications=self.applications,
+            setups=self.setups,
+            service_accounts=self.service_accounts,
+            tokens=self.tokens,
+            vault=self.vault,
+            calendars=self.organization_calendars,
+            records=self.domain_records,
+            prove_domains=self.settings.google_domain_proof != "sign_in",
+        )
 
     @cached_property
     def calendar_reader(self) -> CalendarReader:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
 
@@ -212,6 +213,28 @@ class TokenStore(Protocol):
         """Single use: one conditional delete."""
 
 
+class SetupStore(Protocol):
+    """Organizations that are being connected: the trips of their administrators, and the setups that follow.
+
+    As ``TokenStore``, and apart from it: a state of one kind of trip is unknown to the other.
+    """
+
+    def save_trip(self, state_hash: str, trip: OrganizationTrip) -> None: ...
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> OrganizationTrip | None:
+        """Single use: one conditional delete, which another browser cannot bring about."""
+
+    def save(self, handle_hash: str, setup: Setup) -> None: ...
+
+    def find(self, handle_hash: str, now: int) -> Setup | None: ...
+
+    def rebind(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        """From now on it is this browser's, and no longer that of the one before; False when it is gone."""
+
+    def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        """True for one caller, of the browser that it is bound to: one conditional delete."""
+
+
 class PageStore(Protocol):
     """The later pages of an answer, kept for a while so that all pages show the same moment."""
 
@@ -339,8 +362,8 @@ class OrganizationCalendars(Protocol):
     most_together: int
     """How many mailboxes one call may name."""
 
-    def delegation(self) -> Delegation | None:
-        """What the administrator has to enter by hand; None where ``OrganizationSignIn.consent_url`` does it.
+    def delegation(self) -> Delegation:
+        """What an administrator lets us in with.
 
         Raises ProviderMisconfigured or ProviderUnavailable.
         """

@@ -22,7 +22,7 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import Period
-from freebusy.domain.service_account import Organization, Resource
+from freebusy.domain.service_account import Delegation, Organization, Resource
 from tests.fakes import NOW
 from tests.organization_harness import ADMIN, EVERY_USER, ScriptedMicrosoft
 from tests.provider_harness import CLIENT_ID, DAY, busy, form_of, json_of, second_of
@@ -61,7 +61,11 @@ def test_an_administrator_consents_to_the_permissions_of_our_registration(harnes
         "state": ["state-1"],
     }
     assert microsoft.sign_in_url().startswith(f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize?")
-    assert microsoft.calendars.delegation() is None
+
+
+def test_the_administrator_is_told_whom_to_let_in_and_for_what(microsoft):
+    expected = Delegation(CLIENT_ID, free_busy="Calendars.ReadBasic.All", resources="Place.Read.All")
+    assert microsoft.calendars.delegation() == expected
 
 
 def test_the_answer_comes_by_query_and_the_code_is_redeemed_for_the_same_scopes(microsoft):

@@ -108,7 +108,7 @@ class GoogleWorkspaceCalendars:
         self._tokens = DelegatedTokens(self._http, key, timing=timing)
         self._kept = KeptTokens(timing)
 
-    def delegation(self) -> Delegation | None:
+    def delegation(self) -> Delegation:
         return Delegation(self._key().client_id, free_busy=CALENDAR_SCOPE, resources=RESOURCES_SCOPE)
 
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:

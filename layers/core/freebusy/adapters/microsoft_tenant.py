@@ -42,6 +42,9 @@ SIGN_IN_SCOPE = "openid email profile"
 DEFAULT_SCOPE = f"{GRAPH}/.default"
 """All application permissions that our registration lists: which ones is up to it (docs/deploy.md)."""
 
+FREE_BUSY_ROLE, RESOURCES_ROLE = "Calendars.ReadBasic.All", "Place.Read.All"
+"""The least that it takes (https://learn.microsoft.com/graph/permissions-reference)."""
+
 MAY_LET_US_IN: Mapping[str, str] = {
     "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
     "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
@@ -174,8 +177,8 @@ class MicrosoftTenantCalendars:
         self._http = ProviderHttp(http, origin=origin, timing=timing)
         self._kept = KeptTokens(timing)
 
-    def delegation(self) -> Delegation | None:
-        return None
+    def delegation(self) -> Delegation:
+        return Delegation(self._registration().client_id, free_busy=FREE_BUSY_ROLE, resources=RESOURCES_ROLE)
 
     def credential(
         self,

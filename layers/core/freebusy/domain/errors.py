@@ -88,9 +88,11 @@ class AuthorizationRefused(FreeBusyError):
     """Tell the person on a page and never redirect: where a redirect would lead cannot be trusted.
 
     ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
-    ``unknown_state`` (never issued, used before or expired) and ``other_browser``; and where a profile was being
-    connected again, which leads back to no application: ``consent_refused``, ``other_person``,
-    ``connected_elsewhere``, ``provider_trouble``.
+    ``unknown_state`` (never issued, used before or expired) and ``other_browser``; where a profile was being connected
+    again, which leads back to no application: ``consent_refused``, ``other_person``, ``connected_elsewhere``,
+    ``organization_decides``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun, finished
+    or expired), ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``,
+    ``sign_in_refused`` and ``sign_in_unavailable``.
     """
 
     def __init__(self, reason: str) -> None:

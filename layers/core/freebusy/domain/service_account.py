@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from freebusy.domain.account import Disconnected, Grant, Identity, ProviderName
+from freebusy.domain.scopes import split
 
 MANAGE_ACCOUNTS = "service_account/accounts/manage"
 MANAGE_RESOURCES = "service_account/resources/manage"
+
+_GRANTED = frozenset({MANAGE_ACCOUNTS, MANAGE_RESOURCES})
+_BEYOND_FREE_BUSY = frozenset(
+    {"service_account/accounts/unrestricted_access", "service_account/resources/unrestricted_access"}
+)
+"""Scopes of the contract that would need more than free/busy; accepted in a request, left out of the grant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,10 @@ class ServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """What an administrator enters to let us in, where there is no consent screen for it (Google).
+    """What an administrator lets us in with: at Google they enter it, at Microsoft they agree to it.
 
-    ``client_id`` is our service account's; ``free_busy`` and ``resources`` are the scopes that each of the two takes.
+    ``client_id`` is that of our service account or registration; ``free_busy`` and ``resources`` are the scopes, or
+    application permissions, that each of the two takes.
     """
 
     client_id: str
@@ -88,3 +96,16 @@ def mailbox_identity(organization: Organization, email: str) -> Identity:
     It therefore never matches somebody who signed in, and two applications or organizations never share it.
     """
     return Identity(organization.provider, f"{organization.key} {email.lower()}", email)
+
+
+def grantable_to_service_account(scope: str) -> str:
+    """What is granted of the scopes that an application asked for as a service account, in the order given.
+
+    Raises ``ValueError`` with what to ask for instead.
+    """
+    asked = split(scope)
+    if MANAGE_ACCOUNTS not in asked:
+        raise ValueError(f"scope must hold {MANAGE_ACCOUNTS}")
+    if not set(asked) <= _GRANTED | _BEYOND_FREE_BUSY:
+        raise ValueError(f"scope holds something unknown: ask for {MANAGE_ACCOUNTS}, and {MANAGE_RESOURCES} for rooms")
+    return " ".join(name for name in asked if name in _GRANTED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from freebusy.domain.account import MOVED, Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
-from freebusy.domain.errors import AuthorizationError, NotFound, StorageUnavailable
+from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
 from freebusy.ports import AccountStore, TokenStore, Vault
 
@@ -145,12 +145,15 @@ def _move(account: Account, before: Profile, after: Profile, accounts: AccountSt
 def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Profile]:
     """The account and its free/busy profile; NotFound when there is no such profile.
 
-    Nor is there one once the application gave up the whole authorization: nobody is left to connect for.
+    Nor is there one once the application gave up the whole authorization: nobody is left to connect for. Raises
+    AuthorizationRefused for a profile that an organization gives access to, which its person cannot connect.
     """
     account = accounts.find(at.sub)
     profile = account.profile(at.profile_id) if account else None
     if account is None or profile is None or profile.managed or not account.grants:
         raise NotFound("no such profile")
+    if profile.service_account:
+        raise AuthorizationRefused("organization_decides")
     return account, profile
 
 
