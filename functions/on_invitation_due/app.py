@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     wired = dependencies()
-    return deliver_invitations(event, sender=wired.delivery, queue=wired.invitation_queue)
+    return deliver_invitations(event, sender=wired.deliverer, queue=wired.invitation_queue)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Vault,
     )
     from freebusy.service.calendar_reader import CalendarReader
-    from freebusy.service.delivery import Delivery
+    from freebusy.service.delivery import Deliverer
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
@@ -175,12 +175,12 @@ class Dependencies:
         )
 
     @property
-    def delivery(self) -> Delivery:
-        from freebusy.service.delivery import Delivery
+    def deliverer(self) -> Deliverer:
+        from freebusy.service.delivery import Deliverer
 
         by_mail = (lambda: self.invitation_sender) if self.settings.mail_domain else None
         upstream = (lambda: self.upstream_delivery) if self.settings.cronofy_secret_id else None
-        return Delivery(by_mail, upstream)
+        return Deliverer(by_mail, upstream)
 
     @cached_property
     def upstream_delivery(self) -> UpstreamDelivery:

@@ -32,7 +32,7 @@ from freebusy.domain.event import (
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.service.calendar_reader import CalendarReader
-from freebusy.service.delivery import Delivery as Ways
+from freebusy.service.delivery import Deliverer
 from freebusy.service.event_times import busy_periods
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.invitations import EventState, Outcome, deliver_again, due_after, recipient_of
@@ -203,12 +203,12 @@ def test_each_goes_its_way(recipient, outcome):
         def deliver(self, due):
             return self.told
 
-    ways = Ways(lambda: Way(Outcome.CANCELLED), lambda: Way(Outcome.INVITED))
-    assert ways.deliver(InvitationDue("acc_1", "e", recipient, 1)) is outcome
+    deliverer = Deliverer(lambda: Way(Outcome.CANCELLED), lambda: Way(Outcome.INVITED))
+    assert deliverer.deliver(InvitationDue("acc_1", "e", recipient, 1)) is outcome
 
 
 def test_without_a_mail_domain_nothing_is_mailed():
-    assert Ways(None, None).deliver(InvitationDue("acc_1", "e", "a hash", 1)) is Outcome.NOBODY
+    assert Deliverer(None, None).deliver(InvitationDue("acc_1", "e", "a hash", 1)) is Outcome.NOBODY
 
 
 # --- Writing ---------------------------------------------------------------------------------------------
@@ -361,6 +361,15 @@ def test_a_renewed_token_of_a_moved_profile_is_kept(world):
 def test_a_new_event_is_mailed_by_us(world):
     move(world)
     world.upsert()
+    assert [due.recipient for due in world.queue.take()] == [recipient_of(email_of("acc_1"))]
+
+
+def test_what_we_mailed_ourselves_goes_on_being_mailed_by_us(world):
+    """Whoever moves the other way has our invitation, and would get a second one."""
+    world.upsert()
+    world.events.save(replace(world.event, carrier=None), over=world.event.version)
+    world.queue.take()
+    world.upsert(TEN)
     assert [due.recipient for due in world.queue.take()] == [recipient_of(email_of("acc_1"))]
 
 

@@ -14,13 +14,14 @@ def carrier_of(account: Account) -> str | None:
     return None
 
 
-def carrying(account: Account, carrier: str | None) -> Profile | None:
+def carrying(account: Account, carrier: str) -> Profile | None:
     """The profile through which an event is written to Cronofy."""
-    at_cronofy = (each for each in account.at_cronofy if each.identity is not None)
-    return next((each for each in at_cronofy if each.identity and each.identity.subject == carrier), None)
+    return next((each for each in account.at_cronofy if each.identity and each.identity.subject == carrier), None)
 
 
 def kept_carrier(account: Account, event: ManagedEvent) -> str | None:
-    """For a change of an event: the way it went before, as that is where people have it from, if it is still open."""
+    """For a change of an event: the way it went before, as that is where people have it from, while it is open."""
+    if event.carrier is None:
+        return None
     profile = carrying(account, event.carrier)
     return event.carrier if profile is not None and profile.connected else carrier_of(account)

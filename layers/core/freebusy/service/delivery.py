@@ -16,7 +16,7 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class Deliverer:
     """Both are made when something has to go that way; without a mail domain nothing is mailed."""
 
     by_mail: Callable[[], Sender] | None

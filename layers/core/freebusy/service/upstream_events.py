@@ -102,12 +102,9 @@ class AnswerReader:
 
         Raises StorageUnavailable.
         """
-        asked = {
-            event.uid: event
-            for event in self.events.overlapping(account.sub, window)
-            if event.carrier and not event.deleted
-        }
-        for carrier in {event.carrier for event in asked.values()}:
+        carried = [event for event in self.events.overlapping(account.sub, window) if event.carrier]
+        asked = {event.uid: event for event in carried if not event.deleted}
+        for carrier in {event.carrier for event in asked.values() if event.carrier}:
             profile = carrying(account, carrier)
             for answers in self._read(account, profile, window) if profile and profile.connected else ():
                 if (event := asked.get(answers.uid)) and _are_about(answers, event):
