@@ -57,7 +57,7 @@ def _standing_in(file: Path) -> Upstream:
         stack = json.loads(file.read_text(encoding="utf-8"))
         client = {name: stack[name] for name in ("client_id", "client_secret")}
         return Upstream({**client, "data_center": "us"}, stack["url"], file)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoUpstream(
             f"no stack runs that {file} tells of: start it first, with PORT_BASE and STACK_FILE"
         ) from error
