@@ -69,6 +69,7 @@ NEEDS = {
     "account": [BEARER],
     "authorize": [BEARER],
     "availability": [BEARER, THREADS, MODELS],
+    "enterprise_access": [BEARER],
     "events": [BEARER, ZONES],
     "free_busy": [BEARER, ZONES, THREADS],
     "oauth_callback": [BEARER],

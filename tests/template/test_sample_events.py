@@ -51,6 +51,10 @@ STATUS = {
     "enterprise_connect_sign_in": 302,
     "enterprise_connect_signed_in": 302,
     "enterprise_connect_signed_in_again": 302,
+    "enterprise_access": 202,
+    "enterprise_access_batch": 202,
+    "enterprise_access_outside": 422,
+    "enterprise_access_resources": 200,
     "events": 200,
     "events_batch": 207,
     "events_cronofy": 200,
@@ -82,6 +86,18 @@ STATUS = {
 """What each sample event is answered with."""
 
 REACTIONS = {
+    "on_access_requested": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_access_requested_again": {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+        "kms:Decrypt",
+    },
+    "on_access_requested_room": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_access_requested_unknown_mailbox": {"dynamodb:GetItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_access_requested_unreachable": {
+        *("dynamodb:GetItem", "dynamodb:PutItem"),
+        *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
+    },
+    "on_access_requested_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_event_changed": {"sqs:SendMessage"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
@@ -96,7 +112,11 @@ REACTIONS = {
 }
 """Sample events that nobody waits for an answer to: what comes of each, by the permissions that it takes."""
 
-FAILURES = {"on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"]}
+FAILURES = {
+    "on_access_requested_unreachable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c05"],
+    "on_access_requested_unreadable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c06"],
+    "on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"],
+}
 """Which records of a sample come again; where none are named, none do."""
 
 POLLING = {

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.cronofy import Cronofy
     from freebusy.adapters.secrets import ProviderSecrets
     from freebusy.domain.account import Account, Profile
     from freebusy.ports import (
+        AccessRequestQueue,
+        AccessRequestStore,
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         DeadLetters,
         DomainRecords,
         EventStore,
+        HostResolver,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
@@ -36,12 +40,14 @@ if TYPE_CHECKING:
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
+        SecretVault,
         ServiceAccountStore,
         SetupStore,
         TokenStore,
         UpstreamEvents,
         Vault,
     )
+    from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.delivery import Deliverer
     from freebusy.service.invitations import InvitationSender
@@ -95,6 +101,43 @@ class Dependencies:
         from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 
         return DynamoServiceAccounts(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_requests(self) -> AccessRequestStore:
+        from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+
+        return DynamoAccessRequests(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_queue(self) -> AccessRequestQueue:
+        from freebusy.adapters.queue import SqsAccessRequests
+
+        return SqsAccessRequests(self._sqs, self.settings.access_queue_url)
+
+    @cached_property
+    def hosts(self) -> HostResolver:
+        from freebusy.adapters.hosts import SystemResolver
+
+        return SystemResolver()
+
+    @cached_property
+    def access_answers(self) -> AccessAnswers:
+        from freebusy.adapters.callbacks import HttpCallbacks
+        from freebusy.service.access_answers import AccessAnswers
+        from freebusy.service.callbacks import Callbacks
+
+        return AccessAnswers(
+            requests=self.access_requests,
+            applications=self.applications,
+            service_accounts=self.service_accounts,
+            accounts=self.accounts,
+            tokens=self.tokens,
+            calendars=self.organization_calendars,
+            callbacks=Callbacks(
+                self.hosts, HttpCallbacks(), self.secret_vault, local=self.settings.callbacks_may_be_local
+            ),
+            clock=self.clock,
+        )
 
     @cached_property
     def tokens(self) -> TokenStore:
@@ -219,17 +262,21 @@ class Dependencies:
         return S3Mailbox(boto3.client("s3", config=_patience()), self.settings.inbound_bucket)
 
     @cached_property
-    def vault(self) -> Vault:
+    def _kms(self) -> KMSClient:
         import boto3
 
+        return boto3.client("kms", config=_patience())
+
+    @cached_property
+    def vault(self) -> Vault:
         from freebusy.adapters.vault import KmsVault
 
-        return KmsVault(
-            boto3.client("kms", config=_patience()),
-            self.dynamodb,
-            self.settings.table_name,
-            key_id=self.settings.credential_key_id,
-        )
+        key_id = self.settings.credential_key_id
+        return KmsVault(self._kms, self.dynamodb, self.settings.table_name, key_id=key_id)
+
+    @cached_property
+    def secret_vault(self) -> SecretVault:
+        return secret_vault(self._kms, self.dynamodb, self.settings.table_name, key_id=self.settings.credential_key_id)
 
     @cached_property
     def _secrets(self) -> ProviderSecrets:
@@ -402,6 +449,13 @@ def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
     from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 
     return DynamoAccounts(dynamodb, table_name)
+
+
+def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:
+    """Also for the command line, as above, and for the laptop stack."""
+    from freebusy.adapters.vault import KmsSecretVault
+
+    return KmsSecretVault(kms, dynamodb, table_name, key_id=key_id)
 
 
 def redelivery(

@@ -181,6 +181,9 @@ def test_a_consent_at_cronofy_after_the_move_still_finds_the_account(world, movi
     issued = world.connect(ANA_AT_CRONOFY)
     assert (issued.sub, issued.profile.profile_id) == (sub, before.profile_id)
     assert issued.profile.asked_at is ProviderName.GOOGLE
+    (moved,) = world.accounts.find(sub).moved
+    held = world.vault.unseal(moved.sealed_credential, client_id="app", profile_id=moved.sealed_for)
+    assert held.access_token == "access 2"
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
-"""What a person's consent does to accounts: a new one, another profile, or a profile connected again.
+"""What consent does to accounts: a new one, another profile, or a profile connected again.
 
-People are matched by what never changes at the provider, and never by their address or by a browser's cookie.
+People are matched by what never changes at the provider, and never by their address or by a browser's cookie. The
+mailboxes of an organization, for which its administrator consented, are matched by organization and address.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from freebusy.domain.account import MOVED, Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
+from freebusy.domain.service_account import ServiceAccount, mailbox_identity
 from freebusy.ports import AccountStore, TokenStore, Vault
 
 ZONE = "Etc/UTC"
@@ -33,6 +36,11 @@ class Connected(NamedTuple):
     profile_id: str
     joining: Profile | None = None
 
+    @property
+    def shown(self) -> Connected:
+        """As the application knows it, of a profile that moved as well."""
+        return self._replace(profile_id=self.profile_id.removesuffix(MOVED))
+
 
 class OtherPerson(AuthorizationError):
     """Somebody else signed in than the one whose profile was to be connected again."""
@@ -47,16 +55,30 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
 
     Raises StorageUnavailable, and NotFound when the account is erased meanwhile.
     """
-    known = accounts.sub_of(consent.client_id, consent.identity)
-    if known is None:
-        account = _new_account(consent, vault, now)
-        if accounts.create(account):
-            return Connected(account.sub, account.profiles[0].profile_id)
-        # The same person finished another trip in this very moment.
-        known = accounts.sub_of(consent.client_id, consent.identity)
-    if known is None:
-        raise StorageUnavailable("the identity was taken and given up again in one moment")
-    return _reconnect(known, consent, accounts, vault)
+    return _one_account(
+        consent.client_id,
+        consent.identity,
+        new=lambda: _free_busy_profile(consent, vault),
+        again=lambda at: _replace_credential(at, consent, accounts, vault),
+        accounts=accounts,
+        now=now,
+    )
+
+
+def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: AccountStore, now: int) -> Connected:
+    """The account of a mailbox that an organization gives access to: the one there is, connected again, or a new one.
+
+    Raises as ``connect``.
+    """
+    identity = mailbox_identity(service_account.organization, mailbox)
+
+    def new() -> Profile:
+        return replace(_new_profile(identity), service_account=service_account.sub)
+
+    def again(at: Connected) -> None:
+        accounts.delegate(at.sub, at.profile_id, identity=identity, service_account=service_account.sub)
+
+    return _one_account(service_account.client_id, identity, new=new, again=again, accounts=accounts, now=now)
 
 
 def link(  # noqa: PLR0913 - a consent, a link token and the ports that they need
@@ -77,7 +99,9 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
     if owner == sub:
-        return _reconnect(sub, consent, accounts, vault)
+        at = _place_of(consent.identity, sub, accounts)
+        _replace_credential(at, consent, accounts, vault)
+        return at.shown
     if account is None:
         raise NotFound("the account was erased meanwhile")
     return Connected(sub, profile.profile_id, profile)
@@ -157,31 +181,54 @@ def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Pr
     return account, profile
 
 
-def _reconnect(sub: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
+def _one_account(  # noqa: PLR0913 - whose, what to do about it, and the port
+    client_id: str,
+    identity: Identity,
+    *,
+    new: Callable[[], Profile],
+    again: Callable[[Connected], None],
+    accounts: AccountStore,
+    now: int,
+) -> Connected:
+    """Of one identity there is one account in an application, whoever asks for it at the same moment."""
+    known = accounts.sub_of(client_id, identity)
+    if known is None:
+        account = _new_account(client_id, identity, new(), now)
+        if accounts.create(account):
+            return Connected(account.sub, account.profiles[0].profile_id)
+        # Somebody else made it in this very moment.
+        known = accounts.sub_of(client_id, identity)
+    if known is None:
+        raise StorageUnavailable("the identity was taken and given up again in one moment")
+    at = _place_of(identity, known, accounts)
+    again(at)
+    return at.shown
+
+
+def _place_of(identity: Identity, sub: str, accounts: AccountStore) -> Connected:
     account = accounts.find(sub)
     for profile in (*account.free_busy_profiles, *account.moved) if account else ():
-        if profile.identity is not None and profile.identity.key == consent.identity.key:
-            _replace_credential(Connected(sub, profile.profile_id), consent, accounts, vault)
-            return Connected(sub, profile.profile_id.removesuffix(MOVED))
+        if profile.identity is not None and profile.identity.key == identity.key:
+            return Connected(sub, profile.profile_id)
     raise NotFound("the account was erased meanwhile")
 
 
 def _replace_credential(at: Connected, consent: Consent, accounts: AccountStore, vault: Vault) -> None:
-    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.profile_id)
+    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.shown.profile_id)
     expires_at = consent.credential.expires_at
     accounts.connect(at.sub, at.profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
 
 
-def _new_account(consent: Consent, vault: Vault, now: int) -> Account:
-    identity, profile_id = consent.identity, new_profile_id()
-    managed = Profile(profile_id, ProviderName.MANAGED, identity.email, new_calendar_id(profile_id))
+def _new_account(client_id: str, identity: Identity, profile: Profile, now: int) -> Account:
+    managed_id = new_profile_id()
+    managed = Profile(managed_id, ProviderName.MANAGED, identity.email, new_calendar_id(managed_id))
     return Account(
         sub=new_account_id(),
-        client_id=consent.client_id,
+        client_id=client_id,
         email=identity.email,
         name=identity.name,
         zone=ZONE,
-        profiles=(_free_busy_profile(consent, vault), managed),
+        profiles=(profile, managed),
         grants={},
         created_at=now,
     )
@@ -189,16 +236,17 @@ def _new_account(consent: Consent, vault: Vault, now: int) -> Account:
 
 def _free_busy_profile(consent: Consent, vault: Vault, before: Profile | None = None) -> Profile:
     """A new one, or one that takes the place of ``before``."""
-    identity, profile_id = consent.identity, before.profile_id if before else new_profile_id()
-    return Profile(
-        profile_id=profile_id,
-        provider=identity.provider,
-        name=identity.email,
-        calendar_id=before.calendar_id if before else new_calendar_id(profile_id),
-        identity=identity,
-        sealed_credential=vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile_id),
-        credential_expires_at=consent.credential.expires_at,
-    )
+    profile = _new_profile(consent.identity)
+    if before:
+        profile = replace(profile, profile_id=before.profile_id, calendar_id=before.calendar_id)
+    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile.profile_id)
+    return replace(profile, sealed_credential=sealed, credential_expires_at=consent.credential.expires_at)
+
+
+def _new_profile(identity: Identity) -> Profile:
+    """Without anything yet to read the calendar with."""
+    profile_id = new_profile_id()
+    return Profile(profile_id, identity.provider, identity.email, new_calendar_id(profile_id), identity)
 
 
 def _connected_elsewhere() -> ConnectedElsewhere:
