@@ -344,6 +344,21 @@ def test_a_calendar_that_cronofy_lost_needs_its_person(cronofy):
 
 
 @pytest.mark.parametrize(
+    "userinfo",
+    [
+        pytest.param(httpx.Response(503), id="down"),
+        pytest.param(httpx.Response(401), id="rejected"),
+        pytest.param(httpx.Response(200, json={}), id="says nothing"),
+        pytest.param(CronofyHarness().userinfo(profile_initial_sync_required=True), id="not seen yet"),
+    ],
+)
+def test_tokens_that_were_renewed_are_kept_whatever_userinfo_says(cronofy, userinfo):
+    """Those before them may be used up."""
+    cronofy.usual_userinfo = userinfo
+    assert cronofy.refresh().refresh_token == "refresh-2"
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},

@@ -28,6 +28,7 @@ from freebusy.domain.errors import (
     CredentialRevoked,
     IdentityRejected,
     OtherAccessMode,
+    ProviderError,
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
@@ -101,9 +102,16 @@ class Cronofy:
         return _identity(answer.body), answer.credential
 
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
-        """A calendar that lost its connection to Cronofy needs its person as much as a dead token does."""
+        """A calendar that lost its connection to Cronofy needs its person as much as a dead token does.
+
+        Where that cannot be found out the renewed credential counts: the one before it may be used up.
+        """
         renewed = self._tokens().refresh(credential, deadline=deadline)
-        if not self._is_connected(renewed, deadline):
+        try:
+            connected = self._is_connected(renewed, deadline)
+        except ProviderError:
+            return renewed
+        if not connected:
             raise CredentialRevoked("Cronofy lost its connection to the calendar")
         return renewed
 
