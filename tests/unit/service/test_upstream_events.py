@@ -328,6 +328,14 @@ def test_the_operator_can_have_it_delivered_again(world):
     assert deliver_again("acc_1", events=world.events, log=world.log, queue=world.queue) == 0
 
 
+def test_a_lapsed_profile_at_cronofy_is_passed_over_for_one_that_can_be_mailed(world):
+    world.accounts.disconnect("acc_1", world.profile.profile_id, because=Disconnected.CREDENTIAL_REVOKED)
+    direct = connected("acc_2", providers=[ProviderName.MICROSOFT]).free_busy_profiles[0]
+    assert world.accounts.add_profile("acc_1", direct)
+    world.upsert()
+    assert [due.recipient for due in world.queue.take()] == [recipient_of(email_of("acc_1"))]
+
+
 # --- After a move ----------------------------------------------------------------------------------------
 
 

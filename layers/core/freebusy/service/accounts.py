@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from freebusy.domain.account import MOVED, Account, Disconnected, Profile, Upstream
+from freebusy.domain.account import MOVED, Account, Disconnected, Profile
 from freebusy.domain.errors import InvalidRequest, NotFound
 from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore
+from freebusy.service.carriers import can_be_invited
 
 
 def is_connected(account: Account, profile: Profile) -> bool:
     """Whether the profile works.
 
-    The managed profile needs no credential: it works as long as the account has a free/busy profile that nobody
-    disconnected on purpose, since invitations still reach a person whose credential merely lapsed.
+    The managed profile needs no credential of its own: it works as long as the account has a free/busy profile whose
+    person can be invited. Our mail still reaches somebody whose credential merely lapsed.
     """
     if not profile.managed:
         return profile.connected
-    return any(_can_be_invited(other) for other in account.free_busy_profiles)
-
-
-def _can_be_invited(profile: Profile) -> bool:
-    """Through Cronofy, only as long as we can write there."""
-    if profile.upstream is Upstream.CRONOFY:
-        return profile.connected
-    return profile.disconnected is not Disconnected.REVOKED
+    return any(map(can_be_invited, account.free_busy_profiles))
 
 
 def current(account: Account, *, service_accounts: ServiceAccountStore) -> Account:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from freebusy.domain.account import Account, Disconnected, Profile, Upstream
-from freebusy.domain.event import ManagedEvent
+
+if TYPE_CHECKING:  # whether somebody can be invited is asked by many who have nothing to do with events
+    from freebusy.domain.event import ManagedEvent
+
+
+def can_be_invited(profile: Profile) -> bool:
+    """Whether events reach its person: through Cronofy only as long as we can write there."""
+    if profile.upstream is Upstream.CRONOFY:
+        return profile.connected
+    return profile.disconnected is not Disconnected.REVOKED
 
 
 def carrier_of(account: Account) -> str | None:
-    """For a new event: the ``subject`` at Cronofy if the first profile that works is there; None for our own mail."""
-    for profile in account.free_busy_profiles:
-        if profile.disconnected is not Disconnected.REVOKED and profile.identity is not None:
-            return profile.identity.subject if profile.upstream is Upstream.CRONOFY else None
-    return None
+    """For a new event: the ``subject`` at Cronofy if the first way that is open leads there; None for our own mail."""
+    first = next(filter(can_be_invited, account.free_busy_profiles), None)
+    return first.identity.subject if first and first.identity and first.upstream is Upstream.CRONOFY else None
 
 
 def carrying(account: Account, carrier: str) -> Profile | None:
