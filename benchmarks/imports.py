@@ -69,6 +69,8 @@ NEEDS = {
     "account": [BEARER],
     "authorize": [BEARER],
     "availability": [BEARER, THREADS, MODELS],
+    "availability_rules": [BEARER, ZONES, MODELS],
+    "available_periods": [BEARER, ZONES, MODELS],
     "enterprise_access": [BEARER],
     "events": [BEARER, ZONES],
     "free_busy": [BEARER, ZONES, THREADS],

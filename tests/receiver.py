@@ -65,6 +65,15 @@ def receiving() -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def do_GET(self) -> None:
+            """What was received so far, for whoever drives another language's SDK."""
+            body = json.dumps([json.loads(callback.body) for callback in receiver.received]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def log_message(self, *_: object) -> None:
             """Nothing, as tests say themselves what went wrong."""
 

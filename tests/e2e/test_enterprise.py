@@ -67,16 +67,25 @@ def enterprise_link(stack, **changed):
 
 
 @pytest.fixture
-def administrator(stack, provider, domain):
-    """Signs in as the administrator; gives the SDK with the tokens of the service account."""
+def code(stack, provider, domain):
+    """Signs in as the administrator; gives the code that the application gets."""
 
-    def connected(**changed):
-        link = enterprise_link(stack, provider_name=PROVIDER_NAMES[provider], **changed)
-        redirect_uri = stack["redirect_uris"][0]
-        brought = visit(link, until=redirect_uri, consent={"sim_user": f"admin@{domain}"})
-        assert brought["state"] == "s t"
+    def brought():
+        link = enterprise_link(stack, provider_name=PROVIDER_NAMES[provider])
+        answer = visit(link, until=stack["redirect_uris"][0], consent={"sim_user": f"admin@{domain}"})
+        assert answer["state"] == "s t"
+        return answer["code"]
+
+    return brought
+
+
+@pytest.fixture
+def administrator(stack, code):
+    """The Python SDK with the tokens of the service account."""
+
+    def connected():
         client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
-        client.get_authorization_from_code(brought["code"], redirect_uri=redirect_uri)
+        client.get_authorization_from_code(code(), redirect_uri=stack["redirect_uris"][0])
         return client
 
     return connected
@@ -125,6 +134,25 @@ def test_from_the_administrator_to_a_persons_availability(
     assert again.account()["account_id"] == person.account()["account_id"]
 
 
+def test_the_node_sdk_goes_the_same_way(stack, provider, organize, code, application, run_node):
+    (user,) = organize()
+    given = {
+        "code": code(),
+        "redirect_uri": stack["redirect_uris"][0],
+        "email": user,
+        "callback_url": f"{application.url}/cb",
+        "callbacks": application.url,
+        "from": at(8),
+        "to": at(12),
+    }
+    seen = run_node("enterprise", given)
+    assert seen["tokens"]["service_account_id"] == seen["userinfo"]["sub"]
+    assert seen["callback"]["authorization"]["state"] == "job 17"
+    assert seen["granted"]["linking_profile"]["profile_name"] == user
+    assert [(row["start"], row["end"]) for row in seen["free_busy"]] == [(at(9), at(10))]
+    assert [slot["start"] for slot in seen["availability"]["available_slots"]] == [at(8), at(10), at(11)]
+
+
 def test_fifty_people_at_once_though_much_fails(stack, provider, organize, administrator, application):
     users = organize(50)
     service = administrator()
@@ -168,9 +196,9 @@ def test_fifty_people_at_once_though_much_fails(stack, provider, organize, admin
 @pytest.mark.parametrize(
     ("trouble", "email", "key"),
     [
-        pytest.param({}, "nobody@{domain}", "account_not_found", id="no such mailbox"),
-        pytest.param({"suspended": ["p0@{domain}"]}, "p0@{domain}", "account_not_found", id="suspended"),
-        pytest.param({"delegated": False}, "p0@{domain}", "service_account_disconnected", id="access withdrawn"),
+        pytest.param({}, "nobody@{domain}", "mailbox_unknown", id="no such mailbox"),
+        pytest.param({"suspended": ["p0@{domain}"]}, "p0@{domain}", "mailbox_unknown", id="suspended"),
+        pytest.param({"delegated": False}, "p0@{domain}", "delegation_missing", id="access withdrawn"),
     ],
 )
 def test_what_cannot_be_given_is_told(provider, domain, organize, administrator, application, trouble, email, key):

@@ -31,6 +31,7 @@ from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, ProofRecord, Setup
 from freebusy.domain.service_account import (
     MANAGE_ACCOUNTS,
@@ -243,7 +244,7 @@ def store_everything(wired: Dependencies, upstream: Upstream) -> None:
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
-            for read in ("free_busy", "events")
+            for read in ("free_busy", "events", "available_periods")
         },
         sub=SUB,
         client_id=CLIENT_ID,
@@ -286,6 +287,14 @@ def store_for(name: str, wired: Dependencies) -> None:
         case "oauth_callback_relink":
             wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
+
+
+def store_for_hours(name: str, wired: Dependencies) -> None:
+    match name:
+        case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
+            store_rule(wired)
+        case "available_periods" | "available_periods_delete" | "available_periods_delete_all":
+            store_periods(wired)
 
 
 def store_for_administrators(name: str, wired: Dependencies) -> None:
@@ -333,6 +342,19 @@ def store_event(wired: Dependencies) -> None:
     wanted = EventUpsert("booking-7", "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
     calendar_id = account.managed_profile.calendar_id
     upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
+
+
+def store_rule(wired: Dependencies) -> None:
+    rule = AvailabilityRule("work_hours", "Europe/Paris", (WeeklyPeriod(0, 570, 1020),))
+    assert wired.managed_availability.save_rule(SUB, rule, client_id=CLIENT_ID)
+
+
+def store_periods(wired: Dependencies) -> None:
+    """More than one page of them."""
+    for number in range(101):
+        start = NOW + number * 7200
+        period = AvailablePeriod(start, start + 3600, f"interviews-{number}")
+        assert wired.managed_availability.save_period(SUB, period, client_id=CLIENT_ID)
 
 
 def store_colleague(wired: Dependencies) -> None:
@@ -405,6 +427,7 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         dependencies.cache_clear()
         store_everything(dependencies(), Upstream.CRONOFY if through_cronofy else Upstream.DIRECT)
         store_for(sample, dependencies())
+        store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
         if sample.startswith("on_access_requested"):
             store_access_request(sample, dependencies())

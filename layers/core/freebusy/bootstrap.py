@@ -32,11 +32,13 @@ if TYPE_CHECKING:
         DeadLetters,
         DomainRecords,
         EventStore,
+        FreeBusyWriter,
         HostResolver,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
+        ManagedAvailabilityStore,
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
@@ -164,6 +166,12 @@ class Dependencies:
         return DynamoEvents(self.dynamodb, self.settings.table_name)
 
     @cached_property
+    def managed_availability(self) -> ManagedAvailabilityStore:
+        from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability
+
+        return DynamoManagedAvailability(self.dynamodb, self.settings.table_name)
+
+    @cached_property
     def invitation_log(self) -> InvitationLog:
         from freebusy.adapters.dynamodb.events import DynamoInvitationLog
 
@@ -252,6 +260,12 @@ class Dependencies:
 
         registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
         return CronofyEvents(self._http, registration, origin=self.settings.cronofy_origin)
+
+    @property
+    def free_busy_calendar(self) -> FreeBusyWriter:
+        from freebusy.adapters.free_busy_calendar import free_busy_calendar
+
+        return free_busy_calendar
 
     @cached_property
     def inbound_mailbox(self) -> InboundMailbox:

@@ -7,7 +7,7 @@ raise StorageUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
@@ -473,6 +474,34 @@ class EventStore(Protocol):
         """Every event of the account, deleted ones included, in no order."""
 
 
+class ManagedAvailabilityStore(Protocol):
+    """Rules and available periods, one item for each account that has any. All reads are strongly consistent."""
+
+    def find(self, sub: str) -> ManagedAvailability:
+        """What is not stored is empty."""
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ManagedAvailability]:
+        """Every one of ``subs``, in as few reads as possible (100 keys a call)."""
+
+    def save_rule(self, sub: str, rule: AvailabilityRule, *, client_id: str) -> bool:
+        """Stores the rule, in place of one of its id; False when it would be one more than ``MOST_RULES``."""
+
+    def delete_rule(self, sub: str, rule_id: str) -> None:
+        """One that is not there is no error."""
+
+    def save_period(self, sub: str, period: AvailablePeriod, *, client_id: str) -> bool:
+        """Stores the period, in place of one of its id; False when it would be one more than MOST_AVAILABLE_PERIODS."""
+
+    def delete_period(self, sub: str, period_id: str) -> None:
+        """One that is not there is no error."""
+
+    def delete_periods(self, sub: str) -> None:
+        """All of them; rules stay."""
+
+    def forget_periods(self, sub: str, *, ended_before: int) -> None:
+        """Deletes the earliest of those that ended before, up to FORGOTTEN_AT_ONCE; not when they change meanwhile."""
+
+
 class InvitationLog(Protocol):
     """What each attendee was sent, so that a retry after a crash does not send it again.
 
@@ -524,6 +553,19 @@ class InvitationWriter(Protocol):
         ``changed`` says that they were sent an earlier version; ``zone`` is where they read it, an IANA name. Raises
         MailRefused for an address that no mail service takes.
         """
+
+
+class FreeBusyWriter(Protocol):
+    def __call__(
+        self,
+        account: Account,
+        window: Period,
+        periods: Iterable[FreeBusyPeriod],
+        managed: ManagedAvailability,
+        *,
+        now: int,
+    ) -> bytes:
+        """An iCalendar object (RFC 5545, CRLF) that says what is known of the window, and nothing beyond it."""
 
 
 class Mailer(Protocol):
