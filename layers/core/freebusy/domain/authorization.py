@@ -25,6 +25,7 @@ class AuthorizationRequest:
 
     ``browser_hash`` is the hash of a random value that only the browser's cookie holds; the PKCE verifier
     and the nonce of the provider leg are derived from that value, so the table alone cannot finish the trip.
+    ``provider`` is ``MANAGED`` on a trip to Cronofy.
     ``relink_sub``/``relink_profile_id`` are set when a disconnected profile is being connected again from its
     ``profile_relink_url``: then only the same person at the provider may finish.
     """
