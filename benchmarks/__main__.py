@@ -20,6 +20,7 @@ MEASUREMENTS = (
     "warm_request",
     "encoding",
     "provider_latency",
+    "colleagues",
     "table_calls",
     "upsert",
     "invitations",

@@ -9,11 +9,8 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64encode
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import Item
@@ -35,6 +32,7 @@ from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from tests.api import Answer, call
 from tests.people import CLIENT_ID, FakeCalendars, email_of
+from tests.tables import counted_calls
 
 STORED = (10, 1_000, 100_000)
 MEMBERS = 10
@@ -119,25 +117,11 @@ def _as_sent(item: Item) -> str:
 def _calls(wired: Dependencies, request: Request) -> str:
     """By operation, of the second of two requests: the first fills what a sandbox keeps."""
     request()
-    with _counted(wired) as calls:
+    with counted_calls(wired.dynamodb) as calls:
         answer = request()
     if answer.status != 200:  # noqa: PLR2004 - OK
         raise RuntimeError(f"not a measurement: {answer.status} {answer.body[:300]}")
     return ", ".join(f"{count} {operation}" for operation, count in sorted(calls.items()))
-
-
-@contextmanager
-def _counted(wired: Dependencies) -> Iterator[Counter[str]]:
-    calls: Counter[str] = Counter()
-
-    def count(model: Any, **_: Any) -> None:
-        calls[model.name] += 1
-
-    wired.dynamodb.meta.events.register("before-call.dynamodb", count)
-    try:
-        yield calls
-    finally:
-        wired.dynamodb.meta.events.unregister("before-call.dynamodb", count)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ from freebusy.domain.account import Account, ProviderCredential, ProviderName
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.ports import AccountStore, CalendarProvider, TokenStore
 from freebusy.service.calendar_reader import CalendarReader
+from tests.organizations import no_organizations
 
 ROUNDS = 12
 IN_A_ROW = 5
@@ -59,7 +60,14 @@ class Behind:
 
     @cached_property
     def reader(self) -> CalendarReader:
-        return CalendarReader(self.stores[0], self.wired.events, self.wired.vault, self.providers, self.wired.clock)
+        return CalendarReader(
+            accounts=self.stores[0],
+            events=self.wired.events,
+            vault=self.wired.vault,
+            providers=self.providers,
+            clock=self.wired.clock,
+            organizations=no_organizations,
+        )
 
     def wire(self) -> None:
         self.wired.accounts, self.wired.tokens = self.stores

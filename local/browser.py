@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 MOST_REDIRECTS = 10
+_CONSENT_SCREENS = ("oauth2", "adminconsent")
 
 
 def visit(link: str, *, until: str, consent: dict[str, str]) -> dict[str, str]:
@@ -24,6 +25,6 @@ def visit(link: str, *, until: str, consent: dict[str, str]) -> dict[str, str]:
             address = str(response.next_request.url)
             if address.split("?")[0] == until:
                 return {name: values[-1] for name, values in parse_qs(urlsplit(address).query).items()}
-            if "oauth2" in urlsplit(address).path:
+            if any(name in urlsplit(address).path for name in _CONSENT_SCREENS):
                 address = str(httpx.URL(address).copy_merge_params(consent))
     raise RuntimeError(f"the trip ended with {response.status_code} at {urlsplit(address).path}")

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from local import emulator
 from local.deployment import Deployment, DeploymentFailed, deploy
 from local.gateway import Gateway
@@ -30,9 +32,12 @@ from local.pumps import Pumps
 
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
+DEMO_NAME = "Demo Planner"
 PROVIDERS = ("google", "microsoft")
-PARAMETERS = {"MailDomain": "invites.example"}
+PARAMETERS = {"MailDomain": "invites.example", "EnterpriseConnect": "true", "GoogleDomainProof": "sign_in"}
 """What an operator of the laptop chooses in the template."""
+
+RECORDER = ROOT / "local" / "recorder"
 
 PARENT_CHECK = 0.5  # seconds
 
@@ -53,10 +58,12 @@ class Ports:
     microsoft: int
     mailbox: int
     aws: int
+    demo: int
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        return cls(base, base + 1, base + 2, base + 3, _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4)
+        aws = _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4
+        return cls(base, base + 1, base + 2, base + 3, aws, base + 5)
 
     def refuse_taken(self) -> None:
         """Raises CannotStart."""
@@ -101,23 +108,26 @@ class Stack:
                 say(provider, origins.get(provider, "the real one, with the client id of the environment"))
             deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, PARAMETERS)
             await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
+            await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
             say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
             mailbox = await self._start_mailbox(children, deployment, endpoint)
-            client = await asyncio.to_thread(register_demo_application, deployment, endpoint)
+            client = await asyncio.to_thread(registered, "Demo", REDIRECT_URIS, deployment, endpoint)
+            demo = await self._start_demo(children, deployment, endpoint, {**origins, "mailbox": mailbox})
             host = LambdaHost(
                 deployment.functions,
                 children,
-                layers=deployment.layers,
-                environment=self._environment(endpoint, origins, mailbox),
+                layers=[*deployment.layers, *([RECORDER] if recording() else [])],
+                environment=self._environment(endpoint, origins, mailbox) | recording(),
             )
             pumps = Pumps(deployment.sources, host.invoke, endpoint)
             gateway = Gateway(deployment.routes, host.invoke, api_id=deployment.api_id, account_id=emulator.ACCOUNT_ID)
             try:
                 await pumps.start()
                 await gateway.server.listen(self._ports.gateway)
-                addresses = {**origins, "mailbox": mailbox, "aws": endpoint}
+                await children.all_listening()
+                addresses = {**origins, "mailbox": mailbox, "aws": endpoint, "demo": demo}
                 write_atomically(self._file, {"url": self.url, **client, **addresses})
-                say_how_to_try_it(self.url, self._file, self._logs, time.monotonic() - began)
+                say_how_to_try_it(self.url, demo, self._file, self._logs, time.monotonic() - began)
                 await children.first_to_end()
             finally:
                 remove_if_ours(self._file, self.url)
@@ -167,14 +177,43 @@ class Stack:
         say("mailbox", origin)
         return origin
 
+    async def _start_demo(
+        self, children: Children, deployment: Deployment, endpoint: str, simulators: dict[str, str]
+    ) -> str:
+        """The origin of the demo front end: an application like any other, with a registration of its own."""
+        origin = f"http://{LOOPBACK}:{self._ports.demo}"
+        client = await asyncio.to_thread(registered, DEMO_NAME, [f"{origin}/callback"], deployment, endpoint)
+        await children.start(
+            [sys.executable, "-m", "local.demo_site", "--port", str(self._ports.demo)],
+            log="demo",
+            port=self._ports.demo,
+            environment={
+                **inherited_environment(),
+                "SERVICE": self.url,
+                "CLIENT_ID": client["client_id"],
+                "CLIENT_SECRET": client["client_secret"],
+                **{name.upper(): address for name, address in simulators.items()},
+            },
+            folder=ROOT,
+        )
+        return origin
+
     def _environment(self, endpoint: str, origins: dict[str, str], mailbox: str) -> dict[str, str]:
         """What functions are told here and cannot be told by the template."""
         environment = {**emulator.CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "PUBLIC_URL": self.url}
         environment["AWS_ENDPOINT_URL_SESV2"] = mailbox
+        environment["CALLBACKS_MAY_BE_LOCAL"] = "true"  # Applications run on this machine too.
         environment |= {f"{provider.upper()}_ORIGIN": origin for provider, origin in origins.items()}
         if tenant := os.environ.get("MICROSOFT_TENANT"):
             environment["MICROSOFT_TENANT"] = tenant
         return environment
+
+
+def recording() -> dict[str, str]:
+    """What has functions note which permissions they need, into the folder ``RECORD_PERMISSIONS`` if there is one."""
+    folder = os.environ.get("RECORD_PERMISSIONS")
+    plugin = {"BOTOCORE_EXPERIMENTAL__PLUGINS": "recorder=recorded_calls"}
+    return {"RECORD_PERMISSIONS": folder, **plugin} if folder else {}
 
 
 def real_registration(provider: str) -> dict[str, str] | None:
@@ -194,6 +233,30 @@ def store_registrations(registrations: dict[str, dict[str, str]], deployment: De
             secrets_manager.put_secret_value(SecretId=secret_id, SecretString=json.dumps(registration))
 
 
+def store_service_account(simulated_google: str | None, deployment: Deployment, endpoint: str) -> None:
+    """Likewise with the key file of the service account, where the template has a secret for one.
+
+    Raises CannotStart.
+    """
+    secret_id = deployment.variable("GOOGLE_SERVICE_ACCOUNT_SECRET_ID")
+    if secret_id and (key_file := service_account_key(simulated_google)):
+        emulator.client("secretsmanager", endpoint).put_secret_value(SecretId=secret_id, SecretString=key_file)
+
+
+def service_account_key(simulated_google: str | None) -> str | None:
+    """The simulator's key file; beside a real Google your own, which the environment names, or none.
+
+    Raises CannotStart when that cannot be read.
+    """
+    if simulated_google:
+        return httpx.get(f"{simulated_google}/sim/service_account").raise_for_status().text
+    name = os.environ.get("GOOGLE_SERVICE_ACCOUNT_FILE")
+    try:
+        return Path(name).read_text(encoding="utf-8") if name else None
+    except OSError as error:
+        raise CannotStart(f"GOOGLE_SERVICE_ACCOUNT_FILE: {error}") from error
+
+
 def mail_setup(deployment: Deployment, endpoint: str) -> dict[str, str]:
     """What the mailbox has to know of the deployment, as far as the deployment has it."""
     names = ("MAIL_DOMAIN", "CONFIGURATION_SET", "INBOUND_BUCKET")
@@ -205,17 +268,23 @@ def mail_setup(deployment: Deployment, endpoint: str) -> dict[str, str]:
     return setup
 
 
-def register_demo_application(deployment: Deployment, endpoint: str) -> dict[str, Any]:
-    """An application to try things with: its client id, secret and redirect URIs."""
-    from freebusy.adapters.dynamodb.applications import DynamoApplications
+def registered(name: str, redirect_uris: list[str], deployment: Deployment, endpoint: str) -> dict[str, Any]:
+    """A new application: its client id, secret and redirect URIs."""
+    from freebusy.bootstrap import application_registry, secret_vault
     from freebusy.service.applications import register_application
 
-    table = deployment.variable("TABLE_NAME")
-    if table is None:
-        raise DeploymentFailed("no function of template.yaml has a TABLE_NAME")
-    registry = DynamoApplications(emulator.client("dynamodb", endpoint), table)
-    application, secret = register_application("Demo", REDIRECT_URIS, registry=registry, now=int(time.time()))
-    return {"client_id": application.client_id, "client_secret": secret, "redirect_uris": REDIRECT_URIS}
+    table, key_id = deployment.variable("TABLE_NAME"), deployment.variable("CREDENTIAL_KEY_ID")
+    if table is None or key_id is None:
+        raise DeploymentFailed("no function of template.yaml has a TABLE_NAME, or none a CREDENTIAL_KEY_ID")
+    dynamodb = emulator.client("dynamodb", endpoint)
+    application, secret = register_application(
+        name,
+        redirect_uris,
+        registry=application_registry(dynamodb, table),
+        vault=secret_vault(emulator.client("kms", endpoint), dynamodb, table, key_id=key_id),
+        now=int(time.time()),
+    )
+    return {"client_id": application.client_id, "client_secret": secret, "redirect_uris": redirect_uris}
 
 
 def write_atomically(file: Path, content: dict[str, Any]) -> None:
@@ -243,12 +312,14 @@ def say(what: str, text: str) -> None:
     print(f"  {what:<14} {text}", flush=True)
 
 
-def say_how_to_try_it(url: str, file: Path, logs: Path, seconds: float) -> None:
+def say_how_to_try_it(url: str, demo: str, file: Path, logs: Path, seconds: float) -> None:
     say("service", url)
+    say("demo", demo)
     local = "--local" if file == ROOT / ".local" / "stack.json" else f"--local={file}"
     print(
         f"""
-Ready after {seconds:.1f} s. Try it from another terminal:
+Ready after {seconds:.1f} s. Open {demo} in a browser, connect two people and find a time for them.
+Or try it from another terminal:
 
   make demo
   .venv/bin/freebusy {local} applications list

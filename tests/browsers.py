@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import Account, Identity, ProviderName
+from freebusy.domain.service_account import Administrator
 from tests.api import Answer, call
 from tests.fakes import FakeProvider
+from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
 
 APP = "app"
 SECRET = "the secret of the application"
@@ -34,12 +37,21 @@ REQUEST = {
     "state": "some state",
     "provider_name": "google_free_busy",
 }
+ORGANIZATION_REQUEST = REQUEST | {
+    "scope": "service_account/accounts/manage",
+    "delegated_scope": "free_busy_write",
+}
 FRONT_END_REQUEST = REQUEST | {
     "client_id": FRONT_END,
     "redirect_uri": FRONT_END_URI,
     "code_challenge": CHALLENGE,
     "code_challenge_method": "S256",
 }
+
+
+def links(page: Answer) -> list[str]:
+    """The addresses that the page offers, as a browser reads them."""
+    return [link.replace("&amp;", "&") for link in re.findall(r'href="([^"]*)"', page.body)]
 
 
 def brought(answer: Answer) -> dict[str, str]:
@@ -55,7 +67,8 @@ class Browser:
 
     def get(self, address: str) -> Answer:
         parts = urlsplit(address)
-        function = "oauth_callback" if parts.path.startswith("/oauth/callback") else "authorize"
+        prefixes = {"/enterprise_connect/": "enterprise_connect", "/oauth/callback/": "oauth_callback"}
+        function = next((name for prefix, name in prefixes.items() if parts.path.startswith(prefix)), "authorize")
         cookies = [f"{name}={value}" for name, value in self.cookies.items()]
         answer = call(function, "GET", parts.path, query=parts.query, cookies=cookies)
         for cookie in answer.cookies:
@@ -67,8 +80,13 @@ class Browser:
         return answer
 
     def authorize(self, **changed: str | None) -> Answer:
-        parameters = {name: value for name, value in (REQUEST | changed).items() if value is not None}
-        return self.get(f"/oauth/authorize?{urlencode(parameters)}")
+        return self._asked("/oauth/authorize", REQUEST | changed)
+
+    def connect_organization(self, **changed: str | None) -> Answer:
+        return self._asked("/enterprise_connect/oauth/authorize", ORGANIZATION_REQUEST | changed)
+
+    def _asked(self, path: str, parameters: dict[str, str | None]) -> Answer:
+        return self.get(f"{path}?{urlencode({name: value for name, value in parameters.items() if value is not None})}")
 
 
 @dataclass
@@ -107,6 +125,39 @@ class Deployment:
         account = self.wired.accounts.find(sub)
         assert account
         return account
+
+
+@dataclass
+class Headquarters:
+    """A deployment to which administrators connect their organizations."""
+
+    deployment: Deployment
+    google: FakeOrganizationSignIn
+    microsoft: FakeOrganizationSignIn
+    workspaces: FakeOrganizationCalendars
+    tenants: FakeOrganizationCalendars
+    records: FakeDomainRecords
+
+    @property
+    def browser(self) -> Browser:
+        return self.deployment.browser
+
+    def sign_in(self, departure: Answer, who: Administrator, browser: Browser | None = None) -> Answer:
+        """The administrator signs in at the provider, whose redirect their browser follows."""
+        provider = self.google if who.organization.provider is ProviderName.GOOGLE else self.microsoft
+        answer = provider.agree(departure.headers["Location"], who)
+        return (browser or self.browser).get(f"{brought(departure)['redirect_uri']}?{urlencode(answer)}")
+
+    def consent(self, departure: Answer, **answer: str) -> Answer:
+        agreed = {"admin_consent": "True", "tenant": "tenant-1", "state": brought(departure)["state"]}
+        return self.browser.get(f"{brought(departure)['redirect_uri']}?{urlencode(agreed | answer)}")
+
+    def setup(self, who: Administrator, **changed: str | None) -> str:
+        """The whole way to the address of a setup."""
+        departure = self.browser.connect_organization(provider_name=who.organization.provider.value, **changed)
+        if "adminconsent" in departure.headers["Location"]:
+            departure = self.consent(departure)
+        return self.sign_in(departure, who).headers["Location"]
 
 
 def post(path: str, body: Any, **more: Any) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,22 @@ from tests.background import background_loop
 from tests.laptop import free_ports, running_stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What all other tests have the stack's functions do is compared with what these may do."""
+    items.sort(key=lambda item: item.path.stem == "test_least_privilege")
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def recorded_permissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder to which functions of the stack write which permissions they needed, each to a file of its own."""
+    return tmp_path_factory.mktemp("permissions")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, recorded_permissions: Path) -> Iterator[dict[str, Any]]:
     """The contents of stack.json of a running laptop stack."""
-    with running_stack(tmp_path_factory.mktemp("stack") / "stack.json") as (_, content):
+    file = tmp_path_factory.mktemp("stack") / "stack.json"
+    with running_stack(file, RECORD_PERMISSIONS=str(recorded_permissions)) as (_, content):
         yield content
 
 

@@ -248,3 +248,22 @@ _FOUND = array(record(_SLOT))
 AVAILABLE_PERIODS = record({"available_periods": _FOUND})
 AVAILABLE_SLOTS = record({"available_slots": _FOUND})
 SEQUENCES = record({"sequences": array(record({"sequence": array(record({"sequence_id": text, **_SLOT}))}))})
+
+_RULE = record(
+    {
+        "availability_rule_id": text,
+        "tzid": text,
+        "weekly_periods": array(
+            record(
+                {
+                    "day": one_of("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+                    "start_time": text,
+                    "end_time": text,
+                }
+            )
+        ),
+    },
+    {"calendar_ids": array(text)},
+)
+AVAILABILITY_RULE = record({"availability_rule": _RULE})
+AVAILABILITY_RULES = record({"availability_rules": array(_RULE)})

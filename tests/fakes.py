@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -26,18 +27,23 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.callback import Destination
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound, ProviderError
 from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
+from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import (
+    FORGOTTEN_AT_ONCE,
     MOST_AVAILABLE_PERIODS,
     MOST_RULES,
     AvailabilityRule,
     AvailablePeriod,
     ManagedAvailability,
 )
+from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
+from freebusy.domain.service_account import ServiceAccount
 
 NOW = 1_800_000_000
 """Where a ``FakeClock`` starts: 2027-01-15T08:00:00Z."""
@@ -65,11 +71,15 @@ class FakeAccounts:
         self._accounts: dict[str, Account] = {}
         self._subs: dict[_IdentityKey, str] = {}
         self._leases: dict[tuple[str, str], int] = {}
+        self.service_accounts = FakeServiceAccounts()
         for account in accounts:
             assert self.create(account)
 
     def find(self, sub: str) -> Account | None:
         return self._accounts.get(sub)
+
+    def holder(self, sub: str) -> Account | ServiceAccount | None:
+        return self._accounts.get(sub) or self.service_accounts.find(sub)
 
     def find_many(self, subs: Collection[str]) -> dict[str, Account]:
         return {sub: self._accounts[sub] for sub in subs if sub in self._accounts}
@@ -115,6 +125,17 @@ class FakeAccounts:
                 ),
             )
 
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+        with self._lock:
+            profile = self._existing(sub).profile(profile_id)
+            if profile is None or profile.identity is None or profile.identity.subject != identity.subject:
+                raise NotFound(profile_id)
+            named = replace(profile.identity, email=identity.email)
+            changed = replace(
+                profile, name=identity.email, identity=named, service_account=service_account, disconnected=None
+            )
+            self._write(sub, changed)
+
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         with self._lock:
             profile = self._profile(sub, profile_id)
@@ -145,20 +166,25 @@ class FakeAccounts:
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         with self._lock:
-            if account := self._accounts.get(sub):
-                ended = account.grants if grant_ids is None else grant_ids
-                grants = {grant_id: grant for grant_id, grant in account.grants.items() if grant_id not in ended}
-                self._accounts[sub] = replace(account, grants=grants)
+            if holder := self.holder(sub):
+                ended = holder.grants if grant_ids is None else grant_ids
+                self._list_grants(holder, [grant for grant_id, grant in holder.grants.items() if grant_id not in ended])
 
     def add_grant(self, sub: str, grant: Grant) -> bool:
-        """What ``TokenStore.redeem_code`` does to the account; False when there is none."""
+        """What ``TokenStore.redeem_code`` does to the holder; False when there is none."""
         with self._lock:
-            if (account := self._accounts.get(sub)) is None:
+            if (holder := self.holder(sub)) is None:
                 return False
-            oldest_first = sorted(account.grants.values(), key=lambda each: (each.created_at, each.grant_id))
-            kept = (*oldest_first, grant)[-MOST_GRANTS:]
-            self._accounts[sub] = replace(account, grants={each.grant_id: each for each in kept})
+            oldest_first = sorted(holder.grants.values(), key=lambda each: (each.created_at, each.grant_id))
+            self._list_grants(holder, (*oldest_first, grant)[-MOST_GRANTS:])
             return True
+
+    def _list_grants(self, holder: Account | ServiceAccount, grants: Iterable[Grant]) -> None:
+        listed = {grant.grant_id: grant for grant in grants}
+        if isinstance(holder, Account):
+            self._accounts[holder.sub] = replace(holder, grants=listed)
+        else:
+            self.service_accounts.put(replace(holder, grants=listed))
 
     def erase(self, client_id: str) -> int:
         with self._lock:
@@ -168,7 +194,7 @@ class FakeAccounts:
             identities = [key for key, sub in self._subs.items() if sub in erased]
             for key in identities:
                 del self._subs[key]
-            return len(erased) + len(identities)
+            return len(erased) + len(identities) + self.service_accounts.erase(client_id)
 
     def _existing(self, sub: str) -> Account:
         if (account := self._accounts.get(sub)) is None:
@@ -190,6 +216,62 @@ class FakeAccounts:
                 for profile in account.profiles
             ),
         )
+
+
+class FakeServiceAccounts:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._kept: dict[str, ServiceAccount] = {}
+
+    def find(self, sub: str) -> ServiceAccount | None:
+        return self._kept.get(sub)
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ServiceAccount]:
+        return {sub: self._kept[sub] for sub in subs if sub in self._kept}
+
+    def connect(self, wanted: ServiceAccount) -> str:
+        with self._lock:
+            known = next((each for each in self._kept.values() if _organization(each) == _organization(wanted)), None)
+            if known is None:
+                self.put(wanted)
+                return wanted.sub
+            changed = replace(
+                known,
+                organization=wanted.organization,
+                administrator=wanted.administrator,
+                delegated_scope=wanted.delegated_scope,
+            )
+            self._write(changed, sealed=b"")
+            return known.sub
+
+    def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or known.version != version:
+                return False
+            self._write(known, sealed=sealed)
+            return True
+
+    def disconnect(self, sub: str, *, because: Disconnected, now: int, version: int | None = None) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or (version is not None and known.version != version):
+                return False
+            self._write(known, sealed=b"", because=because, now=now)
+            return True
+
+    def put(self, service_account: ServiceAccount) -> None:
+        self._kept[service_account.sub] = service_account
+
+    def erase(self, client_id: str) -> int:
+        """The item of the organization goes with it."""
+        return 2 * _erase(self._kept, lambda each: each.client_id == client_id)
+
+    def _write(
+        self, changed: ServiceAccount, *, sealed: bytes, because: Disconnected | None = None, now: int = 0
+    ) -> None:
+        version = changed.version + 1
+        self.put(replace(changed, sealed_credential=sealed, disconnected=because, disconnected_at=now, version=version))
 
 
 class FakeTokens:
@@ -287,6 +369,50 @@ class FakeTokens:
         )
 
 
+class FakeSetups:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._trips: dict[str, OrganizationTrip] = {}
+        self._setups: dict[str, Setup] = {}
+
+    def save_trip(self, state_hash: str, trip: OrganizationTrip) -> None:
+        self._trips[state_hash] = trip
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> OrganizationTrip | None:
+        with self._lock:
+            trip = self._trips.get(state_hash)
+            if trip is None or trip.expires_at <= now or trip.browser_hash != browser_hash:
+                return None
+            return self._trips.pop(state_hash)
+
+    def save(self, handle_hash: str, setup: Setup) -> None:
+        self._setups[handle_hash] = setup
+
+    def find(self, handle_hash: str, now: int) -> Setup | None:
+        setup = self._setups.get(handle_hash)
+        return setup if setup and setup.expires_at > now else None
+
+    def rebind(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        with self._lock:
+            if (setup := self.find(handle_hash, now)) is None:
+                return False
+            self._setups[handle_hash] = replace(setup, browser_hash=browser_hash)
+            return True
+
+    def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        with self._lock:
+            setup = self.find(handle_hash, now)
+            if setup is None or setup.browser_hash != browser_hash:
+                return False
+            del self._setups[handle_hash]
+            return True
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._trips, lambda trip: trip.request.client_id == client_id) + _erase(
+            self._setups, lambda setup: setup.request.client_id == client_id
+        )
+
+
 class FakePages:
     def __init__(self) -> None:
         self._pages: dict[str, tuple[bytes, str, str, int]] = {}
@@ -300,6 +426,78 @@ class FakePages:
 
     def erase(self, client_id: str) -> int:
         return _erase(self._pages, lambda page: page[2] == client_id)
+
+
+class FakeAccessRequests:
+    def __init__(self) -> None:
+        self._kept: dict[str, AccessRequest] = {}
+
+    def save(self, requests: Sequence[AccessRequest]) -> None:
+        self._kept.update({request.request_id: request for request in requests})
+
+    def find(self, request_id: str, now: int) -> AccessRequest | None:
+        request = self._kept.get(request_id)
+        return request if request and request.expires_at > now else None
+
+    def delete(self, request_id: str) -> None:
+        self._kept.pop(request_id, None)
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._kept, lambda request: request.client_id == client_id)
+
+
+class FakeAccessQueue:
+    """``waiting`` is what nobody took yet; ``postponed`` are receipts, each with how often it was received."""
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.postponed: list[tuple[str, int]] = []
+
+    def put(self, request_ids: Sequence[str]) -> None:
+        self.waiting += request_ids
+
+    def postpone(self, receipt: str, *, received: int) -> None:
+        self.postponed.append((receipt, received))
+
+
+class FakeHosts:
+    """``at`` says where hosts are; all others are on the public Internet. ``asked`` is what was looked up together."""
+
+    def __init__(self) -> None:
+        self.at: dict[str, Sequence[str]] = {}
+        self.asked: list[list[str]] = []
+
+    def addresses(self, hosts: Collection[str], *, within: float) -> dict[str, Sequence[str]]:
+        self.asked.append(list(hosts))
+        found = {host: self.at.get(host, ("8.8.8.8",)) for host in hosts}
+        return {host: addresses for host, addresses in found.items() if addresses}
+
+
+@dataclass(frozen=True)
+class Callback:
+    """``url`` as it can be told from where it went."""
+
+    url: str
+    address: str
+    body: bytes
+    signature: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class FakeCallbackSender:
+    """Keeps what it takes in ``sent``; raises the errors of ``troubles`` first, one for each callback."""
+
+    def __init__(self) -> None:
+        self.sent: list[Callback] = []
+        self.troubles: list[Exception] = []
+
+    def post(self, destination: Destination, address: str, body: bytes, *, signature: str) -> None:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        url = f"{destination.scheme}://{destination.authority}{destination.target}"
+        self.sent.append(Callback(url, address, body, signature))
 
 
 class FakeEvents:
@@ -381,7 +579,8 @@ class FakeManagedAvailability:
 
     def forget_periods(self, sub: str, *, ended_before: int) -> None:
         with self._lock:
-            self._write(sub, periods=tuple(each for each in self.find(sub).periods if each.end >= ended_before))
+            over = [each for each in self.find(sub).periods if each.end < ended_before][:FORGOTTEN_AT_ONCE]
+            self._write(sub, periods=tuple(each for each in self.find(sub).periods if each not in over))
 
     def erase(self, client_id: str) -> int:
         gone = {sub for sub, owner in self._applications.items() if owner == client_id}
@@ -465,12 +664,16 @@ class FakeApplications:
         tokens: FakeTokens | None = None,
         accounts: FakeAccounts | None = None,
         pages: FakePages | None = None,
+        setups: FakeSetups | None = None,
+        access_requests: FakeAccessRequests | None = None,
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
         self._tokens = tokens or FakeTokens()
         self._accounts = accounts or FakeAccounts()
         self._pages = pages or FakePages()
+        self._setups = setups or FakeSetups()
+        self._access_requests = access_requests or FakeAccessRequests()
         for application in applications:
             self.create(application)
 
@@ -502,7 +705,8 @@ class FakeApplications:
         with self._lock:
             application = self._applications.pop(client_id, None)
             erased = 0 if application is None else 1
-            return erased + sum(store.erase(client_id) for store in (self._tokens, self._accounts, self._pages))
+            stores = (self._tokens, self._accounts, self._pages, self._setups, self._access_requests)
+            return erased + sum(store.erase(client_id) for store in stores)
 
     def _list_secrets(self, application: Application) -> None:
         for secret in application.secrets:
@@ -523,6 +727,19 @@ class FakeVault:
 
     def derive(self, client_id: str, value: str) -> bytes:
         return hmac.digest(client_id.encode(), value.encode(), "sha256")
+
+
+class FakeSecretVault:
+    """As readable, and opens only where it should."""
+
+    def seal(self, secret: str, *, client_id: str) -> bytes:
+        return json.dumps([client_id, hashed(secret), secret]).encode()
+
+    def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
+        *sealed_for, secret = json.loads(sealed)
+        if sealed_for != [client_id, secret_hash]:
+            raise ValueError("sealed for another application, or another secret")
+        return secret
 
 
 class FakeProvider:
@@ -574,6 +791,11 @@ class FakeProvider:
     def _fail_if_told(self) -> None:
         if self.trouble:
             raise self.trouble
+
+
+def _organization(service_account: ServiceAccount) -> tuple[str, ProviderName, str]:
+    organization = service_account.organization
+    return service_account.client_id, organization.provider, organization.key
 
 
 def _identity_key(client_id: str, profile: Profile) -> _IdentityKey | None:

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PORTS = 5
+PORTS = 6
 START_LIMIT = 120.0
 
 _REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT") for part in ("ID", "SECRET")}
 
 
 @contextmanager
-def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """The process of a stack that is ready, and what its stack.json says."""
-    process = start_stack(file, free_ports(PORTS))
+def running_stack(file: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The process of a stack that is ready, and what its stack.json says. ``more`` goes into its environment."""
+    process = start_stack(file, free_ports(PORTS), **more)
     try:
         yield process, ready(process, file)
     finally:
@@ -31,12 +31,12 @@ def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str,
         process.communicate()
 
 
-def start_stack(file: Path, base: int) -> subprocess.Popen[str]:
+def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in _REAL_CLIENTS}
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file)},
+        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file), **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,6 +10,7 @@ from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderC
 from freebusy.domain.errors import AccessTokenRejected, ProviderError
 from freebusy.domain.event import Attendee, Details, ManagedEvent, When
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.domain.service_account import MANAGE_ACCOUNTS, Organization, ServiceAccount, mailbox_identity
 from tests.fakes import NOW, FakeVault
 
 CLIENT_ID = "client-1"
@@ -36,6 +37,41 @@ def connected(
         grants={"g1": Grant("g1", scope, NOW)},
         created_at=NOW,
     )
+
+
+def organization(
+    sub: str = "ser_1",
+    *,
+    client_id: str = CLIENT_ID,
+    provider: ProviderName = ProviderName.GOOGLE,
+    key: str = "example.com",
+) -> ServiceAccount:
+    """A connected organization, whose administrator is ``admin@example.com``; under one grant ``g1``."""
+    domains = ("example.com",) if provider is ProviderName.GOOGLE else ()
+    return ServiceAccount(
+        sub=sub,
+        client_id=client_id,
+        organization=Organization(provider, key, domains),
+        administrator=Identity(provider, "subject of admin", "admin@example.com", "Ada Admin"),
+        delegated_scope="free_busy_write",
+        grants={"g1": Grant("g1", MANAGE_ACCOUNTS, NOW)},
+        created_at=NOW,
+    )
+
+
+def colleague(sub: str = "acc_1", service_account: ServiceAccount | None = None) -> Account:
+    """An account that its organization gives access to, under one grant ``g1``."""
+    giver = service_account or organization()
+    account = connected(sub, client_id=giver.client_id, providers=[giver.organization.provider])
+    free_busy, managed = account.profiles
+    delegated = replace(
+        free_busy,
+        identity=mailbox_identity(giver.organization, email_of(sub)),
+        sealed_credential=None,
+        credential_expires_at=0,
+        service_account=giver.sub,
+    )
+    return replace(account, profiles=(delegated, managed))
 
 
 def email_of(sub: str) -> str:

@@ -200,6 +200,34 @@ def second_of(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
 
 
+JUNK = (None, 7, 1e999, True, "", "soon", "2026-02-30T00:00:00Z", "\ud800", [], [7], {}, {"dateTime": 5})
+"""What may stand anywhere in an answer instead of what should."""
+
+
+def paths_of(value, path=()):
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    yield from ((*path, key) for key, _ in children)
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths_of(child, (*path, key))
+
+
+def replaced(value, path, junk):
+    if not path:
+        return junk
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], junk)
+    return copy
+
+
+def told(error):
+    """All that a log would show of an error and what led to it."""
+    messages = []
+    while error is not None:
+        messages.append(f"{type(error).__name__}: {error}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(messages)
+
+
 class GoogleHarness(Harness):
     scopes = frozenset({"openid", "email", "https://www.googleapis.com/auth/calendar.freebusy"})
     # Google spells ``email`` out in its answers.

@@ -1,7 +1,10 @@
-"""The table of template.yaml, for tests that need a DynamoDB client."""
+"""The table of template.yaml, for tests that need a DynamoDB client, and the calls that are made of it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,21 @@ def table_properties() -> dict[str, Any]:
     template = yaml.load(_TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - derived from SafeLoader
     (table,) = (each for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table")
     return {name: table["Properties"][name] for name in _REQUIRED}
+
+
+@contextmanager
+def counted_calls(client: Any) -> Iterator[Counter[str]]:
+    """What is asked of DynamoDB meanwhile, by operation."""
+    calls: Counter[str] = Counter()
+
+    def count(model: Any, **_: Any) -> None:
+        calls[model.name] += 1
+
+    client.meta.events.register("before-call.dynamodb", count)
+    try:
+        yield calls
+    finally:
+        client.meta.events.unregister("before-call.dynamodb", count)
 
 
 class _Loader(yaml.SafeLoader):

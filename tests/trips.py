@@ -13,15 +13,14 @@ from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.identifiers import hashed
 from freebusy.ports import CalendarProvider
 from freebusy.service.authorization import (
-    Departure,
     ProviderChoice,
     Reconnected,
-    Return,
     begin_authorization,
     begin_reconnection,
     finish_authorization,
 )
 from freebusy.service.tokens import IssuedTokens, exchange_code
+from freebusy.service.trips import Departure, Return
 from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeProvider, FakeTokens, FakeVault
 
 PUBLIC_URL = "https://calendar.example.com"
@@ -51,6 +50,11 @@ REQUEST = {
 def brought(location: str) -> dict[str, str]:
     """The parameters that a redirect carries."""
     return dict(parse_qsl(location.partition("?")[2], keep_blank_values=True))
+
+
+def redeemed(code: str, *, application: Application = APP, **stores: Any) -> IssuedTokens:
+    """What the application gets for its code."""
+    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=None, **stores)
 
 
 @dataclass
@@ -141,15 +145,7 @@ class World:
         return self.redeem(self.trip(identity, **changed)["code"])
 
     def redeem(self, code: str) -> IssuedTokens:
-        return exchange_code(
-            APP,
-            code,
-            redirect_uri=REDIRECT_URI,
-            code_verifier=None,
-            tokens=self.tokens,
-            accounts=self.accounts,
-            now=self.clock(),
-        )
+        return redeemed(code, tokens=self.tokens, accounts=self.accounts, now=self.clock())
 
     def code(self, identity: Identity, **changed: str | None) -> AuthorizationCode:
         code = self.tokens.find_code(hashed(self.trip(identity, **changed)["code"]), self.clock())

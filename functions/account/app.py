@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
+from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission
-from freebusy.entrypoints.authentication import person
+from freebusy.entrypoints.authentication import caller_of, person
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
-from freebusy.entrypoints.wire.identity import account_json, calendars_json, profiles_json, userinfo_json
-from freebusy.service.accounts import revoke_profile
+from freebusy.entrypoints.wire.identity import (
+    account_json,
+    calendars_json,
+    profiles_json,
+    service_account_json,
+    userinfo_json,
+)
+from freebusy.service.accounts import current, revoke_profile
 from freebusy.service.linking import issue_link_token
 
 if TYPE_CHECKING:
@@ -30,14 +37,21 @@ def read_account() -> Response[str]:
 
 @app.get("/v1/userinfo")
 def read_userinfo() -> Response[str]:
-    caller = person(app.current_event)
-    return answer(HTTPStatus.OK, userinfo_json(caller.account, caller.scope, public_url(app.current_event)))
+    caller = caller_of(app.current_event)
+    match caller.holder:
+        case None:
+            raise InsufficientScope("this needs the access token of an account or a service account")
+        case Account() as account:
+            shown = userinfo_json(_current(account), caller.scope, public_url(app.current_event))
+        case service_account:
+            shown = service_account_json(service_account, caller.scope)
+    return answer(HTTPStatus.OK, shown)
 
 
 @app.get("/v1/profiles")
 def list_profiles() -> Response[str]:
     caller = person(app.current_event)
-    return answer(HTTPStatus.OK, profiles_json(caller.account, public_url(app.current_event)))
+    return answer(HTTPStatus.OK, profiles_json(_current(caller.account), public_url(app.current_event)))
 
 
 @app.get("/v1/calendars")
@@ -71,6 +85,10 @@ def disconnect_profile(profile_id: str) -> Response[str]:
     caller = person(app.current_event)
     revoke_profile(caller.account, profile_id, accounts=dependencies().accounts)
     return answer(HTTPStatus.ACCEPTED)
+
+
+def _current(account: Account) -> Account:
+    return current(account, service_accounts=dependencies().service_accounts)
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

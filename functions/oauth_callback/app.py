@@ -25,7 +25,7 @@ def callback(provider: str) -> Response[str]:
     outcome = finish_authorization(
         provider,
         answer,
-        browser_secret=browser_secret(event, answer),
+        browser_secret=browser_secret(event, answer.get("state", "")),
         public_url=public_url(event),
         applications=wired.applications,
         accounts=wired.accounts,
@@ -34,7 +34,7 @@ def callback(provider: str) -> Response[str]:
         providers=wired.providers,
         now=wired.clock(),
     )
-    return arrive(event, outcome, answer)
+    return arrive(event, outcome, answer["state"])
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -61,9 +61,18 @@ def revoke() -> Response[str]:
         now=now,
     )
     if asked.token:
-        revoke_token(application, asked.token, tokens=wired.tokens, accounts=wired.accounts, now=now)
+        revoke_token(
+            application,
+            asked.token,
+            tokens=wired.tokens,
+            accounts=wired.accounts,
+            service_accounts=wired.service_accounts,
+            now=now,
+        )
     elif asked.sub:
-        revoke_account(application, asked.sub, accounts=wired.accounts)
+        revoke_account(
+            application, asked.sub, accounts=wired.accounts, service_accounts=wired.service_accounts, now=now
+        )
     return answer(HTTPStatus.OK)
 
 

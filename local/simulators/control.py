@@ -8,6 +8,12 @@
 | `GET /sim/users`, `GET /sim/users/{email}` | everybody; one person |
 | `POST /sim/users/{email}/revoke` | the person withdraws consent: their tokens and codes are dead |
 | `DELETE /sim/users/{email}` | forgets the person and everything they granted |
+| `PUT {google}/sim/domains/{domain}`, `PUT {microsoft}/sim/tenants/{domain}` `{"admin": EMAIL, "delegated"?, "users"?:
+  [EMAIL...], "hidden"?: [EMAIL...], "suspended"?: [EMAIL...], "rooms"?: [{"email", "name"}...], "propagation_ms"?}`,
+  and Google's `"scopes"?`, `"txt"?`, Microsoft's `"narrowed_to"?`, `"places"?`, `"wids"?` | creates or replaces an
+  organization; who is named becomes a person, or stays the one they are; see `Organization`, `Workspace`, `Tenant` |
+| `GET` and `DELETE` of the same | shows it; forgets it, and not its people |
+| `GET {google}/sim/service_account` | the key file of the service account that organizations delegate to |
 | `PUT /sim/faults` `{"busy" or "token" or "refresh": {"status"?, "body"?, "headers"?, "delay_ms"?, "times"?}}` | these
   faults, in place of those before: the next `times` calls (all, without it) are answered so, `delay_ms` late |
 | `GET /sim/faults`, `DELETE /sim/faults` | what is still to strike; clears |
@@ -22,7 +28,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -30,7 +36,8 @@ from pydantic import ValidationError
 
 from local.simulators.faults import Faults
 from local.simulators.grants import Grants
-from local.simulators.people import InvalidEmail, People, Person, address_of
+from local.simulators.organizations import Organizations
+from local.simulators.people import InvalidEmail, Model, People, Person, address_of
 from local.simulators.server import Refusal, Request, Response, Route, route_of
 
 PREFIX = "/sim/"
@@ -39,10 +46,14 @@ _DONE = Response(HTTPStatus.NO_CONTENT)
 
 
 class ControlSurface:
-    def __init__(self, people: People, grants: Grants) -> None:
+    def __init__(
+        self, people: People, grants: Grants, organizations: Organizations[Any], more: Sequence[Route] = ()
+    ) -> None:
+        """``more`` is what only this provider has."""
         self.faults = Faults()
         self._people = people
         self._grants = grants
+        self._organizations = organizations
         self._requests: deque[Request] = deque(maxlen=MOST_REQUESTS)
         self._routes = [
             Route("GET", "/sim/users", self._everybody),
@@ -50,11 +61,15 @@ class ControlSurface:
             Route("GET", "/sim/users/{email}", self._person),
             Route("DELETE", "/sim/users/{email}", self._delete_person),
             Route("POST", "/sim/users/{email}/revoke", self._revoke),
+            Route("PUT", f"/sim/{organizations.called}/{{domain}}", self._put_organization),
+            Route("GET", f"/sim/{organizations.called}/{{domain}}", self._organization),
+            Route("DELETE", f"/sim/{organizations.called}/{{domain}}", self._delete_organization),
             Route("PUT", "/sim/faults", self._put_faults),
             Route("GET", "/sim/faults", lambda _: Response.of_json(self.faults.as_json())),
             Route("DELETE", "/sim/faults", lambda _: _done(self.faults.clear)),
             Route("GET", "/sim/requests", self._recorded),
             Route("DELETE", "/sim/requests", lambda _: _done(self._requests.clear)),
+            *more,
         ]
 
     def record(self, request: Request) -> None:
@@ -92,6 +107,19 @@ class ControlSurface:
         self._grants.revoke(self._known(email).email)
         return _DONE
 
+    def _put_organization(self, request: Request, domain: str) -> Response:
+        return Response.of_json(_shown(self._organizations.put(domain, _json_object(request))))
+
+    def _organization(self, _: Request, domain: str) -> Response:
+        organization = self._organizations.get(domain.lower())
+        if organization is None:
+            raise Refusal(Response.of_json({"error": f"there is no organization {domain}"}, 404))
+        return Response.of_json(_shown(organization))
+
+    def _delete_organization(self, _: Request, domain: str) -> Response:
+        self._organizations.remove(domain.lower())
+        return _DONE
+
     def _put_faults(self, request: Request) -> Response:
         self.faults.replace(_json_object(request))
         return Response.of_json(self.faults.as_json())
@@ -117,8 +145,8 @@ class ControlSurface:
             raise Refusal(Response.of_json({"error": f"nobody is called {email}"}, 404)) from None
 
 
-def _shown(person: Person) -> dict[str, Any]:
-    return person.model_dump(mode="json")
+def _shown(described: Model) -> dict[str, Any]:
+    return described.model_dump(mode="json")
 
 
 def _json_object(request: Request) -> dict[str, Any]:

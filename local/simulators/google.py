@@ -13,11 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from local.simulators import google_calendar, oauth
+from local.simulators import google_calendar, google_delegation, google_directory, google_dns, oauth
 from local.simulators.faults import Operation
 from local.simulators.google_calendar import SCOPE_PREFIX, api_error
-from local.simulators.grants import CodeSpent, CodeUnusable, Consent, Grants, random_token
+from local.simulators.google_delegation import Delegation, NotGranted, Workspace, service_account
+from local.simulators.grants import Access, CodeSpent, CodeUnusable, Consent, Grants, random_token
 from local.simulators.oauth import Client, Denied
+from local.simulators.organizations import ApplicationToken, Organizations
 from local.simulators.people import InvalidEmail, People, Person, fingerprint
 from local.simulators.server import Refusal, Request, Response, Route
 from local.simulators.signing import signing_key
@@ -49,6 +51,8 @@ class Google:
     def __init__(self, client: Client) -> None:
         self.people = People()
         self.grants = Grants()
+        self.organizations = Organizations(Workspace, self.people, called="domains")
+        self._delegation = Delegation(self.organizations, {*CALENDAR_SCOPES, google_directory.SCOPE})
         self._client = client
         self._key = signing_key("google")
         self.routes: Sequence[Route] = [
@@ -59,6 +63,11 @@ class Google:
             Route("GET", "/oauth2/v3/certs", self.certificates),
             Route("GET", "/v1/userinfo", self.userinfo),
             Route("GET", "/.well-known/openid-configuration", self.discovery),
+            Route("GET", "/admin/directory/v1/customer/my_customer/resources/calendars", self.rooms),
+            Route("GET", "/resolve", lambda request: google_dns.resolve(request, self.organizations)),
+        ]
+        self.controls: Sequence[Route] = [
+            Route("GET", "/sim/service_account", lambda _: Response.of_json(service_account().key_file())),
         ]
 
     # The consent screen.
@@ -149,10 +158,19 @@ class Google:
             _refuse(400, "invalid_request", f"Parameter not allowed more than once: {name}")
         form = oauth.first_values(request.form)
         kind = _required(form, "grant_type")
+        if kind == google_delegation.GRANT_TYPE:
+            return self._delegated_token(form)
         if kind not in {"authorization_code", "refresh_token"}:
             _refuse(400, "unsupported_grant_type", f"Invalid grant_type: {kind}")
         self._check_client(request, form)
         return self._exchange(form) if kind == "authorization_code" else self._refresh(form)
+
+    def _delegated_token(self, form: Mapping[str, str]) -> Response:
+        """The signature takes the place of the client's credentials."""
+        try:
+            return Response.of_json(self._delegation.token(form), headers=_UNCACHED)
+        except NotGranted as error:
+            _refuse(error.status, error.error, error.description)
 
     def _check_client(self, request: Request, form: Mapping[str, str]) -> None:
         client_id, secret = request.basic or (form.get("client_id"), form.get("client_secret"))
@@ -255,21 +273,41 @@ class Google:
                 "scopes_supported": ["openid", "email", "profile"],
                 "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
                 "code_challenge_methods_supported": ["plain", "S256"],
-                "grant_types_supported": ["authorization_code", "refresh_token"],
+                "grant_types_supported": ["authorization_code", "refresh_token", google_delegation.GRANT_TYPE],
             }
         )
 
-    # Free/busy.
+    # Free/busy, and rooms.
 
     def free_busy(self, request: Request) -> Response:
-        if request.bearer is None:
-            raise Refusal(google_calendar.UNAUTHENTICATED)
-        access = self.grants.of_access_token(request.bearer)
-        if access is None or not self.grants.is_alive(access):
-            raise Refusal(google_calendar.INVALID_CREDENTIALS)
+        """A person's own consent opens their own calendar, delegation what the impersonated person sees."""
+        access = self._access(request)
         if not access.scopes & google_calendar.FREE_BUSY_SCOPES:
             raise Refusal(google_calendar.INSUFFICIENT_SCOPE)
-        return google_calendar.free_busy(request, self.people.meet(access.email))
+        if isinstance(access, ApplicationToken):
+            return google_calendar.free_busy(request, lambda name: self._delegation.visible(name, access))
+        person = self.people.meet(access.email)
+        return google_calendar.free_busy(request, {"primary": person, person.email: person}.get)
+
+    def rooms(self, request: Request) -> Response:
+        """For the administrator only, whom the application impersonates."""
+        access = self._access(request)
+        if google_directory.SCOPE not in access.scopes:
+            raise Refusal(google_calendar.INSUFFICIENT_SCOPE)
+        if not isinstance(access, ApplicationToken):
+            raise Refusal(google_directory.NOT_AUTHORIZED)
+        organization = self.organizations.get(access.domain)
+        if organization is None or access.subject != organization.admin:
+            raise Refusal(google_directory.NOT_AUTHORIZED)
+        return google_directory.rooms(request, organization.rooms)
+
+    def _access(self, request: Request) -> Access | ApplicationToken:
+        if request.bearer is None:
+            raise Refusal(google_calendar.UNAUTHENTICATED)
+        access = self.grants.of_access_token(request.bearer) or self._delegation.access(request.bearer)
+        if access is None or not self.grants.is_alive(access):
+            raise Refusal(google_calendar.INVALID_CREDENTIALS)
+        return access
 
     def trouble(self, operation: Operation, status: int) -> Any:
         if operation == "busy":

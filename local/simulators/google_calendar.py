@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -18,6 +18,7 @@ FREE_BUSY_SCOPES = frozenset(
 )
 MOST_CALENDARS = 50
 MOST_GROUP_MEMBERS = 100
+LONGEST_QUOTA_USER = 40  # characters, as the discovery document has it
 LONGEST_WINDOW = timedelta(days=90)
 """Nowhere documented; from about three months on Google answers timeRangeTooLong."""
 
@@ -74,8 +75,9 @@ INSUFFICIENT_SCOPE = _refused_at_the_door(
 )
 
 
-def free_busy(request: Request, person: Person) -> Response:
-    """What ``person``, whose token came along, may see: their own calendar."""
+def free_busy(request: Request, visible: Callable[[str], Person | None]) -> Response:
+    """``visible`` is whose calendar it is that the token's owner sees under this name, in lower case."""
+    _check_quota_user(request)
     question = _question(request)
     start, end = _moment(question, "timeMin"), _moment(question, "timeMax")
     if end <= start:
@@ -89,20 +91,20 @@ def free_busy(request: Request, person: Person) -> Response:
     if end - start > LONGEST_WINDOW:
         _refuse("timeRangeTooLong", "The requested time range is too long.", domain="calendar")
     _check_limit(question, "groupExpansionMax", MOST_GROUP_MEMBERS)
-    _check_limit(question, "calendarExpansionMax", MOST_CALENDARS)
+    most = _check_limit(question, "calendarExpansionMax", MOST_CALENDARS)
     shown_in = _zone(question)
     names = _calendar_names(question)
-    if len(names) > MOST_CALENDARS:
+    if len(names) > most:
         calendars = {name: _unreadable("tooManyCalendarsRequested") for name in names}
     else:
-        calendars = {name: _calendar(name, person, start, end, shown_in) for name in names}
+        calendars = {name: _calendar(visible(name.lower()), start, end, shown_in) for name in names}
     return Response.of_json(
         {"kind": "calendar#freeBusy", "timeMin": _echo(start), "timeMax": _echo(end), "calendars": calendars}
     )
 
 
-def _calendar(name: str, person: Person, start: datetime, end: datetime, shown_in: tzinfo) -> dict[str, Any]:
-    if not person.exists or name.lower() not in {"primary", person.email}:
+def _calendar(person: Person | None, start: datetime, end: datetime, shown_in: tzinfo) -> dict[str, Any]:
+    if person is None or not person.exists:
         return _unreadable("notFound")
     entries = (entry for entry in person.overlapping(start, end) if entry.status not in _NOT_SHOWN)
     return {"busy": [{"start": _show(s, shown_in), "end": _show(e, shown_in)} for s, e in _merged(entries)]}
@@ -150,10 +152,17 @@ def _moment(question: dict[str, Any], name: str) -> datetime:
         _refuse("badRequest", "Bad Request")
 
 
-def _check_limit(question: dict[str, Any], name: str, most: int) -> None:
-    value = question.get(name, 1)
+def _check_limit(question: dict[str, Any], name: str, most: int) -> int:
+    """What the question limits itself to, the most without a word about it."""
+    value = question.get(name, most)
     if not isinstance(value, int) or not 1 <= value <= most:
         _refuse("invalidParameter", f"Invalid value '{value}'. Values must be within the range: [1, {most}]")
+    return value
+
+
+def _check_quota_user(request: Request) -> None:
+    if any(len(value) > LONGEST_QUOTA_USER for value in request.parameters.get("quotaUser", [])):
+        _refuse("invalidParameter", "Invalid value for quotaUser.", location="quotaUser", locationType="parameter")
 
 
 def _zone(question: dict[str, Any]) -> tzinfo:

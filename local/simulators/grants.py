@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 CODE_LIFETIME = 600  # seconds, at both providers
 
@@ -44,6 +45,13 @@ class Access:
     email: str
     scopes: frozenset[str]
     expires_at: float
+
+
+class Lasting(Protocol):
+    """Until ``expires_at`` (epoch seconds)."""
+
+    @property
+    def expires_at(self) -> float: ...
 
 
 class CodeUnusable(Exception):
@@ -104,7 +112,7 @@ class Grants:
         """An expired token is still known here: see ``is_alive``."""
         return self._access.get(token)
 
-    def is_alive(self, access: Access) -> bool:
+    def is_alive(self, access: Lasting) -> bool:
         return access.expires_at > self._clock()
 
     def owner_of(self, token: str) -> str | None:

@@ -11,11 +11,13 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from local.simulators import zones
+from local.simulators.organizations import Organizations
 from local.simulators.people import Entry, Person, Status
 from local.simulators.server import Refusal, Request, Response
 
 SCOPE_PREFIX = "https://graph.microsoft.com/"
 FREE_BUSY_SCOPES = frozenset({"calendars.readbasic", "calendars.read", "calendars.read.shared", "calendars.readwrite"})
+MOST_AT_ONCE = 4  # calls of one application for one mailbox
 MOST_SCHEDULES = 20  # as documented; Graph itself gives up at 100
 MOST_ITEMS = 1000
 WINDOW_LIMIT = timedelta(days=62)
@@ -73,6 +75,16 @@ def unauthenticated(message: str) -> Response:
 
 
 ACCESS_DENIED = Response.of_json(graph_error(403), 403)
+OUT_OF_SCOPE = Response.of_json(graph_error(403, message="Access to OData is disabled."), 403)
+NO_MAILBOX = Response.of_json(graph_error(404), 404)
+NO_ONE_HERE = Response.of_json(
+    graph_error(400, "BadRequest", "/me request is only valid with delegated authentication flow."), 400
+)
+OVER_CONCURRENCY = Response.of_json(graph_error(429), 429, headers={"Retry-After": "1"})
+
+
+def no_such_user(name: str) -> Response:
+    return Response.of_json(graph_error(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid."), 404)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +97,25 @@ class _View:
     zone: str
 
 
-def schedule(request: Request, reader: Person, people: Mapping[str, Person]) -> Response:
+def schedule(request: Request, reader: Person, tenants: Organizations[Any]) -> Response:
     """The schedules of the reader and of colleagues, whose subjects and places are not shown."""
     question = _question(request)
     names = _schedule_names(question)
     start, end = _moment(question, "startTime"), _moment(question, "endTime")
     zone, applied = _preferred_zone(request)
     view = _View(start, end, _interval(question, end - start), zone)
-    value = [_schedule(name, people.get(name.lower()), reader, view) for name in names]
+    value = [_schedule(name, reader, tenants, view) for name in names]
     context = f"{SCOPE_PREFIX}v1.0/$metadata#Collection(microsoft.graph.scheduleInformation)"
     return Response.of_json({"@odata.context": context, "value": value}, headers=applied)
 
 
-def _schedule(name: str, person: Person | None, reader: Person, view: _View) -> dict[str, Any]:
-    if person is None or not person.exists or person.domain != reader.domain:
+def _schedule(name: str, reader: Person, tenants: Organizations[Any], view: _View) -> dict[str, Any]:
+    person = tenants.colleague(name, reader.domain)
+    if person is None or not person.exists:
         return _unreadable(name, "ErrorMailRecipientNotFound", f"Unable to resolve e-mail address {name}.")
+    is_own = person.email == reader.email
+    if not is_own and tenants.is_hidden(person):
+        return _unreadable(name, "ErrorNoFreeBusyAccess", "The calendar's free/busy information is not shared.")
     entries = person.overlapping(view.start, view.end)
     if len(entries) > MOST_ITEMS:
         return _unreadable(
@@ -108,7 +124,6 @@ def _schedule(name: str, person: Person | None, reader: Person, view: _View) -> 
             "The result set contains too many calendar entries. "
             f"The allowed limit = {MOST_ITEMS}; the actual limit = {len(entries)}.",
         )
-    is_own = person.email == reader.email
     return {
         "scheduleId": name,
         "availabilityView": _availability_view(entries, view),

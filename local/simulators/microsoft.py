@@ -6,14 +6,28 @@ The hosts login.microsoftonline.com and graph.microsoft.com are one here; paths 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from local.simulators import graph_calendar, oauth
+from local.simulators import graph_calendar, graph_places, oauth
+from local.simulators.concurrency import Concurrency
+from local.simulators.entra import (
+    ANY_TENANT,
+    HOST,
+    MISSING,
+    UNCACHED,
+    check_redirect,
+    check_tenant,
+    oauth_error,
+    object_id,
+    page,
+    refuse,
+    required,
+    tenant_id,
+)
 from local.simulators.faults import Operation
 from local.simulators.grants import (
     Access,
@@ -25,13 +39,14 @@ from local.simulators.grants import (
     random_token,
 )
 from local.simulators.graph_calendar import SCOPE_PREFIX, graph_error
+from local.simulators.microsoft_applications import Applications
 from local.simulators.oauth import Client, Denied
+from local.simulators.organizations import ApplicationToken
 from local.simulators.people import InvalidEmail, People, Person, fingerprint, short_name
 from local.simulators.server import Refusal, Request, Response, Route
 from local.simulators.signing import signing_key
 from local.simulators.simulator import token_operation
 
-HOST = "https://login.microsoftonline.com"
 IDENTITY_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
 GRAPH_SCOPES = {
     "calendars.readbasic": "Read basic details of your calendars",
@@ -40,9 +55,6 @@ GRAPH_SCOPES = {
     "calendars.readwrite": "Have full access to your calendars",
     "user.read": "Sign you in and read your profile",
 }
-_ANY_TENANT = frozenset({"common", "organizations"})
-_TENANT = re.compile(r"[0-9a-f-]{36}|[a-z0-9-]+(\.[a-z0-9-]+)+")
-_UNCACHED = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 
 
 class Microsoft:
@@ -50,10 +62,20 @@ class Microsoft:
         self.people = People()
         self.grants = Grants()
         self._client = client
+        self._applications = Applications(client, self.people)
+        self.organizations = self._applications.tenants
+        self.controls: Sequence[Route] = []
+        mailboxes = Concurrency(graph_calendar.MOST_AT_ONCE, graph_calendar.OVER_CONCURRENCY)
+
+        def at_once(request: Request, parts: Mapping[str, str]) -> AbstractContextManager[None]:
+            return mailboxes.counted(self._mailbox(request, parts.get("user", "me")))
+
         self._key = signing_key("microsoft")
         self.routes: Sequence[Route] = [
-            Route("POST", "/v1.0/me/calendar/getSchedule", self.my_schedule, lambda _: "busy"),
-            Route("POST", "/v1.0/users/{user}/calendar/getSchedule", self.schedule_of, lambda _: "busy"),
+            Route("POST", "/v1.0/me/calendar/getSchedule", self.my_schedule, lambda _: "busy", at_once),
+            Route("POST", "/v1.0/users/{user}/calendar/getSchedule", self.schedule_of, lambda _: "busy", at_once),
+            Route("GET", graph_places.PATH, self.rooms),
+            Route("GET", "/{tenant}/v2.0/adminconsent", self._applications.admin_consent),
             Route("POST", "/{tenant}/oauth2/v2.0/token", self.token, token_operation),
             Route("GET", "/{tenant}/oauth2/v2.0/authorize", self.authorize),
             Route("GET", "/{tenant}/discovery/v2.0/keys", self.keys),
@@ -64,7 +86,7 @@ class Microsoft:
 
     def authorize(self, request: Request, tenant: str) -> Response:
         """Mistakes that make the redirect untrustworthy end at a page, the others at the client."""
-        _check_tenant(tenant)
+        check_tenant(tenant)
         query = self._authorization_query(request)
         scopes = tuple(dict.fromkeys(query["scope"].split()))
         decided = oauth.decision(request)
@@ -75,9 +97,10 @@ class Microsoft:
         try:
             person = self.people.meet(decided.email)
         except InvalidEmail as error:
-            return _page(50034, str(error))
-        if tenant not in _ANY_TENANT | {person.domain, tenant_id(person.domain)}:
-            return _page(50020, f"User account '{person.email}' does not exist in tenant '{tenant}'.")
+            return page(50034, str(error))
+        if tenant not in ANY_TENANT | {person.domain, tenant_id(person.domain)}:
+            return page(50020, f"User account '{person.email}' does not exist in tenant '{tenant}'.")
+        self._applications.appears_in(person.domain)
         granted = decided.leaves(person.grants(scopes, always=IDENTITY_SCOPES))
         consent = Consent(
             email=person.email,
@@ -97,13 +120,10 @@ class Microsoft:
 
     def _authorization_query(self, request: Request) -> dict[str, str]:
         query = oauth.first_values(request.parameters)
-        if not self._client.is_named(query.get("client_id")):
-            raise Refusal(_page(700016, f"Application with identifier '{query.get('client_id', '')}' was not found."))
-        if not oauth.is_redirect_uri(query.get("redirect_uri", "")):
-            raise Refusal(_page(900971, "No reply address provided."))
+        check_redirect(self._client, query)
         mode = query.get("response_mode", "query")
         if mode not in {"query", "fragment"}:
-            raise Refusal(_page(70007, f"'{mode}' is not a response_mode that this simulator offers."))
+            raise Refusal(page(70007, f"'{mode}' is not a response_mode that this simulator offers."))
         _check_choices(query, request)
         return query
 
@@ -118,34 +138,36 @@ class Microsoft:
     # Tokens.
 
     def token(self, request: Request, tenant: str) -> Response:
-        _check_tenant(tenant)
+        check_tenant(tenant)
         if request.form is None:
-            _refuse(400, "invalid_request", 900144, "The request body must be a form.")
+            refuse(400, "invalid_request", 900144, "The request body must be a form.")
         if name := oauth.repeated(request.form):
-            _refuse(400, "invalid_request", 9000411, f"The request is not properly formatted. '{name}' is duplicated.")
+            refuse(400, "invalid_request", 9000411, f"The request is not properly formatted. '{name}' is duplicated.")
         form = oauth.first_values(request.form)
-        kind = _required(form, "grant_type")
-        if kind not in {"authorization_code", "refresh_token"}:
-            _refuse(400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{kind}'.")
+        kind = required(form, "grant_type")
+        if kind not in {"authorization_code", "refresh_token", "client_credentials"}:
+            refuse(400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{kind}'.")
         self._check_client(request, form)
+        if kind == "client_credentials":
+            return self._applications.token(form, tenant)
         return self._exchange(form) if kind == "authorization_code" else self._refresh(form)
 
     def _check_client(self, request: Request, form: Mapping[str, str]) -> None:
         client_id, secret = request.basic or (form.get("client_id"), form.get("client_secret"))
         if client_id is None:
-            _refuse(400, "invalid_request", 900144, _MISSING.format("client_id"))
+            refuse(400, "invalid_request", 900144, MISSING.format("client_id"))
         if not self._client.is_named(client_id):
-            _refuse(400, "unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found.")
+            refuse(400, "unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found.")
         if secret is None:
-            _refuse(401, "invalid_client", 7000218, _MISSING.format("client_assertion' or 'client_secret"))
+            refuse(401, "invalid_client", 7000218, MISSING.format("client_assertion' or 'client_secret"))
         if not self._client.has_secret(secret):
-            _refuse(401, "invalid_client", 7000215, "Invalid client secret provided.")
+            refuse(401, "invalid_client", 7000215, "Invalid client secret provided.")
 
     def _exchange(self, form: Mapping[str, str]) -> Response:
         try:
-            consent = self.grants.redeem_code(_required(form, "code"))
+            consent = self.grants.redeem_code(required(form, "code"))
         except CodeSpent:
-            _refuse(
+            refuse(
                 400,
                 "invalid_grant",
                 54005,
@@ -153,18 +175,18 @@ class Microsoft:
                 "new valid code or use an existing refresh token.",
             )
         except CodeExpired:
-            _refuse(400, "invalid_grant", 70008, "The provided authorization code is expired.")
+            refuse(400, "invalid_grant", 70008, "The provided authorization code is expired.")
         except CodeUnusable:
-            _refuse(400, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
+            refuse(400, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
         if form.get("redirect_uri") != consent.redirect_uri:
-            _refuse(
+            refuse(
                 400,
                 "invalid_client",
                 500112,
                 "The reply address does not match the reply address provided when requesting Authorization code.",
             )
         if not consent.proven_by(form.get("code_verifier")):
-            _refuse(
+            refuse(
                 400,
                 "invalid_grant",
                 501481,
@@ -173,9 +195,9 @@ class Microsoft:
         return self._tokens(consent, consent.scopes, nonce=consent.nonce)
 
     def _refresh(self, form: Mapping[str, str]) -> Response:
-        consent = self.grants.of_refresh_token(_required(form, "refresh_token"))
+        consent = self.grants.of_refresh_token(required(form, "refresh_token"))
         if consent is None:
-            _refuse(
+            refuse(
                 400,
                 "invalid_grant",
                 50173,
@@ -183,7 +205,7 @@ class Microsoft:
             )
         asked = tuple(form.get("scope", "").split()) or consent.scopes
         if not set(map(short_name, asked)) <= {*IDENTITY_SCOPES, *map(short_name, consent.scopes)}:
-            _refuse(400, "invalid_grant", 65001, "The user or administrator has not consented to use the application.")
+            refuse(400, "invalid_grant", 65001, "The user or administrator has not consented to use the application.")
         return self._tokens(consent, asked)
 
     def _tokens(self, consent: Consent, scopes: Iterable[str], *, nonce: str | None = None) -> Response:
@@ -203,7 +225,7 @@ class Microsoft:
             answer["refresh_token"] = self.grants.issue_refresh_token(consent, random_token("1.A", 900))
         if "openid" in opened:
             answer["id_token"] = self._id_token(person, opened, nonce)
-        return Response.of_json(answer, headers=_UNCACHED)
+        return Response.of_json(answer, headers=UNCACHED)
 
     def _id_token(self, person: Person, scopes: tuple[str, ...], nonce: str | None) -> str:
         """There is no ``email_verified``: no address is, here."""
@@ -217,6 +239,7 @@ class Microsoft:
             "iat": now,
             "nbf": now,
             "exp": now + 3600,
+            **self._applications.roles_of(person),
         }
         if "profile" in scopes:
             claims |= {"oid": object_id(person.email), "name": person.name, "preferred_username": person.email}
@@ -228,11 +251,11 @@ class Microsoft:
 
     def keys(self, _: Request, tenant: str) -> Response:
         """As Microsoft publishes them: without ``alg``."""
-        _check_tenant(tenant)
+        check_tenant(tenant)
         return Response.of_json({"keys": [self._key.public(issuer=_issuer(tenant))]})
 
     def discovery(self, request: Request, tenant: str) -> Response:
-        _check_tenant(tenant)
+        check_tenant(tenant)
         return Response.of_json(
             {
                 "issuer": _issuer(tenant),
@@ -248,32 +271,52 @@ class Microsoft:
             }
         )
 
-    # Free/busy.
+    # Free/busy, and rooms.
 
     def my_schedule(self, request: Request) -> Response:
-        return self._schedule(request, self._access(request))
+        access = self._access(request)
+        if isinstance(access, ApplicationToken):
+            raise Refusal(graph_calendar.NO_ONE_HERE)
+        return self._schedule(request, access)
 
     def schedule_of(self, request: Request, user: str) -> Response:
-        """Of oneself, that is: reading through somebody else's mailbox takes more than a person's own consent."""
+        """Of oneself, for a person: reading through somebody else's mailbox takes more than one's own consent."""
         access = self._access(request)
+        if isinstance(access, ApplicationToken):
+            return self._applications.schedule_of(request, user, access)
         if user.lower() not in {access.email, object_id(access.email)}:
             raise Refusal(graph_calendar.ACCESS_DENIED)
         return self._schedule(request, access)
 
     def _schedule(self, request: Request, access: Access) -> Response:
-        return graph_calendar.schedule(request, self.people.meet(access.email), self.people)
+        if not {short_name(scope) for scope in access.scopes} & graph_calendar.FREE_BUSY_SCOPES:
+            raise Refusal(graph_calendar.ACCESS_DENIED)
+        return graph_calendar.schedule(request, self.people.meet(access.email), self.organizations)
 
-    def _access(self, request: Request) -> Access:
+    def rooms(self, request: Request) -> Response:
+        access = self._access(request)
+        if not isinstance(access, ApplicationToken):
+            raise Refusal(graph_places.REQUEST_DENIED)
+        return self._applications.rooms(request, access)
+
+    def _access(self, request: Request) -> Access | ApplicationToken:
         if request.bearer is None:
             raise Refusal(graph_calendar.unauthenticated("Access token is empty."))
-        access = self.grants.of_access_token(request.bearer)
+        access = self.grants.of_access_token(request.bearer) or self.organizations.of_token(request.bearer)
         if access is None:
             raise Refusal(graph_calendar.unauthenticated("Access token validation failure."))
         if not self.grants.is_alive(access):
             raise Refusal(graph_calendar.unauthenticated("Lifetime validation failed, the token is expired."))
-        if not {short_name(scope) for scope in access.scopes} & graph_calendar.FREE_BUSY_SCOPES:
-            raise Refusal(graph_calendar.ACCESS_DENIED)
         return access
+
+    def _mailbox(self, request: Request, user: str) -> str | None:
+        """Through which mailbox a call reads, as far as it can be told before the call is looked at."""
+        access = self.grants.of_access_token(request.bearer or "")
+        if access:
+            return access.email
+        application = self.organizations.of_token(request.bearer or "")
+        mailbox = self._applications.mailbox(user, application) if application else None
+        return mailbox.email if mailbox else None
 
     def trouble(self, operation: Operation, status: int) -> Any:
         if operation == "busy":
@@ -283,32 +326,6 @@ class Microsoft:
             401: ("invalid_client", 7000215, "Invalid client secret provided."),
         }.get(status, ("temporarily_unavailable", 90033, "A transient error has occurred. Please try again."))
         return oauth_error(error, code, description)
-
-
-def tenant_id(domain: str) -> str:
-    return str(UUID(bytes=fingerprint("microsoft tenant", domain)[:16], version=4))
-
-
-def object_id(email: str) -> str:
-    return str(UUID(bytes=fingerprint("microsoft object", email)[:16], version=4))
-
-
-def oauth_error(error: str, code: int, description: str) -> dict[str, Any]:
-    """The body of every error of the token endpoint."""
-    now, trace, correlation = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ"), str(uuid4()), str(uuid4())
-    return {
-        "error": error,
-        "error_description": f"AADSTS{code}: {description} Trace ID: {trace} Correlation ID: {correlation} "
-        f"Timestamp: {now}",
-        "error_codes": [code],
-        "timestamp": now,
-        "trace_id": trace,
-        "correlation_id": correlation,
-        "error_uri": f"{HOST}/error?code={code}",
-    }
-
-
-_MISSING = "The request body must contain the following parameter: '{}'."
 
 
 def _check_choices(query: Mapping[str, str], request: Request) -> None:
@@ -322,7 +339,7 @@ def _check_choices(query: Mapping[str, str], request: Request) -> None:
         refuse("invalid_request", 9000411, f"The request is not properly formatted. '{name}' is duplicated.")
     for name in ("response_type", "scope"):
         if name not in query:
-            refuse("invalid_request", 900144, _MISSING.format(name))
+            refuse("invalid_request", 900144, MISSING.format(name))
     if query["response_type"] != "code":
         refuse("unsupported_response_type", 70005, f"response_type '{query['response_type']}' is not supported.")
     for scope in query["scope"].split():
@@ -339,26 +356,11 @@ def _is_graph_scope(scope: str) -> bool:
     return scope.removeprefix(SCOPE_PREFIX).lower() in GRAPH_SCOPES
 
 
-def _check_tenant(tenant: str) -> None:
-    if tenant not in _ANY_TENANT and not _TENANT.fullmatch(tenant.lower()):
-        _refuse(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
-
-
 def _issuer(tenant: str) -> str:
     """With ``common`` and ``organizations`` a template, which each id_token fills with its own tenant."""
-    if tenant in _ANY_TENANT:
+    if tenant in ANY_TENANT:
         return f"{HOST}/{{tenantid}}/v2.0"
     return f"{HOST}/{tenant_id(tenant) if '.' in tenant else tenant}/v2.0"
-
-
-def _required(form: Mapping[str, str], name: str) -> str:
-    if name not in form:
-        _refuse(400, "invalid_request", 900144, _MISSING.format(name))
-    return form[name]
-
-
-def _refuse(status: int, error: str, code: int, description: str) -> NoReturn:
-    raise Refusal(Response.of_json(oauth_error(error, code, description), status, headers=_UNCACHED))
 
 
 def _redirect(query: Mapping[str, str], **parameters: str | None) -> Response:
@@ -376,7 +378,3 @@ def _sent_back(query: Mapping[str, str], error: str, code: int, description: str
         error_uri=told["error_uri"],
         state=query.get("state"),
     )
-
-
-def _page(code: int, message: str) -> Response:
-    return oauth.error_page("Microsoft", f"AADSTS{code}", message)

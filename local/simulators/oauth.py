@@ -55,7 +55,10 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
+    """``email`` is who had said who they are before."""
+
     error: str
+    email: str | None
 
 
 def decision(request: Request) -> Allowed | Denied | None:
@@ -64,9 +67,9 @@ def decision(request: Request) -> Allowed | Denied | None:
     The screen's form comes back to the same URL with the same two parameters that a script adds by hand:
     ``sim_user`` to consent, ``sim_deny`` to refuse.
     """
-    if error := request.parameters.get("sim_deny"):
-        return Denied(error[-1] or "access_denied")
     named = [email for email in request.parameters.get("sim_user", []) if email.strip()]
+    if error := request.parameters.get("sim_deny"):
+        return Denied(error[-1] or "access_denied", named[-1] if named else None)
     if not named:
         return None
     ticked = request.parameters.get("sim_scope")

@@ -33,14 +33,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
-class Entry(_Model):
+class Entry(Model):
     """One entry of a calendar: from ``start`` (included) to ``end`` (excluded)."""
 
     start: Moment
@@ -54,7 +54,7 @@ class Entry(_Model):
         return self
 
 
-class Person(_Model):
+class Person(Model):
     """What ``PUT /sim/users/{email}`` says about somebody; without a word about it, they are free all day."""
 
     email: str

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -121,19 +121,22 @@ Handler = Callable[..., Response]
 Application = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True)
 class Route:
     """A method and a path like ``/{tenant}/token``; the named parts go to the handler, percent-decoded.
 
-    ``operation`` names the fault that may strike here.
+    ``operation`` names the fault that may strike here, and ``limit`` lasts as long as a call does: it may refuse one.
     """
 
-    def __init__(
-        self, method: str, template: str, handler: Handler, operation: Callable[[Request], Operation] | None = None
-    ) -> None:
-        self.method = method
-        self.handler = handler
-        self.operation = operation
-        self._path = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)))
+    method: str
+    template: str
+    handler: Handler
+    operation: Callable[[Request], Operation] | None = None
+    limit: Callable[[Request, Mapping[str, str]], AbstractContextManager[None]] = lambda *_: nullcontext()
+
+    @cached_property
+    def _path(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.template)))
 
     def answer(self, request: Request, parts: Mapping[str, str]) -> Response:
         try:

@@ -35,12 +35,16 @@ from tests.provider_harness import (
     CREDENTIAL,
     DAY,
     HARNESSES,
+    JUNK,
     NONCE,
     FakeTime,
     Harness,
     busy,
     form_of,
+    paths_of,
+    replaced,
     signing_key,
+    told,
 )
 
 HOUR = 3600
@@ -58,15 +62,6 @@ def authorization_url(upstream):
     return upstream.provider.authorization_url(
         redirect_uri="https://us.example/callback", state="state-1", nonce=NONCE, code_challenge="challenge-1"
     )
-
-
-def told(error):
-    """All that a log would show of an error and what led to it."""
-    messages = []
-    while error is not None:
-        messages.append(f"{type(error).__name__}: {error}")
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return "\n".join(messages)
 
 
 # --- The consent screen --------------------------------------------------------------------------------
@@ -472,9 +467,6 @@ def test_an_answer_that_is_no_json_object_is_never_free(upstream, body):
         upstream.free_busy()
 
 
-JUNK = (None, 7, 1e999, True, "", "soon", "2026-02-30T00:00:00Z", "\ud800", [], [7], {}, {"dateTime": 5})
-
-
 @pytest.mark.parametrize("harness", HARNESSES)
 def test_wrong_types_anywhere_in_an_answer_are_never_free_and_never_a_crash(harness):
     upstream = harness()
@@ -494,21 +486,6 @@ def test_wrong_types_anywhere_in_an_answer_are_never_free_and_never_a_crash(harn
                 junk == [] and path[-1] in ("busy", "scheduleItems")
             ), (path, junk)
     assert tried > 50
-
-
-def paths_of(value, path=()):
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    yield from ((*path, key) for key, _ in children)
-    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from paths_of(child, (*path, key))
-
-
-def replaced(value, path, junk):
-    if not path:
-        return junk
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = replaced(value[path[0]], path[1:], junk)
-    return copy
 
 
 def test_a_rejected_access_token_is_said_so_at_once(upstream):

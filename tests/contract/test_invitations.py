@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import subprocess
-from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.utils import parseaddr
-from pathlib import Path
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -348,36 +343,12 @@ def test_a_long_description_leaves_the_message_below_a_megabyte(letter):
 
 # --- Another implementation: ical.js -------------------------------------------------------------------
 
-READER = Path(__file__).with_name("ical_js.cjs")
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca", "Etc/UTC"]
 
 
 @pytest.fixture(scope="module")
-def ical_js():
-    """Reads calendar objects with ical.js, all in one go; installed apart from the SDK, which npm would remove."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("Node is not installed")
-    folder = Path(".local/node-ical").absolute()
-    if not (folder / "node_modules/ical.js/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "ical.js@2.2.1"]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
-
-    def reading(objects: list[bytes]) -> list[dict]:
-        ran = subprocess.run(
-            ["node", str(READER)],
-            input=json.dumps([b64encode(each).decode() for each in objects]),
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(folder / "node_modules")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout)
-
-    return reading
+def ical_js(read_with_ical_js):
+    return partial(read_with_ical_js, "ical_js.cjs")
 
 
 def test_ical_js_reads_what_was_written(ical_js):

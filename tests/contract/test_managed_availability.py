@@ -3,18 +3,18 @@ emulators know it, pass the same rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability, managed_availability_item
 from freebusy.domain.managed_availability import (
+    FORGOTTEN_AT_ONCE,
     MOST_AVAILABLE_PERIODS,
     MOST_CALENDARS,
     MOST_RULES,
@@ -45,27 +45,6 @@ class Stores:
     erase: Any
     put: Callable[[str, ManagedAvailability], object]
     """All that an account has, at once."""
-
-
-def client(**options: Any) -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the emulators take anything
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    with mock_aws():
-        yield client()
-
-
-@pytest.fixture(scope="module")
-def ministack(emulator: str) -> Any:
-    return client(endpoint_url=emulator)
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
@@ -217,12 +196,24 @@ def test_as_much_as_may_be_stored_fits(stores):
     assert len(stores.managed.find("acc_1").periods) == MOST_AVAILABLE_PERIODS
 
 
-def test_periods_that_are_over_can_be_forgotten(stores):
-    past = [period(f"past-{number}", NOW - 2 * HOUR) for number in range(120)]
+def test_periods_that_are_over_can_be_forgotten_some_at_a_time(stores):
+    past = [period(f"past-{number}", NOW - 4 * HOUR + number) for number in range(FORGOTTEN_AT_ONCE + 10)]
     kept = (period("just over", NOW - HOUR), period("now"))
     stores.put("acc_1", ManagedAvailability((WORK,), (*past, *kept)))
     stores.managed.forget_periods("acc_1", ended_before=NOW)
-    assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), kept)
+    assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), (*past[FORGOTTEN_AT_ONCE:], *kept))
+    for _ in range(2):
+        stores.managed.forget_periods("acc_1", ended_before=NOW)
+        assert stores.managed.find("acc_1") == ManagedAvailability((WORK,), kept)
+
+
+def test_callers_who_write_at_once_do_not_undo_each_others_work(managed):
+    """Also when none of them finds anything stored yet."""
+    rules = [replace(WORK, rule_id=f"rule-{number}") for number in range(4)]
+    periods = [period(f"period-{number}", NOW + number) for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda each: save(managed, each), [*rules, *periods]))
+    assert managed.find("acc_1") == ManagedAvailability(tuple(rules), tuple(periods))
 
 
 def test_an_application_takes_what_it_stored_with_it(stores):

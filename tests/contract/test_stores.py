@@ -3,19 +3,20 @@ pass the same rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.domain.access_request import LIFETIME, MOST_AT_ONCE, AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -28,57 +29,60 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
-from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, TokenStore
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeTokens
+from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
+from freebusy.domain.service_account import mailbox_identity
+from freebusy.ports import (
+    AccessRequestStore,
+    AccountStore,
+    ApplicationRegistry,
+    PageStore,
+    ServiceAccountStore,
+    SetupStore,
+    TokenStore,
+)
+from tests.administrators import MAX, a_request, a_setup
+from tests.fakes import NOW, FakeAccessRequests, FakeAccounts, FakeApplications, FakePages, FakeSetups, FakeTokens
+from tests.people import colleague, organization
 from tests.tables import create_table
 
 LATER = NOW + 300
 ANA = Identity(ProviderName.GOOGLE, "google-ana", "ana@example.com", "Ana")
 BEN = Identity(ProviderName.MICROSOFT, "tenant.ben", "ben@example.com")
+OLD_SECRET = ClientSecret("app-secret-1", "fbc_cs_one", NOW)
+"""As secrets were stored before anything was signed with them."""
 
 
 @dataclass(frozen=True)
 class Stores:
     applications: ApplicationRegistry
     accounts: AccountStore
+    service_accounts: ServiceAccountStore
+    setups: SetupStore
     tokens: TokenStore
     pages: PageStore
-
-
-def client(**options: Any) -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the emulators take anything
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    with mock_aws():
-        yield client()
-
-
-@pytest.fixture(scope="module")
-def ministack(emulator: str) -> Any:
-    return client(endpoint_url=emulator)
+    access_requests: AccessRequestStore
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
-        accounts, pages = FakeAccounts(), FakePages()
+        accounts, setups, pages = FakeAccounts(), FakeSetups(), FakePages()
         tokens = FakeTokens(accounts)
-        return Stores(FakeApplications(tokens=tokens, accounts=accounts, pages=pages), accounts, tokens, pages)
+        requests = FakeAccessRequests()
+        applications = FakeApplications(
+            tokens=tokens, accounts=accounts, setups=setups, pages=pages, access_requests=requests
+        )
+        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages, requests)
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
         DynamoApplications(dynamodb, table, pause=lambda _: None),
         DynamoAccounts(dynamodb, table),
+        DynamoServiceAccounts(dynamodb, table),
+        DynamoSetups(dynamodb, table),
         DynamoTokens(dynamodb, table),
         DynamoPages(dynamodb, table),
+        DynamoAccessRequests(dynamodb, table),
     )
 
 
@@ -142,7 +146,7 @@ def application(client_id: str = "app", **changes: Any) -> Application:
         client_id=client_id,
         name="Scheduler",
         redirect_uris=("https://app.example/cb", "https://app.example/other"),
-        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW),),
+        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW, b"\x00sealed"),),
         created_at=NOW,
     )
     return replace(usual, **changes)
@@ -340,6 +344,120 @@ class TestCredentials:
         assert stores.accounts.find("acc_2") is None
 
 
+class TestDelegatedProfiles:
+    """Profiles that an organization gives access to."""
+
+    @pytest.fixture
+    def account(self, stores):
+        account = replace(colleague(), grants={})
+        assert stores.accounts.create(account)
+        return account
+
+    def test_an_account_comes_back_as_it_was_stored(self, stores, account):
+        assert stores.accounts.find("acc_1") == account
+
+    def test_a_mailbox_leads_to_its_account_however_it_is_spelled(self, stores, account):
+        identity = mailbox_identity(organization().organization, "ACC_1@Example.com")
+        assert stores.accounts.sub_of(account.client_id, identity) == "acc_1"
+
+    def test_a_new_delegation_connects_the_profile_again(self, stores, account):
+        (profile, _) = account.profiles
+        stores.accounts.disconnect("acc_1", profile.profile_id, because=Disconnected.REVOKED)
+        identity = replace(profile.identity, email="Acc_1@example.com")
+        stores.accounts.delegate("acc_1", profile.profile_id, identity=identity, service_account="ser_2")
+        changed = stores.accounts.find("acc_1").profile(profile.profile_id)
+        assert changed.connected
+        assert (changed.name, changed.identity.email, changed.service_account, changed.version) == (
+            "Acc_1@example.com",
+            "Acc_1@example.com",
+            "ser_2",
+            2,
+        )
+
+    def test_another_mailbox_is_not_connected(self, stores, account):
+        (profile, _) = account.profiles
+        with pytest.raises(NotFound):
+            stores.accounts.delegate("acc_1", profile.profile_id, identity=ANA, service_account="ser_2")
+        assert stores.accounts.find("acc_1") == account
+
+
+class TestServiceAccounts:
+    SER = organization()
+
+    def test_a_service_account_comes_back_as_it_was_stored(self, stores):
+        assert stores.service_accounts.connect(self.SER) == "ser_1"
+        assert stores.service_accounts.find("ser_1") == self.SER
+        assert stores.accounts.holder("ser_1") == self.SER
+
+    def test_an_organization_is_connected_once_for_each_application(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.connect(replace(self.SER, sub="ser_2", client_id="other")) == "ser_2"
+        assert stores.service_accounts.connect(replace(self.SER, sub="ser_3")) == "ser_1"
+        assert stores.service_accounts.find("ser_3") is None
+
+    def test_the_same_name_at_another_provider_is_another_organization(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.connect(organization("ser_2", provider=ProviderName.MICROSOFT)) == "ser_2"
+
+    def test_connecting_again_replaces_the_administrator_and_forgets_their_credential(self, stores):
+        stores.service_accounts.connect(self.SER)
+        stores.service_accounts.renew("ser_1", sealed=b"of the first one", version=0)
+        stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+        other = Identity(ProviderName.GOOGLE, "subject of other", "other@example.com")
+        stores.service_accounts.connect(
+            replace(self.SER, sub="ser_9", administrator=other, delegated_scope="free_busy", grants={})
+        )
+        found = stores.service_accounts.find("ser_1")
+        assert found == replace(self.SER, administrator=other, delegated_scope="free_busy", version=found.version)
+        assert found.version > 2
+
+    def test_a_fresh_credential_connects_again(self, stores):
+        stores.service_accounts.connect(self.SER)
+        stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+        withdrawn = stores.service_accounts.find("ser_1")
+        assert (withdrawn.disconnected, withdrawn.disconnected_at) == (Disconnected.WITHDRAWN, NOW)
+        assert stores.service_accounts.renew("ser_1", sealed=b"sealed", version=withdrawn.version)
+        renewed = stores.service_accounts.find("ser_1")
+        assert renewed == replace(self.SER, sealed_credential=b"sealed", version=withdrawn.version + 1)
+
+    def test_who_is_late_changes_nothing(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.renew("ser_1", sealed=b"sealed", version=0)
+        assert not stores.service_accounts.renew("ser_1", sealed=b"late", version=0)
+        assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW, version=0)
+        assert stores.service_accounts.find("ser_1").sealed_credential == b"sealed"
+
+    def test_what_is_gone_is_not_made_by_writing_to_it(self, stores):
+        assert not stores.service_accounts.renew("ser_1", sealed=b"sealed", version=0)
+        assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=NOW)
+        stores.accounts.revoke_grants("ser_1")
+        assert stores.service_accounts.find("ser_1") is None
+
+    def test_many_are_found_at_once(self, stores):
+        stores.service_accounts.connect(self.SER)
+        stores.accounts.create(replace(colleague(), grants={}))
+        assert stores.service_accounts.find_many(["ser_1", "ser_2", "acc_1"]) == {"ser_1": self.SER}
+
+    def test_accounts_and_service_accounts_are_not_taken_for_each_other(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.accounts.create(replace(colleague(), grants={}))
+        assert stores.accounts.find("ser_1") is None
+        assert stores.accounts.find_many(["ser_1", "acc_1"]).keys() == {"acc_1"}
+        assert stores.service_accounts.find("acc_1") is None
+        assert stores.accounts.holder("acc_1") == replace(colleague(), grants={})
+        assert stores.accounts.holder("ser_2") is None
+
+    def test_a_code_buys_a_grant_of_the_organization(self, stores):
+        stores.service_accounts.connect(self.SER)
+        code = AuthorizationCode("client-1", "ser_1", "", "https://app.example/cb", "scope", None, LATER)
+        stores.tokens.save_code("code", code)
+        grant = Grant("g2", "scope", NOW)
+        assert stores.tokens.redeem_code("code", code=code, grant=grant, tokens={}, now=NOW)
+        assert set(stores.service_accounts.find("ser_1").grants) == {"g1", "g2"}
+        stores.accounts.revoke_grants("ser_1", ["g1"])
+        assert set(stores.service_accounts.find("ser_1").grants) == {"g2"}
+
+
 class TestGrants:
     @pytest.fixture(autouse=True)
     def _account(self, stores):
@@ -519,6 +637,92 @@ class TestAuthorizationRequests:
         assert stores.tokens.consume_authorization_request("state", browser_hash="browser", now=LATER) is None
 
 
+class TestOrganizationTrips:
+    TRIP = OrganizationTrip(a_request(), Leg.SIGN_IN, "browser", LATER, "handle")
+
+    @pytest.mark.parametrize(
+        "saved",
+        [
+            pytest.param(TRIP, id="everything"),
+            pytest.param(
+                replace(TRIP, request=a_request(application_state=None), leg=Leg.CONSENT, handle=None),
+                id="what must be",
+            ),
+        ],
+    )
+    def test_a_state_is_consumed_once(self, stores, saved):
+        stores.setups.save_trip("state", saved)
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=NOW) == saved
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=NOW) is None
+
+    def test_another_browser_neither_learns_of_a_state_nor_spends_it(self, stores):
+        stores.setups.save_trip("state", self.TRIP)
+        assert stores.setups.consume_trip("state", browser_hash="other", now=NOW) is None
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=NOW) == self.TRIP
+
+    def test_an_expired_state_is_not_found(self, stores):
+        stores.setups.save_trip("state", self.TRIP)
+        assert stores.setups.consume_trip("state", browser_hash="browser", now=LATER) is None
+
+    def test_states_of_people_and_of_administrators_are_kept_apart(self, stores):
+        stores.setups.save_trip("administrator", self.TRIP)
+        stores.tokens.save_authorization_request("person", request())
+        assert stores.tokens.consume_authorization_request("administrator", browser_hash="browser", now=NOW) is None
+        assert stores.setups.consume_trip("person", browser_hash="browser", now=NOW) is None
+        assert stores.setups.find("administrator", NOW) is None
+
+
+class TestSetups:
+    @pytest.fixture(autouse=True)
+    def _setup(self, stores):
+        stores.setups.save("handle", a_setup())
+
+    @pytest.mark.parametrize(
+        "saved",
+        [
+            pytest.param(a_setup(), id="everything"),
+            pytest.param(
+                a_setup(
+                    request=a_request(application_state=None, provider=MAX.organization.provider),
+                    administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
+                ),
+                id="what must be",
+            ),
+        ],
+    )
+    def test_a_setup_comes_back_as_it_was_stored(self, stores, saved):
+        stores.setups.save("handle", saved)
+        assert stores.setups.find("handle", NOW) == saved
+
+    def test_an_unknown_one_is_not_found(self, stores):
+        assert stores.setups.find("another handle", NOW) is None
+
+    def test_it_lasts_for_seven_days(self, stores):
+        assert SETUP_LIFETIME == 7 * 86400
+        assert stores.setups.find("handle", NOW + SETUP_LIFETIME - 1)
+        late = NOW + SETUP_LIFETIME
+        assert stores.setups.find("handle", late) is None
+        assert not stores.setups.rebind("handle", browser_hash="other", now=late)
+        assert not stores.setups.consume("handle", browser_hash="browser", now=late)
+
+    def test_it_is_consumed_once_and_by_its_browser(self, stores):
+        assert not stores.setups.consume("handle", browser_hash="other", now=NOW)
+        assert stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert not stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert stores.setups.find("handle", NOW) is None
+
+    def test_it_moves_to_another_browser(self, stores):
+        assert stores.setups.rebind("handle", browser_hash="other", now=NOW)
+        assert stores.setups.find("handle", NOW) == a_setup(browser_hash="other")
+        assert not stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert stores.setups.consume("handle", browser_hash="other", now=NOW)
+
+    def test_what_is_gone_is_not_made_by_moving_it(self, stores):
+        stores.setups.consume("handle", browser_hash="browser", now=NOW)
+        assert not stores.setups.rebind("handle", browser_hash="other", now=NOW)
+        assert stores.setups.find("handle", NOW) is None
+
+
 class TestLinkTokens:
     @pytest.fixture(autouse=True)
     def _link_token(self, stores):
@@ -565,12 +769,57 @@ class TestPages:
         stores.pages.save({}, sub="acc_1", client_id="app", expires_at=LATER)
 
 
+def access_request(request_id: str = "req_1", **changes: Any) -> AccessRequest:
+    usual = AccessRequest(
+        request_id=request_id,
+        client_id="app",
+        service_account="ser_1",
+        email="Ana.Lee@example.com",
+        callback_url="https://app.example/hook?a=1&b=%20",
+        scope="free_busy_write",
+        state='{"job": 17} ⏰\n\x00',
+        requested_at=NOW,
+    )
+    return replace(usual, **changes)
+
+
+class TestAccessRequests:
+    @pytest.mark.parametrize("state", [access_request().state, "", None])
+    def test_a_request_comes_back_as_it_was_stored(self, stores, state):
+        stores.access_requests.save([access_request(state=state)])
+        assert stores.access_requests.find("req_1", NOW) == access_request(state=state)
+
+    def test_as_many_as_can_be_asked_for_at_once_are_stored_together(self, stores):
+        longest = {"state": "é" * 4096, "callback_url": f"https://app.example/{'a' * 1980}"}
+        requests = [access_request(f"req_{number}", **longest) for number in range(MOST_AT_ONCE)]
+        stores.access_requests.save(requests)
+        assert [stores.access_requests.find(each.request_id, NOW) for each in requests] == requests
+
+    def test_what_has_expired_is_not_found(self, stores):
+        stores.access_requests.save([access_request()])
+        assert stores.access_requests.find("req_1", NOW + LIFETIME - 1)
+        assert stores.access_requests.find("req_1", NOW + LIFETIME) is None
+
+    @pytest.mark.parametrize("request_id", ["req_2", "", "x" * 3000, "☃", "\ud800"])
+    def test_what_was_never_stored_is_not_found(self, stores, request_id):
+        stores.access_requests.save([access_request()])
+        assert stores.access_requests.find(request_id, NOW) is None
+
+    def test_what_is_deleted_is_gone_and_may_be_deleted_again(self, stores):
+        stores.access_requests.save([access_request("req_1"), access_request("req_2")])
+        for _ in range(2):
+            stores.access_requests.delete("req_1")
+        assert stores.access_requests.find("req_1", NOW) is None
+        assert stores.access_requests.find("req_2", NOW)
+
+
 class TestApplications:
     @pytest.mark.parametrize(
         "registered",
         [
             pytest.param(application(), id="confidential"),
             pytest.param(application(public=True, secrets=(), origins=("https://app.example",)), id="public"),
+            pytest.param(application(secrets=(OLD_SECRET,)), id="with a secret that cannot sign"),
         ],
     )
     def test_an_application_comes_back_as_it_was_registered(self, stores, registered):
@@ -607,7 +856,7 @@ class TestApplications:
             name="Planner",
             redirect_uris=("https://new.example/cb",),
             origins=("https://b.example", "https://c.example"),
-            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER),),
+            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed"),),
         )
         stores.applications.create(before)
         assert stores.applications.change(before, after)
@@ -617,6 +866,13 @@ class TestApplications:
         assert stores.tokens.find("app-secret-2", NOW) == TokenRecord(TokenKind.CLIENT_SECRET, "app")
         listed = {host: stores.applications.with_origin(f"https://{host}.example") for host in "abc"}
         assert listed == {"a": frozenset(), "b": {"app"}, "c": {"app"}}
+
+    def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
+        before = application(secrets=(OLD_SECRET,))
+        after = replace(before, secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
+        stores.applications.create(before)
+        assert stores.applications.change(before, after)
+        assert stores.applications.find("app") == after
 
     @pytest.mark.parametrize(
         "meanwhile",
@@ -650,7 +906,11 @@ class TestErasure:
             stores.accounts.create(
                 account(f"{client_id}-acc", free_busy_profile(identity=identity), client_id=client_id)
             )
+            stores.service_accounts.connect(organization(f"ser_{client_id}", client_id=client_id))
             stores.tokens.save_authorization_request(f"{client_id}-state", request(client_id=client_id))
+            wanted = a_request(client_id=client_id)
+            stores.setups.save_trip(f"{client_id}-state", OrganizationTrip(wanted, Leg.CONSENT, "browser", LATER))
+            stores.setups.save(f"{client_id}-handle", a_setup(request=wanted))
             stores.tokens.save_code(f"{client_id}-code", code(client_id=client_id))
             spent = code(client_id=client_id, sub=f"{client_id}-acc")
             stores.tokens.save_code(f"{client_id}-spent", spent)
@@ -664,6 +924,7 @@ class TestErasure:
             stores.tokens.save_link_token(f"{client_id}-link", client_id=client_id, sub="acc", expires_at=LATER)
             pages = {f"{client_id}-page-{number}": b"page" for number in range(60)}
             stores.pages.save(pages, sub="acc", client_id=client_id, expires_at=LATER)
+            stores.access_requests.save([access_request(f"{client_id}-req", client_id=client_id)])
 
     def traces(self, stores, client_id) -> list[bool]:
         return [
@@ -672,14 +933,18 @@ class TestErasure:
             client_id in stores.applications.with_origin("https://app.example"),
             stores.accounts.find(f"{client_id}-acc") is not None,
             stores.accounts.sub_of(client_id, replace(ANA, subject=f"{client_id}-ana")) is not None,
+            stores.service_accounts.find(f"ser_{client_id}") is not None,
             stores.tokens.find(f"{client_id}-secret-1", NOW) is not None,
             stores.tokens.find(f"{client_id}-token", NOW) is not None,
             stores.tokens.find_code(f"{client_id}-code", NOW) is not None,
             stores.tokens.bought_with(f"{client_id}-spent") is not None,
             stores.tokens.find_link_token(f"{client_id}-link", client_id=client_id, now=NOW) is not None,
             stores.pages.find(f"{client_id}-page-59", sub="acc", now=NOW) is not None,
+            stores.access_requests.find(f"{client_id}-req", NOW) is not None,
             stores.tokens.consume_authorization_request(f"{client_id}-state", browser_hash="browser", now=NOW)
             is not None,
+            stores.setups.consume_trip(f"{client_id}-state", browser_hash="browser", now=NOW) is not None,
+            stores.setups.find(f"{client_id}-handle", NOW) is not None,
         ]
 
     def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,13 +12,8 @@ import pytest
 
 from local.browser import visit
 
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node is not installed"),
-]
+pytestmark = pytest.mark.stack
 
-SCRIPT = Path(__file__).with_name("node_sdk.cjs")
-SDK = "cronofy@3.8.4"
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
 
 
@@ -31,23 +21,11 @@ def at(minutes: int) -> str:
     return (DAY + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """The SDK, installed once beside the other things that the laptop stack installs."""
-    folder = Path(".local/node").absolute()
-    if not (folder / "node_modules/cronofy/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", SDK]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
-    return folder / "node_modules"
-
-
 @pytest.fixture
-def node_sdk(stack, node_modules):
+def node_sdk(stack, run_node):
     """Connects somebody, has the SDK do a job for them and tells what it saw."""
 
-    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str) -> dict[str, Any]:
+    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str, **more: Any) -> dict[str, Any]:
         redirect_uri = stack["redirect_uris"][0]
         httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
         asked = {
@@ -59,17 +37,8 @@ def node_sdk(stack, node_modules):
         }
         link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
         code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
-        given = {**stack, "redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
-        ran = subprocess.run(
-            ["node", str(SCRIPT), job, json.dumps(given)],
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert ran.returncode == 0, ran.stderr
-        seen: dict[str, Any] = json.loads(ran.stdout)
+        given = {"redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until, **more}
+        seen: dict[str, Any] = run_node(job, given)
         return seen
 
     return does
@@ -132,3 +101,25 @@ def test_the_node_sdk_schedules(node_sdk):
         ("second", at(60)),
         ("third", at(180)),
     ]
+
+
+def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
+    rule = {"tzid": "Europe/Paris", "weekly_periods": [{"day": "monday", "start_time": "09:30", "end_time": "17:00"}]}
+    work, evenings = ({**rule, "availability_rule_id": name} for name in ("work_hours", "evenings"))
+    periods = [
+        {"available_period_id": f"p{hour}", "start": at(60 * hour), "end": at(60 * hour + 30)} for hour in range(101)
+    ]
+    email = f"node-{time.monotonic_ns()}@contoso.example"
+    seen = node_sdk("managedAvailability", email, [], until=at(101 * 60), rule=rule, periods=periods)
+
+    assert seen["written"] == seen["read"] == {"availability_rule": work}
+    assert seen["listed"] == {"availability_rules": [evenings, work]}
+    assert seen["missing"] == 404
+    assert seen["total"] == 2
+    assert [period["available_period_id"] for period in seen["periods"]] == [f"p{hour}" for hour in range(101)]
+    local = seen["periods"][0]["start"]
+    assert (datetime.fromisoformat(local["time"]), local["tzid"]) == (DAY, "Europe/Paris")
+    times = [(period["start"], period["end"]) for period in seen["offered"]["available_periods"]]
+    assert times == [(period["start"], period["end"]) for period in periods]
+    assert seen["kept"]["available_periods"][0] == periods[1]
+    assert seen["left"]["available_periods"] == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
+from threading import Lock
+from typing import Any
 
 import boto3
 import pytest
@@ -19,8 +21,9 @@ from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
 from tests import browsers
 from tests.asking import SECRET
-from tests.browsers import Deployment
+from tests.browsers import Deployment, Headquarters
 from tests.fakes import NOW, FakeAccounts, FakeProvider
+from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
 from tests.people import CLIENT_ID, FakeCalendars, connected
 from tests.tables import create_table
 
@@ -32,7 +35,20 @@ def calendars() -> FakeCalendars:
 
 
 @pytest.fixture
-def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator[Dependencies]:
+def organizations() -> dict[ProviderName, FakeOrganizationCalendars]:
+    """What both providers show of whole organizations."""
+    return {
+        ProviderName.GOOGLE: FakeOrganizationCalendars(most_together=50),
+        ProviderName.MICROSOFT: FakeOrganizationCalendars(most_together=20),
+    }
+
+
+@pytest.fixture
+def wired(
+    monkeypatch: pytest.MonkeyPatch,
+    calendars: FakeCalendars,
+    organizations: dict[ProviderName, FakeOrganizationCalendars],
+) -> Iterator[Dependencies]:
     """The dependencies of the handlers: DynamoDB and KMS as moto has them, and a clock that stands still."""
     with mock_aws():
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -46,11 +62,24 @@ def wired(monkeypatch: pytest.MonkeyPatch, calendars: FakeCalendars) -> Iterator
         monkeypatch.setattr(
             Dependencies, "providers", dict.fromkeys((ProviderName.GOOGLE, ProviderName.MICROSOFT), calendars)
         )
+        monkeypatch.setattr(Dependencies, "organization_calendars", organizations)
         settings.cache_clear()
         dependencies.cache_clear()
+        one_at_a_time(dependencies().dynamodb, monkeypatch)
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+def one_at_a_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto copies whole tables while it writes, and fails when another thread writes meanwhile."""
+    lock, make_api_call = Lock(), client._make_api_call
+
+    def call(*args: Any) -> Any:
+        with lock:
+            return make_api_call(*args)
+
+    monkeypatch.setattr(client, "_make_api_call", call)
 
 
 @pytest.fixture
@@ -87,7 +116,7 @@ def deployment(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Deployme
     monkeypatch.setattr(Dependencies, "providers", providers)
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     for client_id, secret in ((browsers.APP, browsers.SECRET), (browsers.OTHER_APP, browsers.OTHER_SECRET)):
-        listed = ClientSecret(hashed(secret), "hint", NOW)
+        listed = ClientSecret(hashed(secret), "hint", NOW, wired.secret_vault.seal(secret, client_id=client_id))
         registry.create(Application(client_id, "Scheduler & <Co>", (browsers.REDIRECT_URI,), secrets=(listed,)))
     registry.create(
         Application(
@@ -102,6 +131,23 @@ def deployment(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Deployme
 
 
 @pytest.fixture
+def headquarters(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Headquarters:
+    """With organizations that could be connected, at both providers, once their administrators let us in."""
+    google = FakeOrganizationSignIn("google", consents=False, issuer="https://accounts.google.com")
+    microsoft = FakeOrganizationSignIn("microsoft", consents=True)
+    workspaces = FakeOrganizationCalendars(kept={"ada@example.com": []}, delegated=set())
+    tenants = FakeOrganizationCalendars(kept={"max@work.example": []}, delegated=set(), speakers_have_mailboxes=False)
+    records = FakeDomainRecords()
+    for name, value in {
+        "organization_sign_ins": {ProviderName.GOOGLE: google, ProviderName.MICROSOFT: microsoft},
+        "organization_calendars": {ProviderName.GOOGLE: workspaces, ProviderName.MICROSOFT: tenants},
+        "domain_records": records,
+    }.items():
+        monkeypatch.setattr(Dependencies, name, value)
+    return Headquarters(deployment, google, microsoft, workspaces, tenants, records)
+
+
+@pytest.fixture
 def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
     """Stores the account, with credentials that the deployment's vault opens, and this access token under its grant."""
 
@@ -110,7 +156,8 @@ def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
         profiles = []
         for profile in account.profiles:
             whose = {"client_id": account.client_id, "profile_id": profile.profile_id}
-            sealed = None if profile.managed else wired.vault.seal(credential, **whose)
+            own = not profile.managed and profile.service_account is None
+            sealed = wired.vault.seal(credential, **whose) if own else None
             profiles.append(replace(profile, sealed_credential=sealed))
         stored = replace(account, profiles=tuple(profiles))
         wired.accounts.create(stored)

@@ -3,9 +3,10 @@ import pytest
 from freebusy.domain.account import Disconnected, ProviderName
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.service_account import MANAGE_ACCOUNTS
 from tests.api import call
 from tests.fakes import NOW
-from tests.people import CLIENT_ID, connected
+from tests.people import CLIENT_ID, colleague, connected, organization
 
 TOKEN = "access token of acc_1"
 
@@ -167,3 +168,55 @@ def test_answers_are_not_cached_and_errors_name_themselves_for_the_ruby_sdk(acco
 def test_what_free_busy_access_cannot_give_is_refused(path, body):
     assert call("account", "POST", path, body=body, bearer=TOKEN).status == 403
     assert call("account", "POST", path, body=body).status == 401
+
+
+class TestOrganizations:
+    """What an administrator connected, and the accounts that it gives access to."""
+
+    @pytest.fixture
+    def ser(self, wired):
+        ser = organization()
+        wired.service_accounts.connect(ser)
+        wired.accounts.create(colleague("acc_3", ser))
+        for bearer, sub, scope in (("ser", ser.sub, MANAGE_ACCOUNTS), ("acc_3", "acc_3", "free_busy_write")):
+            wired.tokens.save(hashed(bearer), TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 60, sub, "g1", scope))
+        return ser
+
+    @pytest.mark.usefixtures("ser")
+    def test_a_service_account_says_what_it_is(self):
+        assert get("/v1/userinfo", "ser").json() == {
+            "sub": "ser_1",
+            "email": "admin@example.com",
+            "name": "Ada Admin",
+            "cronofy.type": "service_account",
+            "cronofy.data": {
+                "authorization": {
+                    "scope": MANAGE_ACCOUNTS,
+                    "status": "active",
+                    "delegated_scope": "free_busy_write",
+                },
+                "service_account": {"provider_name": "google_free_busy", "domain": "example.com"},
+            },
+        }
+
+    @pytest.mark.usefixtures("ser")
+    @pytest.mark.parametrize("path", ["/v1/account", "/v1/profiles", "/v1/calendars"])
+    def test_a_service_account_is_nobodys_account(self, path):
+        assert get(path, "ser").status == 403
+
+    @pytest.mark.usefixtures("ser", "account")
+    def test_an_application_is_neither(self):
+        assert get("/v1/userinfo", "the secret").status == 403
+
+    def test_accounts_of_a_withdrawn_organization_show_disconnected(self, wired, ser):
+        def connected_profiles():
+            shown = get("/v1/userinfo", "acc_3").json()["cronofy.data"]["profiles"]
+            assert [each["profile_connected"] for each in get("/v1/profiles", "acc_3").json()["profiles"]] == [
+                each["profile_connected"] for each in shown
+            ]
+            return {each["provider_name"]: each["profile_connected"] for each in shown}
+
+        assert connected_profiles() == {"google_free_busy": True, "cronofy": True}
+        wired.service_accounts.disconnect(ser.sub, because=Disconnected.WITHDRAWN, now=NOW)
+        assert connected_profiles() == {"google_free_busy": False, "cronofy": True}
+        assert get("/v1/userinfo", "ser").json()["cronofy.data"]["authorization"]["status"] == "disconnected"

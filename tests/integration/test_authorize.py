@@ -1,26 +1,24 @@
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.account import Disconnected, ProviderName
+from freebusy.domain.account import Disconnected, Grant, ProviderName
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.settings import settings
 from tests.api import call
-from tests.browsers import ANA, PUBLIC_URL, REDIRECT_URI, REQUEST, Browser, brought
+from tests.browsers import ANA, PUBLIC_URL, REDIRECT_URI, REQUEST, Browser, brought, links
+from tests.fakes import NOW
+from tests.people import colleague
 
 
 @pytest.fixture
 def browser(deployment):
     return deployment.browser
-
-
-def links(page):
-    """The addresses that the page offers, as a browser reads them."""
-    return [link.replace("&amp;", "&") for link in re.findall(r'href="([^"]*)"', page.body)]
 
 
 def assert_is_page(answer, status):
@@ -219,6 +217,14 @@ class TestConnectingAgain:
         sub = deployment.tokens()["sub"]
         managed = deployment.account(sub).managed_profile
         assert_is_page(deployment.browser.get(f"/oauth/relink/{sub}/{managed.profile_id}"), 404)
+
+    def test_a_person_cannot_connect_again_what_their_organization_gives(self, deployment):
+        account = replace(colleague(), grants={"g": Grant("g", "free_busy_write", NOW)})
+        deployment.wired.accounts.create(account)
+        answer = deployment.browser.get(f"/oauth/relink/{account.sub}/{account.profiles[0].profile_id}")
+        assert_is_page(answer, 400)
+        assert "Ask your administrator" in answer.body
+        assert not answer.cookies
 
 
 class TestTrouble:

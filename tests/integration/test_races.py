@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,11 +17,14 @@ from botocore.config import Config
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
+    Disconnected,
     Grant,
     Identity,
     Profile,
@@ -32,9 +36,15 @@ from freebusy.domain.authorization import AuthorizationCode, AuthorizationReques
 from freebusy.domain.errors import InvalidRequest, StorageUnavailable
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
+from freebusy.domain.free_busy import Period
 from freebusy.service.applications import add_redirect_uris, rotate_secret
+from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import delete_event, upsert_event
-from tests.fakes import NOW
+from freebusy.service.organization_reader import OrganizationReader
+from tests.administrators import a_setup
+from tests.fakes import NOW, FakeClock, FakeSecretVault
+from tests.organizations import FakeOrganizationCalendars
+from tests.people import busy, colleague, organization
 from tests.tables import create_table
 
 pytestmark = pytest.mark.emulator
@@ -176,6 +186,16 @@ def test_a_state_is_consumed_once(race, tokens):
         assert outcomes[winner_of(outcomes)] == request
 
 
+def test_a_setup_is_consumed_once(race, dynamodb, table):
+    setups = DynamoSetups(dynamodb, table)
+    for handle_hash in names():
+        setups.save(handle_hash, a_setup())
+        winner_of(
+            race(lambda _, handle_hash=handle_hash: setups.consume(handle_hash, browser_hash="browser", now=NOW)),
+        )
+        assert setups.find(handle_hash, NOW) is None
+
+
 def test_a_link_token_is_consumed_once(race, tokens):
     for token_hash in names():
         tokens.save_link_token(token_hash, client_id="app", sub="acc", expires_at=LATER)
@@ -221,6 +241,71 @@ def test_a_refresh_is_leased_to_one_caller_and_written_once(race, accounts):
         assert (profile.version, profile.sealed_credential) == (version + 1, b"by %d" % winner)
 
 
+class TestOrganizations:
+    """Sandboxes that read one organization at once, each with a reader of its own."""
+
+    @pytest.fixture
+    def service_accounts(self, dynamodb, table):
+        return DynamoServiceAccounts(dynamodb, table)
+
+    @pytest.fixture
+    def ser(self, service_accounts):
+        ser = organization(f"ser_{uuid4().hex}", client_id=uuid4().hex)
+        service_accounts.connect(ser)
+        return ser
+
+    @pytest.fixture
+    def vaults(self, connect, dynamodb, table):
+        kms = connect("kms")
+        key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+        return [KmsVault(kms, dynamodb, table, key_id=key_id) for _ in range(CALLERS)]
+
+    @pytest.fixture
+    def read_all(self, race, ser, service_accounts, vaults):
+        """What each sandbox read of three colleagues."""
+        people = [colleague(f"acc_{number}", ser) for number in range(3)]
+
+        def read_all(calendars):
+            calendars.kept = {each.email: busy((1, 2)) for each in people} | {"admin@example.com": []}
+
+            def read(caller):
+                reader = OrganizationReader(
+                    service_accounts=service_accounts,
+                    calendars={ProviderName.GOOGLE: calendars},
+                    vault=vaults[caller],
+                    clock=FakeClock(),
+                )
+                with ThreadPoolExecutor(4) as pool:
+                    sources = [(each, each.profiles[0]) for each in people]
+                    under_way = reader.start(
+                        sources, Period(NOW, NOW + 86400), deadline=time.monotonic() + 20, pool=pool
+                    )
+                    return list(under_way.finish().values())
+
+            return race(read)
+
+        return read_all
+
+    def test_all_who_renew_its_token_read_with_one_and_one_is_kept(self, read_all, ser, service_accounts, vaults):
+        for before in (0, 2, 4):
+            calendars = FakeOrganizationCalendars()
+            assert read_all(calendars) == [[busy((1, 2))] * 3] * CALLERS
+            kept = service_accounts.find(ser.sub)
+            opened = vaults[0].unseal(kept.sealed_credential, client_id=ser.client_id, profile_id=ser.sub)
+            assert kept.version == before + 1
+            issued = {f"token {number} of example.com" for number in range(1, len(calendars.credentials) + 1)}
+            assert opened.access_token in issued
+            stale = replace(opened, expires_at=NOW)
+            sealed = vaults[0].seal(stale, client_id=ser.client_id, profile_id=ser.sub)
+            assert service_accounts.renew(ser.sub, sealed=sealed, version=kept.version)
+
+    def test_that_it_withdrew_is_found_out_by_many_and_marked_once(self, read_all, ser, service_accounts):
+        readings = read_all(FakeOrganizationCalendars(delegated=set()))
+        assert {error.reason for each in readings for error in each} == {"delegation_missing"}
+        marked = service_accounts.find(ser.sub)
+        assert (marked.disconnected, marked.disconnected_at, marked.version) == (Disconnected.WITHDRAWN, NOW, 1)
+
+
 def test_one_account_is_made_for_a_person_who_comes_twice_at_once(race, accounts):
     for subject in names():
         winner = winner_of(
@@ -229,6 +314,20 @@ def test_one_account_is_made_for_a_person_who_comes_twice_at_once(race, accounts
         identity = Identity(ProviderName.GOOGLE, subject, "ana@example.com")
         assert accounts.sub_of("app", identity) == f"{subject}-{winner}"
         assert list(accounts.find_many([f"{subject}-{caller}" for caller in range(CALLERS)])) == [f"{subject}-{winner}"]
+
+
+def test_one_account_is_made_for_a_mailbox_that_is_asked_for_many_times_at_once(race, accounts):
+    service_account = organization(client_id="app")
+    for name in names():
+
+        def connect(_, mailbox=f"{name}@example.com"):
+            return connect_mailbox(service_account, mailbox, accounts=accounts, now=NOW)
+
+        made = race(connect)
+        assert len(set(made)) == 1
+        account = accounts.find(made[0].sub)
+        assert (account.client_id, len(account.profiles)) == ("app", 2)
+        assert account.profiles[0].service_account == service_account.sub
 
 
 def test_sandboxes_that_need_a_first_data_key_at_once_end_with_one(race, connect, dynamodb, table):
@@ -271,7 +370,7 @@ def test_two_secrets_live_at_once_however_many_ask(race, dynamodb, table):
 
     def rotate(_):
         try:
-            return rotate_secret(client_id, registry=registry, now=NOW)
+            return rotate_secret(client_id, registry=registry, vault=FakeSecretVault(), now=NOW)
         except InvalidRequest:
             return None
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from freebusy.adapters.callbacks import HttpCallbacks
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
+from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import (
     Account,
     Disconnected,
@@ -23,13 +24,27 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.errors import CallbackFailed
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
+from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, ProofRecord, Setup
+from freebusy.domain.service_account import (
+    MANAGE_ACCOUNTS,
+    MANAGE_RESOURCES,
+    Administrator,
+    Organization,
+    ServiceAccount,
+)
+from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
+from tests.fakes import FakeCallbackSender, FakeHosts
 from tests.invitations import MAIL_DOMAIN, an_event
+from tests.organizations import FakeOrganizationCalendars
+from tests.people import colleague, email_of, organization
 from tests.replies import mail
 from tests.tables import create_table
 
@@ -44,19 +59,26 @@ REDIRECT_URI = "https://app.example.com/callback"
 CLIENT_SECRET = "fbc_cs_example-client-secret"
 ACCESS_TOKEN = "fbc_at_example-access-token"
 REFRESH_TOKEN = "fbc_rt_example-refresh-token"
+COLLEAGUE_ACCESS_TOKEN = "fbc_at_example-colleague-access-token"
 FRONT_END_ACCESS_TOKEN = "fbc_at_example-front-end-access-token"
 FRONT_END_REFRESH_TOKEN = "fbc_rt_example-front-end-refresh-token"
 CODE = "example-authorization-code"
 RELINK_CODE = "example-relink-code"
 LINK_TOKEN = "fbc_lt_example-link-token"
-SUB, OTHER_SUB, FRONT_END_SUB = (
+SUB, OTHER_SUB, FRONT_END_SUB, COLLEAGUE_SUB = (
     "acc_0123456789abcdef01234567",
     "acc_89abcdef0123456701234567",
     "acc_456789abcdef012301234567",
+    "acc_cdef0123456789ab01234567",
 )
 PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
 PAGE_TOKEN = "example-page-token"
+SERVICE_ACCOUNT = "ser_0123456789abcdef01234567"
+SERVICE_ACCOUNT_TOKEN = "fbc_at_example-service-account-token"
+ACCESS_REQUEST = "req_0123456789abcdef0123456789abcdef"
+MAILBOX, ROOM = "ana@example.com", "c_188abc@resource.calendar.google.com"
 STATE = "example-provider-state"
+HANDLE = "example-setup-handle"
 BROWSER_SECRET = "example-browser-secret"
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SCOPE = "free_busy_write"
@@ -71,6 +93,43 @@ FRONT_END_CODE = AuthorizationCode(
     CODE_CHALLENGE,
     NOW + 300,
 )
+
+
+ADMINISTRATOR = Administrator(
+    Identity(ProviderName.GOOGLE, "subject-of-ada", "ada@example.com"),
+    Organization(ProviderName.GOOGLE, "example.com", ("example.com",)),
+)
+TENANT_ADMINISTRATOR = Administrator(
+    Identity(ProviderName.MICROSOFT, "tenant.subject-of-max", "max@example.com"),
+    Organization(ProviderName.MICROSOFT, "tenant"),
+)
+
+
+class SignIn:
+    """Administrators sign in at once."""
+
+    issuer = None
+
+    def __init__(self, name: ProviderName) -> None:
+        self._name = name
+
+    def consent_url(self, *, state: str, **_: str) -> str | None:
+        consents = self._name is ProviderName.MICROSOFT
+        return f"https://{self._name}.example.com/adminconsent?state={state}" if consents else None
+
+    def sign_in_url(self, *, state: str, **_: str) -> str:
+        return f"https://{self._name}.example.com/sign-in?state={state}"
+
+    def sign_in(self, _code: str, **_: str) -> Administrator:
+        return ADMINISTRATOR if self._name is ProviderName.GOOGLE else TENANT_ADMINISTRATOR
+
+
+class Dns:
+    """Everybody has added the record."""
+
+    def texts(self, _name: str, *, deadline: float) -> tuple[str, ...]:
+        assert deadline
+        return (ProofRecord.of(NEW_ID, ADMINISTRATOR).value,)
 
 
 class Provider:
@@ -125,7 +184,8 @@ def store_account(wired: Dependencies, sub: str, client_id: str, profile_id: str
 def store_everything(wired: Dependencies) -> None:
     """What the sample events refer to."""
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
-    secret = ClientSecret(hashed(CLIENT_SECRET), "fbc_cs_exa", NOW)
+    sealed = wired.secret_vault.seal(CLIENT_SECRET, client_id=CLIENT_ID)
+    secret = ClientSecret(hashed(CLIENT_SECRET), "fbc_cs_exa", NOW, sealed)
     registry.create(Application(CLIENT_ID, "Example", (REDIRECT_URI,), secrets=(secret,)))
     registry.create(Application(NEW_ID, "New", (REDIRECT_URI,)))
     front_end = "https://front.example.com"
@@ -135,6 +195,7 @@ def store_everything(wired: Dependencies) -> None:
     store_account(wired, SUB, CLIENT_ID, PROFILE_ID)
     store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
     store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
+    store_colleague(wired)
     for token, kind, client_id, sub in (
         (ACCESS_TOKEN, TokenKind.ACCESS, CLIENT_ID, SUB),
         (REFRESH_TOKEN, TokenKind.REFRESH, CLIENT_ID, SUB),
@@ -142,22 +203,40 @@ def store_everything(wired: Dependencies) -> None:
         (FRONT_END_REFRESH_TOKEN, TokenKind.REFRESH, FRONT_END_ID, FRONT_END_SUB),
     ):
         wired.tokens.save(hashed(token), TokenRecord(kind, client_id, NOW + 3600, sub, "grant", SCOPE))
+    of_colleague = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, COLLEAGUE_SUB, "g1", SCOPE)
+    wired.tokens.save(hashed(COLLEAGUE_ACCESS_TOKEN), of_colleague)
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
-            for read in ("free_busy", "events")
+            for read in ("free_busy", "events", "available_periods")
         },
         sub=SUB,
         client_id=CLIENT_ID,
         expires_at=NOW + 600,
     )
     wired.tokens.save_link_token(hashed(LINK_TOKEN), client_id=CLIENT_ID, sub=SUB, expires_at=NOW + 300)
+    wired.service_accounts.connect(service_account())
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    record = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, SERVICE_ACCOUNT, "grant", scope)
+    wired.tokens.save(hashed(SERVICE_ACCOUNT_TOKEN), record)
+
+
+def service_account() -> ServiceAccount:
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    return replace(
+        organization(SERVICE_ACCOUNT, client_id=CLIENT_ID), grants={"grant": Grant("grant", scope, NOW - 3600)}
+    )
 
 
 def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
-        case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
+        case (
+            "availability"
+            | "free_busy_all_calendars"
+            | ("events" | "events_delete" | "events_delete_all" | "events_delete_calendars")
+            | "on_invitation_due"
+        ):
             store_event(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
@@ -178,12 +257,77 @@ def store_for(name: str, wired: Dependencies) -> None:
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
 
 
+def store_for_hours(name: str, wired: Dependencies) -> None:
+    match name:
+        case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
+            store_rule(wired)
+        case "available_periods" | "available_periods_delete" | "available_periods_delete_all":
+            store_periods(wired)
+
+
+def store_for_administrators(name: str, wired: Dependencies) -> None:
+    match name:
+        case "enterprise_connect_consent" | "enterprise_connect_refused":
+            store_trip(wired, Leg.CONSENT, ProviderName.MICROSOFT)
+        case "enterprise_connect_signed_in":
+            store_trip(wired, Leg.SIGN_IN)
+        case "enterprise_connect_signed_in_again":
+            store_trip(wired, Leg.SIGN_IN, handle=HANDLE)
+            store_setup(wired, ADMINISTRATOR)
+        case "enterprise_connect_another_mailbox":
+            store_setup(wired, TENANT_ADMINISTRATOR)
+        case (
+            "enterprise_connect_setup"
+            | "enterprise_connect_setup_leaked"
+            | "enterprise_connect_connected"
+            | "enterprise_connect_sign_in"
+        ):
+            store_setup(wired, ADMINISTRATOR)
+
+
+def organization_request(provider: ProviderName) -> OrganizationRequest:
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    return OrganizationRequest(NEW_ID, REDIRECT_URI, "example-state", scope, SCOPE, provider)
+
+
+def store_trip(
+    wired: Dependencies, leg: Leg, provider: ProviderName = ProviderName.GOOGLE, handle: str | None = None
+) -> None:
+    trip = OrganizationTrip(organization_request(provider), leg, hashed(BROWSER_SECRET), NOW + 600, handle)
+    wired.setups.save_trip(hashed(STATE), trip)
+
+
+def store_setup(wired: Dependencies, administrator: Administrator) -> None:
+    provider = administrator.organization.provider
+    client_id = NEW_ID if provider is ProviderName.GOOGLE else CLIENT_ID
+    request = replace(organization_request(provider), client_id=client_id)
+    wired.setups.save(hashed(HANDLE), Setup(request, administrator, hashed(BROWSER_SECRET), NOW - 3600))
+
+
 def store_event(wired: Dependencies) -> None:
     account = wired.accounts.find(SUB)
     assert account
     wanted = EventUpsert("booking-7", "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
     calendar_id = account.managed_profile.calendar_id
     upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
+
+
+def store_rule(wired: Dependencies) -> None:
+    rule = AvailabilityRule("work_hours", "Europe/Paris", (WeeklyPeriod(0, 570, 1020),))
+    assert wired.managed_availability.save_rule(SUB, rule, client_id=CLIENT_ID)
+
+
+def store_periods(wired: Dependencies) -> None:
+    """More than one page of them."""
+    for number in range(101):
+        start = NOW + number * 7200
+        period = AvailablePeriod(start, start + 3600, f"interviews-{number}")
+        assert wired.managed_availability.save_period(SUB, period, client_id=CLIENT_ID)
+
+
+def store_colleague(wired: Dependencies) -> None:
+    """Somebody whose organization gives access; the token that it is read with has yet to be fetched."""
+    assert wired.accounts.create(colleague(COLLEAGUE_SUB, service_account()))
 
 
 def store_mail(wired: Dependencies) -> None:
@@ -199,6 +343,16 @@ def store_mail(wired: Dependencies) -> None:
         Key="5o6q7r8s9t0u1v2w3x4y5z6a7b8c9d0e1f2g3h4i",
         Body=mail("gmail_accepted"),
     )
+
+
+def store_access_request(name: str, wired: Dependencies) -> None:
+    """A mailbox that was asked for, and in one case before."""
+    if name == "on_access_requested_again":
+        connect_mailbox(service_account(), MAILBOX, accounts=wired.accounts, now=NOW - 3600)
+    others = {"on_access_requested_room": ROOM, "on_access_requested_unknown_mailbox": "nobody@example.com"}
+    email, url = others.get(name, MAILBOX), "https://app.example.com/access?job=17"
+    request = AccessRequest(ACCESS_REQUEST, CLIENT_ID, SERVICE_ACCOUNT, email, url, SCOPE, "job-17", NOW - 60)
+    wired.access_requests.save([request])
 
 
 def store_request(wired: Dependencies, client_id: str, provider: ProviderName, **more: Any) -> None:
@@ -219,26 +373,66 @@ def store_request(wired: Dependencies, client_id: str, provider: ProviderName, *
 @contextmanager
 def deployment_for(sample: str) -> Iterator[Dependencies]:
     """One that holds what the sample event refers to, at the time it was sent; the sandbox has just started."""
+    from moto import mock_aws
+
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setattr(Dependencies, "clock", lambda _: NOW)
         patch.setenv("AWS_ACCESS_KEY_ID", "example")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
-        patch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
-        patch.setenv("INBOUND_BUCKET", "inbound-mail")
-        patch.setenv("MAIL_DOMAIN", MAIL_DOMAIN)
-        boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
-        for variable, queue in (("INVITATION_QUEUE_URL", "due.fifo"), ("DEAD_LETTER_QUEUE_URL", "dead")):
-            fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
-            patch.setenv(variable, boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"])
-        settings.cache_clear()
-        dependencies.cache_clear()
-        store_everything(dependencies())
-        store_for(sample, dependencies())
-        dependencies.cache_clear()
-        providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
-        patch.setattr(Dependencies, "providers", providers)
+        store(sample, patch)
+        stage(sample, patch)
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Makes what the deployment consists of, at the AWS of the environment; returns a function's own variables."""
+    name = sample.replace("_", "-")
+    variables = {
+        "TABLE_NAME": create_table(boto3.client("dynamodb"), name),
+        "CREDENTIAL_KEY_ID": boto3.client("kms").create_key()["KeyMetadata"]["KeyId"],
+        "INBOUND_BUCKET": f"{name}-mail",
+        "MAIL_DOMAIN": MAIL_DOMAIN,
+        "CONFIGURATION_SET": "reports",
+    }
+    boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
+    queues = {
+        "INVITATION_QUEUE_URL": f"{name}.fifo",
+        "DEAD_LETTER_QUEUE_URL": f"{name}-dead",
+        "ACCESS_QUEUE_URL": f"{name}-access",
+    }
+    for variable, queue in queues.items():
+        fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
+        variables[variable] = boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"]
+    for variable, value in variables.items():
+        patch.setenv(variable, value)
+    settings.cache_clear()
+    dependencies.cache_clear()
+    with pytest.MonkeyPatch.context() as meanwhile:
+        meanwhile.setattr(Dependencies, "clock", lambda _: NOW)
+        store_everything(dependencies())
+        store_for(sample, dependencies())
+        store_for_hours(sample, dependencies())
+        store_for_administrators(sample, dependencies())
+        if sample.startswith("on_access_requested"):
+            store_access_request(sample, dependencies())
+    dependencies.cache_clear()
+    return variables
+
+
+def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
+    """Sets the clock to when the samples were sent, and stands in for the providers."""
+    patch.setattr(Dependencies, "clock", lambda _: NOW)
+    providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
+    patch.setattr(Dependencies, "providers", providers)
+    mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
+    lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
+    calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
+    patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
+    patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
+    patch.setattr(Dependencies, "domain_records", Dns())
+    patch.setattr(Dependencies, "hosts", FakeHosts())
+    sender = FakeCallbackSender()
+    sender.troubles = [CallbackFailed("status 503")] if sample == "on_access_requested_unreachable" else []
+    patch.setattr(HttpCallbacks, "post", lambda _, *told, **signed: sender.post(*told, **signed))

@@ -15,7 +15,10 @@ def test_state_survives_the_deletion_of_the_stack(name):
 
 
 def test_the_table_can_be_restored_and_not_be_deleted_by_accident():
-    assert TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert TABLE["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True,
+        "RecoveryPeriodInDays": {"Ref": "RecoveryDays"},
+    }
     assert TABLE["DeletionProtectionEnabled"] is True
 
 
@@ -52,7 +55,7 @@ def test_the_key_rotates_and_answers_to_this_account_alone():
 
 def test_secrets_are_created_empty_so_that_none_shows_in_the_stack():
     secrets = of_type("AWS::SecretsManager::Secret")
-    assert set(secrets) == {"GoogleRegistration", "MicrosoftRegistration"}
+    assert set(secrets) == {"GoogleRegistration", "GoogleServiceAccount", "MicrosoftRegistration"}
     for secret in secrets.values():
         assert set(secret["Properties"]) == {"Description"}
 

@@ -16,27 +16,42 @@ if TYPE_CHECKING:
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.secrets import ProviderSecrets
     from freebusy.ports import (
+        AccessRequestQueue,
+        AccessRequestStore,
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
         CalendarProvider,
         DeadLetters,
+        DomainRecords,
         EventStore,
+        FreeBusyWriter,
+        HostResolver,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
         ManagedAvailabilityStore,
+        OrganizationCalendars,
+        OrganizationSignIn,
         PageStore,
+        SecretVault,
+        ServiceAccountStore,
+        SetupStore,
         TokenStore,
         Vault,
     )
+    from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.organization_reader import OrganizationReader
+    from freebusy.service.organization_setups import OrganizationSetups
+    from freebusy.service.organization_trips import OrganizationTrips
 
 
 def _patience() -> Config:
@@ -79,10 +94,59 @@ class Dependencies:
         return DynamoAccounts(self.dynamodb, self.settings.table_name)
 
     @cached_property
+    def service_accounts(self) -> ServiceAccountStore:
+        from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+
+        return DynamoServiceAccounts(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_requests(self) -> AccessRequestStore:
+        from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+
+        return DynamoAccessRequests(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_queue(self) -> AccessRequestQueue:
+        from freebusy.adapters.queue import SqsAccessRequests
+
+        return SqsAccessRequests(self._sqs, self.settings.access_queue_url)
+
+    @cached_property
+    def hosts(self) -> HostResolver:
+        from freebusy.adapters.hosts import SystemResolver
+
+        return SystemResolver()
+
+    @cached_property
+    def access_answers(self) -> AccessAnswers:
+        from freebusy.adapters.callbacks import HttpCallbacks
+        from freebusy.service.access_answers import AccessAnswers
+        from freebusy.service.callbacks import Callbacks
+
+        return AccessAnswers(
+            requests=self.access_requests,
+            applications=self.applications,
+            service_accounts=self.service_accounts,
+            accounts=self.accounts,
+            tokens=self.tokens,
+            calendars=self.organization_calendars,
+            callbacks=Callbacks(
+                self.hosts, HttpCallbacks(), self.secret_vault, local=self.settings.callbacks_may_be_local
+            ),
+            clock=self.clock,
+        )
+
+    @cached_property
     def tokens(self) -> TokenStore:
         from freebusy.adapters.dynamodb.tokens import DynamoTokens
 
         return DynamoTokens(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def setups(self) -> SetupStore:
+        from freebusy.adapters.dynamodb.setups import DynamoSetups
+
+        return DynamoSetups(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def pages(self) -> PageStore:
@@ -156,6 +220,12 @@ class Dependencies:
             clock=self.clock,
         )
 
+    @property
+    def free_busy_calendar(self) -> FreeBusyWriter:
+        from freebusy.adapters.free_busy_calendar import free_busy_calendar
+
+        return free_busy_calendar
+
     @cached_property
     def inbound_mailbox(self) -> InboundMailbox:
         import boto3
@@ -165,17 +235,21 @@ class Dependencies:
         return S3Mailbox(boto3.client("s3", config=_patience()), self.settings.inbound_bucket)
 
     @cached_property
-    def vault(self) -> Vault:
+    def _kms(self) -> KMSClient:
         import boto3
 
+        return boto3.client("kms", config=_patience())
+
+    @cached_property
+    def vault(self) -> Vault:
         from freebusy.adapters.vault import KmsVault
 
-        return KmsVault(
-            boto3.client("kms", config=_patience()),
-            self.dynamodb,
-            self.settings.table_name,
-            key_id=self.settings.credential_key_id,
-        )
+        key_id = self.settings.credential_key_id
+        return KmsVault(self._kms, self.dynamodb, self.settings.table_name, key_id=key_id)
+
+    @cached_property
+    def secret_vault(self) -> SecretVault:
+        return secret_vault(self._kms, self.dynamodb, self.settings.table_name, key_id=self.settings.credential_key_id)
 
     @cached_property
     def _secrets(self) -> ProviderSecrets:
@@ -217,6 +291,78 @@ class Dependencies:
         return providers
 
     @cached_property
+    def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
+        """Where administrators can connect their organization: Google's needs a service account of ours too."""
+        sign_ins: dict[ProviderName, OrganizationSignIn] = {}
+        secret_id = self.settings.google_secret_id
+        if secret_id and self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceSignIn
+
+            sign_ins[ProviderName.GOOGLE] = GoogleWorkspaceSignIn(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantSignIn
+
+            sign_ins[ProviderName.MICROSOFT] = MicrosoftTenantSignIn(
+                self._http,
+                self._secrets.registration(secret_id),
+                tenant=self.settings.microsoft_tenant,
+                origin=self.settings.microsoft_origin,
+            )
+        return sign_ins
+
+    @cached_property
+    def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
+        """The providers at which this deployment can read for organizations."""
+        calendars: dict[ProviderName, OrganizationCalendars] = {}
+        if secret_id := self.settings.google_service_account_secret_id:
+            from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars
+
+            calendars[ProviderName.GOOGLE] = GoogleWorkspaceCalendars(
+                self._http, self._secrets.service_account_key(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.microsoft_tenant import MicrosoftTenantCalendars
+
+            calendars[ProviderName.MICROSOFT] = MicrosoftTenantCalendars(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.microsoft_origin
+            )
+        return calendars
+
+    @cached_property
+    def domain_records(self) -> DomainRecords:
+        from freebusy.adapters.domain_records import GoogleDns
+
+        return GoogleDns(self._http, origin=self.settings.google_origin)
+
+    @cached_property
+    def organization_trips(self) -> OrganizationTrips:
+        from freebusy.service.organization_trips import OrganizationTrips
+
+        return OrganizationTrips(
+            applications=self.applications,
+            setups=self.setups,
+            sign_ins=self.organization_sign_ins,
+            calendars=self.organization_calendars,
+        )
+
+    @cached_property
+    def organization_setups(self) -> OrganizationSetups:
+        from freebusy.service.organization_setups import OrganizationSetups
+
+        return OrganizationSetups(
+            applications=self.applications,
+            setups=self.setups,
+            service_accounts=self.service_accounts,
+            tokens=self.tokens,
+            vault=self.vault,
+            calendars=self.organization_calendars,
+            records=self.domain_records,
+            prove_domains=self.settings.google_domain_proof != "sign_in",
+        )
+
+    @cached_property
     def calendar_reader(self) -> CalendarReader:
         from freebusy.service.calendar_reader import CalendarReader
 
@@ -226,6 +372,18 @@ class Dependencies:
             vault=self.vault,
             providers=self.providers,
             clock=self.clock,
+            organizations=lambda: self.organization_reader,
+        )
+
+    @cached_property
+    def organization_reader(self) -> OrganizationReader:
+        from freebusy.service.organization_reader import OrganizationReader
+
+        return OrganizationReader(
+            service_accounts=self.service_accounts,
+            calendars=self.organization_calendars,
+            vault=self.vault,
+            clock=self.clock,
         )
 
 
@@ -234,6 +392,13 @@ def application_registry(dynamodb: DynamoDBClient, table_name: str) -> Applicati
     from freebusy.adapters.dynamodb.applications import DynamoApplications
 
     return DynamoApplications(dynamodb, table_name)
+
+
+def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:
+    """Also for the command line, as above, and for the laptop stack."""
+    from freebusy.adapters.vault import KmsSecretVault
+
+    return KmsSecretVault(kms, dynamodb, table_name, key_id=key_id)
 
 
 def redelivery(

@@ -1,23 +1,28 @@
 """What the services need from outside, as Protocols. Each says which errors may come out; nothing else does.
 
 Hashes are those of ``domain.identifiers.hashed``; times are epoch seconds; ``now`` is passed in, so that
-tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of the vault may
+tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of a vault may
 raise StorageUnavailable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
+    from freebusy.domain.access_request import AccessRequest
     from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
     from freebusy.domain.application import Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.callback import Destination
+    from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
     from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
+    from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.reply import Letter
+    from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
 
 
 class Clock(Protocol):
@@ -62,6 +67,9 @@ class AccountStore(Protocol):
     def find_many(self, subs: Collection[str]) -> dict[str, Account]:
         """As few reads as possible (100 keys a call); subs that do not exist are left out."""
 
+    def holder(self, sub: str) -> Account | ServiceAccount | None:
+        """Whoever holds the grants that tokens live by."""
+
     def sub_of(self, client_id: str, identity: Identity) -> str | None:
         """The account of this application to which the identity is connected."""
 
@@ -81,6 +89,12 @@ class AccountStore(Protocol):
         not of this person (``subject``).
         """
 
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+        """The profile is connected again through its organization; its name becomes the identity's address.
+
+        Raises NotFound when the profile is gone or is not of this mailbox (``subject``).
+        """
+
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
 
@@ -97,7 +111,35 @@ class AccountStore(Protocol):
         """From now on ``has_events`` is true; called before the first event is stored. Raises NotFound."""
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
-        """Ends these grants, or all; their tokens die with them. Grants that are gone already are no error."""
+        """Ends these grants, or all, of an account or a service account; their tokens die with them.
+
+        Grants that are gone already are no error.
+        """
+
+
+class ServiceAccountStore(Protocol):
+    """Organizations that administrators connected, one item each. All reads are strongly consistent."""
+
+    def find(self, sub: str) -> ServiceAccount | None: ...
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ServiceAccount]:
+        """As few reads as possible (100 keys a call); subs that do not exist are left out."""
+
+    def connect(self, wanted: ServiceAccount) -> str:
+        """Stores it; where this application has the organization already, connects that one again instead.
+
+        Then administrator, domains and delegated scope become those of ``wanted``, and its credential, which was the
+        earlier administrator's, is forgotten. Returns the ``sub`` that it has.
+        """
+
+    def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
+        """A fresh credential, with which the connection stands: written only while the version is still ``version``."""
+
+    def disconnect(self, sub: str, *, because: Disconnected, now: int, version: int | None = None) -> bool:
+        """Forgets the credential and marks it; with ``version`` only while it is still that version.
+
+        False when it is not, or the service account is gone.
+        """
 
 
 class TokenStore(Protocol):
@@ -151,6 +193,40 @@ class TokenStore(Protocol):
         """Single use: one conditional delete."""
 
 
+class SetupStore(Protocol):
+    """Organizations that are being connected: the trips of their administrators, and the setups that follow.
+
+    As ``TokenStore``, and apart from it: a state of one kind of trip is unknown to the other.
+    """
+
+    def save_trip(self, state_hash: str, trip: OrganizationTrip) -> None: ...
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> OrganizationTrip | None:
+        """Single use: one conditional delete, which another browser cannot bring about."""
+
+    def save(self, handle_hash: str, setup: Setup) -> None: ...
+
+    def find(self, handle_hash: str, now: int) -> Setup | None: ...
+
+    def rebind(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        """From now on it is this browser's, and no longer that of the one before; False when it is gone."""
+
+    def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
+        """True for one caller, of the browser that it is bound to: one conditional delete."""
+
+
+class AccessRequestStore(Protocol):
+    """Requests for access to mailboxes, by their ids, until they are answered or expire."""
+
+    def save(self, requests: Sequence[AccessRequest]) -> None:
+        """All of them, at most ``MOST_AT_ONCE``, or none."""
+
+    def find(self, request_id: str, now: int) -> AccessRequest | None: ...
+
+    def delete(self, request_id: str) -> None:
+        """One that is gone already is no error."""
+
+
 class PageStore(Protocol):
     """The later pages of an answer, kept for a while so that all pages show the same moment."""
 
@@ -171,6 +247,15 @@ class Vault(Protocol):
 
     def derive(self, client_id: str, value: str) -> bytes:
         """32 bytes that only this deployment can derive from ``value`` (HMAC under the application's data key)."""
+
+
+class SecretVault(Protocol):
+    """Seals client secrets, for signing what is sent to their application; a hash is enough to recognise one."""
+
+    def seal(self, secret: str, *, client_id: str) -> bytes: ...
+
+    def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
+        """Raises ``ValueError`` when the bytes are not this application's secret of this hash."""
 
 
 class CalendarProvider(Protocol):
@@ -205,6 +290,101 @@ class CalendarProvider(Protocol):
         A period that crosses the window's edge is given as the provider gave it, whole or cut at the edge.
         ``deadline`` is on ``time.monotonic``'s clock; waits and retries end before it.
         Raises AccessTokenRejected, CalendarUnreadable, ProviderUnavailable or ProviderMisconfigured.
+        """
+
+
+class OrganizationSignIn(Protocol):
+    """An administrator's browser at one kind of upstream. Raises nothing but the ``ProviderError`` family."""
+
+    @property
+    def issuer(self) -> str | None:
+        """As ``CalendarProvider.issuer``."""
+
+    def consent_url(self, *, redirect_uri: str, state: str) -> str | None:
+        """Where an administrator agrees for the whole organization; None where there is no such screen (Google).
+
+        What comes back from there proves nothing: it can be forged.
+        """
+
+    def sign_in_url(
+        self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str, login_hint: str | None = None
+    ) -> str:
+        """Where to send the administrator to prove who they are; asks for identity and for nothing more."""
+
+    def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
+        """Raises IdentityRejected for somebody who is of no organization, and NotAnAdministrator where the provider
+        says who is one (Microsoft); ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        ProviderUnavailable.
+        """
+
+
+class OrganizationCalendars(Protocol):
+    """The calendars of whole organizations at one kind of upstream, with the access that administrators gave.
+
+    Raises nothing but the ``ProviderError`` family.
+    """
+
+    most_together: int
+    """How many mailboxes one call may name."""
+
+    def delegation(self) -> Delegation:
+        """What an administrator lets us in with.
+
+        Raises ProviderMisconfigured or ProviderUnavailable.
+        """
+
+    def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
+        """A token that reads the organization's mailboxes as ``speaker``, one of them, sees them.
+
+        Raises DelegationMissing, MailboxUnknown (the speaker), ProviderMisconfigured or ProviderUnavailable.
+        """
+
+    def free_busy(
+        self, credential: ProviderCredential, mailboxes: Sequence[str], window: Period, *, deadline: float
+    ) -> Mapping[str, Sequence[FreeBusyPeriod] | CalendarUnreadable]:
+        """What overlaps ``window``, of up to ``most_together`` mailboxes together, by mailbox as it was given.
+
+        As ``CalendarProvider.free_busy`` otherwise. A mailbox that this credential does not see is CalendarUnreadable.
+        Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable. A credential knows
+        what was allowed when it was issued: DelegationMissing is certain only of a new one.
+        """
+
+    def own_free_busy(
+        self, organization: Organization, mailbox: str, window: Period, *, deadline: float
+    ) -> Sequence[FreeBusyPeriod]:
+        """What overlaps ``window``, as the mailbox's own person sees it: also where colleagues may not look.
+
+        Raises DelegationMissing, MailboxUnknown, MailboxWithoutCalendar, CalendarUnreadable, ProviderMisconfigured or
+        ProviderUnavailable.
+        """
+
+    def resources(self, organization: Organization, speaker: str, *, deadline: float) -> Sequence[Resource]:
+        """The organization's rooms and other things to book.
+
+        Raises DelegationMissing where the administrator did not allow that beside free/busy, and as ``credential``.
+        """
+
+
+class DomainRecords(Protocol):
+    """What the owner of a domain says about it in public."""
+
+    def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
+        """The TXT records of this name, in no order; none where there is no such name. Raises ProviderUnavailable."""
+
+
+class HostResolver(Protocol):
+    def addresses(self, hosts: Collection[str], *, within: float) -> Mapping[str, Sequence[str]]:
+        """Every IP address of each of these names, looked up side by side within so many seconds.
+
+        A host that has none, or of which nothing is known by then, is left out. Raises nothing.
+        """
+
+
+class CallbackSender(Protocol):
+    def post(self, destination: Destination, address: str, body: bytes, *, signature: str) -> None:
+        """Sends JSON to this address and to no other, in the name of the destination's host, which TLS verifies.
+
+        Done when the answer is a 2xx; of it, nothing else is read. Raises CallbackFailed for everything else.
         """
 
 
@@ -260,7 +440,7 @@ class ManagedAvailabilityStore(Protocol):
         """All of them; rules stay."""
 
     def forget_periods(self, sub: str, *, ended_before: int) -> None:
-        """Deletes those that ended before; what is changed meanwhile may stay."""
+        """Deletes the earliest of those that ended before, up to FORGOTTEN_AT_ONCE; not when they change meanwhile."""
 
 
 class InvitationLog(Protocol):
@@ -275,20 +455,27 @@ class InvitationLog(Protocol):
         """Keeps the higher revision of what is stored and ``sent``; of equal ones, ``sent``."""
 
 
-class InvitationQueue(Protocol):
+class RetriedQueue(Protocol):
     """Raises StorageUnavailable, and nothing else."""
-
-    def put(self, due: Sequence[InvitationDue]) -> None:
-        """Queues each, in order per event and attendee; the same one twice within minutes is one.
-
-        When it raises, some may be queued: put all of them again.
-        """
 
     def postpone(self, receipt: str, *, received: int) -> None:
         """Lets a message that failed wait, the longer the more often it was ``received``.
 
         ``receipt`` is that of its last delivery. A message that is gone meanwhile is no error.
         """
+
+
+class InvitationQueue(RetriedQueue, Protocol):
+    def put(self, due: Sequence[InvitationDue]) -> None:
+        """Queues each, in order per event and attendee; the same one twice within minutes is one.
+
+        When it raises, some may be queued: put all of them again.
+        """
+
+
+class AccessRequestQueue(RetriedQueue, Protocol):
+    def put(self, request_ids: Sequence[str]) -> None:
+        """Queues each. When it raises, some may be queued."""
 
 
 class DeadLetters(Protocol):
@@ -307,6 +494,19 @@ class InvitationWriter(Protocol):
         ``changed`` says that they were sent an earlier version; ``zone`` is where they read it, an IANA name. Raises
         MailRefused for an address that no mail service takes.
         """
+
+
+class FreeBusyWriter(Protocol):
+    def __call__(
+        self,
+        account: Account,
+        window: Period,
+        periods: Iterable[FreeBusyPeriod],
+        managed: ManagedAvailability,
+        *,
+        now: int,
+    ) -> bytes:
+        """An iCalendar object (RFC 5545, CRLF) that says what is known of the window, and nothing beyond it."""
 
 
 class Mailer(Protocol):

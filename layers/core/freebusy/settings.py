@@ -9,16 +9,20 @@ from typing import NamedTuple
 
 
 class Settings(NamedTuple):
-    """``*_origin`` stand in for the providers' own hosts; the template cannot set them, the laptop stack does.
+    """``*_origin`` stand in for the providers' own hosts, and ``callbacks_may_be_local`` lets applications be called on
+    this very machine; the template cannot set them, the laptop stack does.
 
     ``public_url`` is the deployment's own domain; without one, each request says which host it came to
     (a function cannot name the API it belongs to: CloudFormation would see a circle).
+    ``google_domain_proof`` is what proves that an administrator's domain is theirs: ``dns`` or ``sign_in``.
     """
 
     table_name: str
     public_url: str | None
     credential_key_id: str
     google_secret_id: str | None
+    google_service_account_secret_id: str | None
+    google_domain_proof: str
     microsoft_secret_id: str | None
     microsoft_tenant: str
     allowed_origins: tuple[str, ...]
@@ -26,9 +30,11 @@ class Settings(NamedTuple):
     configuration_set: str | None
     invitation_queue_url: str
     dead_letter_queue_url: str
+    access_queue_url: str
     inbound_bucket: str
     google_origin: str | None
     microsoft_origin: str | None
+    callbacks_may_be_local: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -37,6 +43,8 @@ class Settings(NamedTuple):
             public_url=environment.get("PUBLIC_URL", "").rstrip("/") or None,
             credential_key_id=environment.get("CREDENTIAL_KEY_ID", ""),
             google_secret_id=environment.get("GOOGLE_SECRET_ID") or None,
+            google_service_account_secret_id=environment.get("GOOGLE_SERVICE_ACCOUNT_SECRET_ID") or None,
+            google_domain_proof=environment.get("GOOGLE_DOMAIN_PROOF") or "dns",
             microsoft_secret_id=environment.get("MICROSOFT_SECRET_ID") or None,
             microsoft_tenant=environment.get("MICROSOFT_TENANT") or "organizations",
             allowed_origins=tuple(filter(None, environment.get("ALLOWED_ORIGINS", "").replace(",", " ").split())),
@@ -44,9 +52,11 @@ class Settings(NamedTuple):
             configuration_set=environment.get("CONFIGURATION_SET") or None,
             invitation_queue_url=environment.get("INVITATION_QUEUE_URL", ""),
             dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
+            access_queue_url=environment.get("ACCESS_QUEUE_URL", ""),
             inbound_bucket=environment.get("INBOUND_BUCKET", ""),
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,
+            callbacks_may_be_local=environment.get("CALLBACKS_MAY_BE_LOCAL") == "true",
         )
 
 

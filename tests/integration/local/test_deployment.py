@@ -47,7 +47,13 @@ def test_routes_lead_to_their_functions(deployment, functions):
         Route("GET /things/{name}", functions["sample"].name),
         Route("ANY /{proxy+}", functions["sample"].name),
         Route("$default", functions["broken"].name),
+        Route("GET /opinions/{name}", functions["frank"].name),
     }
+
+
+def test_a_function_that_a_condition_rules_out_is_not_there(functions):
+    assert "frank" in functions
+    assert "secretive" not in functions
 
 
 def test_layers_are_folders_of_the_checkout(deployment):

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freebusy.adapters.provider_http import REAL_TIME
-from freebusy.adapters.provider_windows import LONGEST_WINDOW, joined, read_in_pieces
-from freebusy.domain.errors import ProviderUnavailable
+from freebusy.adapters.provider_windows import (
+    LONGEST_WINDOW,
+    each_alone,
+    joined,
+    read_in_pieces,
+    read_together_in_pieces,
+)
+from freebusy.domain.errors import CalendarUnreadable, MailboxUnknown, ProviderMisconfigured, ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 
 BUSY, TENTATIVE = FreeBusyStatus.BUSY, FreeBusyStatus.TENTATIVE
@@ -91,3 +97,41 @@ def test_parts_of_two_periods_cut_at_the_same_seam_stay_two():
     before, after = FreeBusyPeriod(0, 20, BUSY), FreeBusyPeriod(20, 30, BUSY)
     assert joined([[before, before], [after, after]], seams={20}) == [FreeBusyPeriod(0, 30, BUSY)] * 2
     assert joined([[before, before], [after]], seams={20}) == [before, FreeBusyPeriod(0, 30, BUSY)]
+
+
+@given(st.dictionaries(st.sampled_from(["ana", "ben", "cat"]), calendars), windows)
+def test_several_calendars_read_together_are_each_what_they_are_alone(kept, window):
+    def piece(asked):
+        return {name: overlapping(calendar, asked) for name, calendar in kept.items()}
+
+    together = read_together_in_pieces(window, list(kept), piece, deadline=time.monotonic() + 60, timing=REAL_TIME)
+    assert together == {name: read(calendar, window, cut=False) for name, calendar in kept.items()}
+
+
+def test_a_calendar_that_is_unreadable_in_one_piece_is_unreadable():
+    unreadable = MailboxUnknown("no")
+    window = Period(0, 3 * LONGEST_WINDOW)
+
+    def piece(asked):
+        return {"ana": unreadable if asked.start == LONGEST_WINDOW else [], "ben": []}
+
+    found = read_together_in_pieces(window, ["ana", "ben"], piece, deadline=time.monotonic() + 60, timing=REAL_TIME)
+    assert found == {"ana": unreadable, "ben": []}
+
+
+def test_only_what_is_about_one_calendar_is_kept_to_it():
+    def found(mailbox):
+        if mailbox == "ana":
+            raise ProviderUnavailable("not understood")
+        if mailbox == "ben":
+            raise MailboxUnknown("no")
+        return []
+
+    readings = each_alone(["ana", "ben", "cat"], found)
+    assert [type(reading) for reading in readings.values()] == [CalendarUnreadable, MailboxUnknown, list]
+
+    def misconfigured(_):
+        raise ProviderMisconfigured("ours")
+
+    with pytest.raises(ProviderMisconfigured):
+        each_alone(["ana"], misconfigured)

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from freebusy.adapters.secrets import FRESH_SECONDS, KEPT_SECONDS, ProviderRegistration, ProviderSecrets
+from freebusy.adapters.secrets import (
+    FRESH_SECONDS,
+    KEPT_SECONDS,
+    ProviderRegistration,
+    ProviderSecrets,
+    ServiceAccountKey,
+)
 from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable
 from tests.fakes import FakeClock
 
@@ -28,6 +34,20 @@ class FakeSecretsManager:
 
 def secret(client_id: Any = "id", **changes: Any) -> str:
     return json.dumps({"client_id": client_id, "client_secret": "secret", **changes})
+
+
+def key_file(**changes: Any) -> str:
+    """As the Cloud console gives it to download, with two of its members that nobody reads."""
+    file = {
+        "type": "service_account",
+        "project_id": "project",
+        "private_key_id": "key-1",
+        "private_key": "PEM",
+        "client_email": "freebusy@project.iam.gserviceaccount.com",
+        "client_id": "1077",
+        "token_uri": "https://elsewhere.example/token",
+    }
+    return json.dumps({**file, **changes})
 
 
 def refused(code: str) -> ClientError:
@@ -95,6 +115,44 @@ def test_a_secret_that_holds_no_registration_is_the_operators_business(value):
     with pytest.raises(ProviderMisconfigured) as caught:
         ProviderSecrets(FakeSecretsManager(value)).registration("google")()
     assert "google" in str(caught.value)
+
+
+def test_a_service_account_is_read_from_its_key_file():
+    key = ProviderSecrets(FakeSecretsManager(key_file())).service_account_key("google")()
+    assert key == ServiceAccountKey("freebusy@project.iam.gserviceaccount.com", "1077", "key-1", "PEM")
+    assert "PEM" not in repr(key)
+
+
+def test_a_new_key_file_is_read_when_the_old_one_is_refused():
+    manager, clock = FakeSecretsManager(key_file()), FakeClock()
+    key = ProviderSecrets(manager, clock=clock).service_account_key("google")
+    key()
+    manager.value = key_file(private_key_id="key-2")
+    clock.advance(FRESH_SECONDS)
+    assert key().key_id == "key-1"
+    assert key(fresh=True).key_id == "key-2"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("", id="never filled in"),
+        pytest.param(secret(), id="an OAuth client"),
+        pytest.param(key_file(type="authorized_user"), id="a person's key"),
+        pytest.param(key_file(type="external_account"), id="workload identity federation"),
+        *(
+            pytest.param(key_file(**{name: empty}), id=f"{name} {empty!r}")
+            for name in ("client_email", "client_id", "private_key_id", "private_key")
+            for empty in ("", None)
+        ),
+        pytest.param(key_file(client_id=1077), id="a number"),
+    ],
+)
+def test_a_secret_that_holds_no_key_file_is_the_operators_business(value):
+    with pytest.raises(ProviderMisconfigured) as caught:
+        ProviderSecrets(FakeSecretsManager(value)).service_account_key("google")()
+    assert "google" in str(caught.value)
+    assert "PEM" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.identifiers import hashed
-from freebusy.service.authorization import Departure, ProviderChoice, Reconnected, Return, relink_url
+from freebusy.service.authorization import ProviderChoice, Reconnected, relink_url
+from freebusy.service.trips import Departure, Return
 from tests.fakes import FakeAccounts
+from tests.people import colleague
 from tests.trips import (
     ANA,
     ANA_AT_WORK,
@@ -446,6 +448,15 @@ class TestConnectingAgain:
         for pair in (("acc_unknown", profile_id), (sub, "pro_unknown"), (sub, managed), ("\0", "")):
             with pytest.raises(NotFound):
                 world.depart_again(*pair)
+
+    def test_nor_can_a_person_connect_what_an_organization_gives(self, world):
+        account = colleague()
+        world.accounts.create(account)
+        world.accounts.disconnect(account.sub, account.profiles[0].profile_id, because=Disconnected.REVOKED)
+        with pytest.raises(AuthorizationRefused, match="organization_decides"):
+            world.depart_again(account.sub, account.profiles[0].profile_id)
+        with pytest.raises(NotFound):
+            world.depart_again(account.sub, account.managed_profile.profile_id)
 
     def test_nor_for_an_authorization_that_the_application_gave_up(self, world, profile):
         departure = world.depart_again(*profile)

@@ -17,6 +17,7 @@ from freebusy.domain.free_busy import Period
 from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
 from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
+from tests.organizations import no_organizations
 from tests.people import FakeCalendars, busy, connected
 
 WINDOW = Period(NOW, NOW + 86400)
@@ -35,6 +36,7 @@ class Reading:
             vault=FakeVault(),
             providers={ProviderName.GOOGLE: self.calendars},
             clock=FakeClock(),
+            organizations=no_organizations,
         )
 
     def read(self, within: float = 5.0):
@@ -164,6 +166,7 @@ def test_what_an_outage_leaves_unread_is_not_read_later_at_the_cost_of_the_next_
         vault=Vault(),
         providers={ProviderName.GOOGLE: calendars},
         clock=FakeClock(),
+        organizations=no_organizations,
     )
     with ThreadPoolExecutor(1) as pool:
         monkeypatch.setattr(calendar_reader, "_pool", lambda: pool)

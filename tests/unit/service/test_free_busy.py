@@ -6,6 +6,7 @@ from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.free_busy import FreeBusyQuery, FreeBusyRow, read_free_busy
 from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
+from tests.organizations import no_organizations
 from tests.people import FakeCalendars, busy, connected
 
 DAY = 86400
@@ -21,6 +22,7 @@ def read(account, query=None, **calendars):
         vault=FakeVault(),
         providers=dict.fromkeys(BOTH, kept),
         clock=FakeClock(),
+        organizations=no_organizations,
     )
     return read_free_busy(account, query or FreeBusyQuery(), reader=reader, now=NOW), kept
 

@@ -7,12 +7,14 @@ from freebusy.domain.authorization import (
     PUBLIC_GRANT_LIFETIME,
     PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME,
     ROTATION_GRACE,
+    AuthorizationCode,
     TokenKind,
     TokenRecord,
 )
 from freebusy.domain.errors import AuthenticationFailed, InsufficientScope, TokenError
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.scopes import Permission
+from freebusy.domain.service_account import MANAGE_ACCOUNTS
 from freebusy.service.tokens import (
     Caller,
     authenticate,
@@ -22,6 +24,7 @@ from freebusy.service.tokens import (
     revoke_account,
     revoke_token,
 )
+from tests.people import organization
 from tests.trips import ANA, ANA_AT_WORK, APP, BEN, CHALLENGE, FRONT_END, OTHER_APP, REDIRECT_URI, VERIFIER, World
 
 DAY = 86400
@@ -46,6 +49,16 @@ def renew(world, refresh_token, application=APP):
         tokens=world.tokens,
         accounts=world.accounts,
         vault=world.vault,
+        now=world.clock(),
+    )
+
+
+def revoke_sub(world, application, sub):
+    revoke_account(
+        application,
+        sub,
+        accounts=world.accounts,
+        service_accounts=world.accounts.service_accounts,
         now=world.clock(),
     )
 
@@ -230,7 +243,7 @@ class TestCodes:
 
     def test_a_revocation_reaches_codes_that_are_under_way(self, world):
         code = world.trip(ANA)["code"]
-        revoke_account(APP, world.account_of(ANA).sub, accounts=world.accounts)
+        revoke_sub(world, APP, world.account_of(ANA).sub)
         assert_invalid_grant(exchange, world, code)
 
     def test_a_code_survives_a_credential_that_dies_meanwhile(self, world):
@@ -321,7 +334,14 @@ class TestRevoking:
         return connect(world)
 
     def revoke(self, world, token, application=APP):
-        revoke_token(application, token, tokens=world.tokens, accounts=world.accounts, now=world.clock())
+        revoke_token(
+            application,
+            token,
+            tokens=world.tokens,
+            accounts=world.accounts,
+            service_accounts=world.accounts.service_accounts,
+            now=world.clock(),
+        )
 
     @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
     def test_either_token_ends_the_whole_authorization(self, world, issued, kind):
@@ -333,7 +353,7 @@ class TestRevoking:
         assert profile.sealed_credential is None
 
     def test_so_does_the_sub(self, world, issued):
-        revoke_account(APP, issued.sub, accounts=world.accounts)
+        revoke_sub(world, APP, issued.sub)
         assert not lives(world, issued.access_token)
         assert world.profile_of(ANA).sealed_credential is None
 
@@ -345,14 +365,14 @@ class TestRevoking:
 
     def test_another_application_can_end_nothing(self, world, issued):
         self.revoke(world, issued.refresh_token, OTHER_APP)
-        revoke_account(OTHER_APP, issued.sub, accounts=world.accounts)
+        revoke_sub(world, OTHER_APP, issued.sub)
         assert lives(world, issued.access_token)
         assert world.profile_of(ANA).connected
 
     @pytest.mark.parametrize("value", ["unknown", "\0", "\ud800", "acc_0", "x" * 100_000], ids=repr)
     def test_the_unknown_is_revoked_already(self, world, value):
         self.revoke(world, value)
-        revoke_account(APP, value, accounts=world.accounts)
+        revoke_sub(world, APP, value)
 
     def test_a_token_of_an_earlier_authorization_does_not_end_the_present_one(self, world, issued):
         self.revoke(world, issued.refresh_token)
@@ -395,8 +415,49 @@ class TestRevoking:
         """An account's id is no secret, and a public application has no other to show."""
         issued = connect_front_end(world)
         with pytest.raises(TokenError) as refused:
-            revoke_account(FRONT_END, issued.sub, accounts=world.accounts)
+            revoke_sub(world, FRONT_END, issued.sub)
         assert refused.value.code == "unauthorized_client"
         assert lives(world, issued.access_token)
         self.revoke(world, issued.refresh_token, FRONT_END)
         assert not lives(world, issued.access_token)
+
+
+class TestServiceAccounts:
+    """Their codes and tokens work as those of accounts do."""
+
+    @pytest.fixture
+    def code(self, world):
+        world.accounts.service_accounts.connect(organization("ser_1", client_id="app"))
+        code = AuthorizationCode("app", "ser_1", "", REDIRECT_URI, MANAGE_ACCOUNTS, None, world.clock() + 300)
+        world.tokens.save_code(hashed("code"), code)
+        return "code"
+
+    def test_a_code_buys_tokens_of_the_organization(self, world, code):
+        issued = exchange(world, code)
+        assert (issued.sub, issued.scope, issued.profile) == ("ser_1", MANAGE_ACCOUNTS, None)
+        caller = who(world, issued.access_token)
+        assert caller.account is None
+        assert caller.holder.sub == "ser_1"
+        assert who(world, renew(world, issued.refresh_token).access_token).holder.sub == "ser_1"
+
+    def test_a_code_that_comes_back_takes_what_it_bought(self, world, code):
+        issued = exchange(world, code)
+        assert_invalid_grant(exchange, world, code)
+        assert not lives(world, issued.access_token)
+
+    def test_they_permit_nothing_that_an_account_permits(self, world, code):
+        caller = who(world, exchange(world, code).access_token)
+        with pytest.raises(InsufficientScope):
+            require(caller, Permission.READ_FREE_BUSY)
+
+    def test_revoking_disconnects_the_organization(self, world, code):
+        issued = exchange(world, code)
+        revoke_sub(world, OTHER_APP, "ser_1")
+        assert lives(world, issued.access_token)
+        revoke_sub(world, APP, "ser_1")
+        assert not lives(world, issued.access_token)
+        assert world.accounts.service_accounts.find("ser_1").disconnected is Disconnected.REVOKED
+
+    def test_a_code_of_a_revoked_organization_buys_nothing(self, world, code):
+        revoke_sub(world, APP, "ser_1")
+        assert_invalid_grant(exchange, world, code)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from freebusy.adapters.provider_http import Timing
-from freebusy.domain.errors import ProviderUnavailable
+from freebusy.domain.errors import CalendarUnreadable, ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+
+T = TypeVar("T")
+
+Reading = list[FreeBusyPeriod] | CalendarUnreadable
+"""What came of one of several calendars that were asked for together."""
 
 LONGEST_WINDOW = 60 * 86400
 """Seconds. Microsoft refuses 62 days and more; Google was seen to refuse more than about three months."""
@@ -21,13 +27,38 @@ def read_in_pieces(
     window: Period, read: Callable[[Period], list[FreeBusyPeriod]], *, deadline: float, timing: Timing
 ) -> list[FreeBusyPeriod]:
     """What overlaps ``window``, sorted by start. Raises what ``read`` raises, and ProviderUnavailable."""
-    pieces = _pieces(window)
-    if len(pieces) <= 1:
-        rows = sorted(row for piece in pieces for row in _forward(read(piece)))
-    else:
-        answers = _side_by_side(read, pieces, deadline - timing.monotonic())
-        rows = joined(answers, seams={piece.start for piece in pieces[1:]})
-    return [row for row in rows if row.start < window.end and row.end > window.start and row.end > row.start]
+    return _whole(window, _read_pieces(window, read, deadline - timing.monotonic()))
+
+
+def read_together_in_pieces(
+    window: Period,
+    mailboxes: Sequence[str],
+    read: Callable[[Period], Mapping[str, Reading]],
+    *,
+    deadline: float,
+    timing: Timing,
+) -> dict[str, Reading]:
+    """The same of several mailboxes; one that is unreadable in any piece is unreadable, and takes nobody with it."""
+    pieces = _read_pieces(window, read, deadline - timing.monotonic()) if mailboxes else []
+
+    def whole(mailbox: str) -> list[FreeBusyPeriod]:
+        return _whole(window, [_readable(piece[mailbox]) for piece in pieces])
+
+    return each_alone(mailboxes, whole)
+
+
+def each_alone(mailboxes: Iterable[str], read: Callable[[str], list[FreeBusyPeriod]]) -> dict[str, Reading]:
+    """What is not understood of one mailbox is that mailbox's trouble alone."""
+
+    def reading(mailbox: str) -> Reading:
+        try:
+            return read(mailbox)
+        except CalendarUnreadable as error:
+            return error
+        except ProviderUnavailable as error:
+            return CalendarUnreadable(str(error))
+
+    return {mailbox: reading(mailbox) for mailbox in mailboxes}
 
 
 def joined(answers: Iterable[Iterable[FreeBusyPeriod]], *, seams: Collection[int]) -> list[FreeBusyPeriod]:
@@ -54,6 +85,21 @@ def joined(answers: Iterable[Iterable[FreeBusyPeriod]], *, seams: Collection[int
     return rows
 
 
+def _readable(reading: Reading) -> list[FreeBusyPeriod]:
+    if isinstance(reading, CalendarUnreadable):
+        raise reading
+    return reading
+
+
+def _whole(window: Period, answers: Sequence[list[FreeBusyPeriod]]) -> list[FreeBusyPeriod]:
+    """What the answers about its pieces say together. Raises ProviderUnavailable for what is no period."""
+    if len(answers) <= 1:
+        rows = sorted(row for answer in answers for row in _forward(answer))
+    else:
+        rows = joined(answers, seams={piece.start for piece in _pieces(window)[1:]})
+    return [row for row in rows if row.start < window.end and row.end > window.start and row.end > row.start]
+
+
 def _forward(answer: Iterable[FreeBusyPeriod]) -> Iterator[FreeBusyPeriod]:
     """Seen before anything is joined: what goes backwards from a seam would make shorter what ends there."""
     for row in answer:
@@ -67,9 +113,13 @@ def _pieces(window: Period) -> Sequence[Period]:
     return [Period(start, min(start + LONGEST_WINDOW, window.end)) for start in starts]
 
 
-def _side_by_side(
-    read: Callable[[Period], list[FreeBusyPeriod]], pieces: Sequence[Period], seconds: float
-) -> list[list[FreeBusyPeriod]]:
+def _read_pieces(window: Period, read: Callable[[Period], T], seconds: float) -> list[T]:
+    """One piece in this thread, several side by side."""
+    pieces = _pieces(window)
+    return [read(piece) for piece in pieces] if len(pieces) <= 1 else _side_by_side(read, pieces, seconds)
+
+
+def _side_by_side(read: Callable[[Period], T], pieces: Sequence[Period], seconds: float) -> list[T]:
     pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="free-busy")
     try:
         futures = [pool.submit(read, piece) for piece in pieces]
@@ -83,9 +133,7 @@ def _side_by_side(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _raise_first(
-    futures: Iterable[Future[list[FreeBusyPeriod]]], done: Collection[Future[list[FreeBusyPeriod]]]
-) -> None:
+def _raise_first(futures: Iterable[Future[T]], done: Collection[Future[T]]) -> None:
     for future in futures:
         if future in done:
             future.result()

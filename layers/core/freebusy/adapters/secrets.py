@@ -1,4 +1,8 @@
-"""Our registrations at the providers, from Secrets Manager: ``{"client_id": "…", "client_secret": "…"}``."""
+"""Who we are at the providers, from Secrets Manager.
+
+A registration is ``{"client_id": "…", "client_secret": "…"}``; Google's service account is the key file as the Cloud
+console gives it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -30,13 +34,34 @@ class ProviderRegistration:
     client_secret: str = field(repr=False)
 
 
-class RegistrationSource(Protocol):
-    def __call__(self, *, fresh: bool = False) -> ProviderRegistration:
-        """``fresh`` passes over what is kept, for when the provider refused our client secret.
+@dataclass(frozen=True, slots=True)
+class ServiceAccountKey:
+    """Our service account at Google, and the key that signs for it.
+
+    Administrators know it by its numeric ``client_id``; ``private_key`` is PEM.
+    """
+
+    email: str
+    client_id: str
+    key_id: str
+    private_key: str = field(repr=False)
+
+
+Secret = TypeVar("Secret", ProviderRegistration, ServiceAccountKey)
+Kept_co = TypeVar("Kept_co", ProviderRegistration, ServiceAccountKey, covariant=True)
+
+
+class Source(Protocol[Kept_co]):
+    def __call__(self, *, fresh: bool = False) -> Kept_co:
+        """``fresh`` passes over what is kept, for when the provider refused it.
 
         Raises ProviderMisconfigured when the secret is missing, empty or malformed, ProviderUnavailable
         when Secrets Manager does not answer.
         """
+
+
+RegistrationSource = Source[ProviderRegistration]
+ServiceAccountKeySource = Source[ServiceAccountKey]
 
 
 class ProviderSecrets:
@@ -45,20 +70,30 @@ class ProviderSecrets:
         self._clock = clock
 
     def registration(self, secret_id: str) -> RegistrationSource:
+        return self._kept(secret_id, _registration, holding="a client_id and a client_secret")
+
+    def service_account_key(self, secret_id: str) -> ServiceAccountKeySource:
+        return self._kept(secret_id, _service_account_key, holding="the key file of a service account")
+
+    def _kept(self, secret_id: str, understood: Callable[[Any], Secret | None], *, holding: str) -> Source[Secret]:
         """Reads on the first call, then keeps the value for five minutes; safe to share between threads."""
         lock = Lock()
-        kept: tuple[float, ProviderRegistration] | None = None
+        kept: tuple[float, Secret] | None = None
 
-        def registration(*, fresh: bool = False) -> ProviderRegistration:
+        def source(*, fresh: bool = False) -> Secret:
             nonlocal kept
             with lock:
                 if kept is None or self._clock() - kept[0] >= (FRESH_SECONDS if fresh else KEPT_SECONDS):
-                    kept = (self._clock(), self._read(secret_id))
+                    secret = understood(self._read(secret_id))
+                    if secret is None:
+                        raise ProviderMisconfigured(f"the secret {secret_id} does not hold {holding}")
+                    kept = (self._clock(), secret)
                 return kept[1]
 
-        return registration
+        return source
 
-    def _read(self, secret_id: str) -> ProviderRegistration:
+    def _read(self, secret_id: str) -> Any:
+        """What is not JSON is None. Messages name the secret and never quote it."""
         try:
             with aws_errors():
                 text = self._client.get_secret_value(SecretId=secret_id).get("SecretString", "")
@@ -66,15 +101,28 @@ class ProviderSecrets:
             raise ProviderUnavailable("the secret with our registration cannot be read now") from error
         except ClientError as error:
             raise ProviderMisconfigured(f"the secret {secret_id} cannot be read: {code_of(error)}") from error
-        return _registration(secret_id, text)
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
 
 
-def _registration(secret_id: str, text: str) -> ProviderRegistration:
-    """Messages name the secret and never quote it."""
-    try:
-        match json.loads(text):
-            case {"client_id": str(client_id), "client_secret": str(client_secret)} if client_id and client_secret:
-                return ProviderRegistration(client_id, client_secret)
-    except ValueError:
-        pass
-    raise ProviderMisconfigured(f"the secret {secret_id} does not hold a client_id and a client_secret")
+def _registration(held: Any) -> ProviderRegistration | None:
+    match held:
+        case {"client_id": str(client_id), "client_secret": str(client_secret)} if client_id and client_secret:
+            return ProviderRegistration(client_id, client_secret)
+    return None
+
+
+def _service_account_key(held: Any) -> ServiceAccountKey | None:
+    """Where to send its assertions is in the file too, and is not believed: our hosts are fixed."""
+    match held:
+        case {
+            "type": "service_account",
+            "client_email": str(email),
+            "client_id": str(client_id),
+            "private_key_id": str(key_id),
+            "private_key": str(private_key),
+        } if email and client_id and key_id and private_key:
+            return ServiceAccountKey(email, client_id, key_id, private_key)
+    return None

@@ -1,4 +1,4 @@
-"""A provider's token endpoint (RFC 6749, 4.1.3 and 6): codes and refresh tokens in, credentials out."""
+"""A provider's token endpoint (RFC 6749, 4.1.3, 4.4 and 6): codes, secrets and refresh tokens in, credentials out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from freebusy.domain.errors import (
     ConsentIncomplete,
     ConsentRefused,
     CredentialRevoked,
+    DelegationMissing,
     ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -49,8 +50,14 @@ VERDICTS: Mapping[str, Verdict] = {
 
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-_GRAVEST_FIRST: tuple[Verdict, ...] = (ProviderMisconfigured, ProviderUnavailable, ConsentRefused, CredentialRevoked)
-"""Of several error codes, one that is our own doing comes before one that would disconnect the person."""
+_GRAVEST_FIRST: tuple[Verdict, ...] = (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    DelegationMissing,
+    ConsentRefused,
+    CredentialRevoked,
+)
+"""Of several error codes, one that is our own doing comes before one that would disconnect somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +74,16 @@ class TokenEndpoint:
     """``covers`` says whether a granted scope string holds all that is needed.
 
     ``extra`` joins every request. ``codes`` are verdicts by ``error_codes``, which come before those by
-    ``error``; ``wrong_secret`` are the codes that mean ``invalid_client``.
+    ``error``; ``wrong_secret`` are the codes that mean that the client secret is wrong.
     """
 
     http: ProviderHttp
     url: str
     registration: RegistrationSource
-    covers: Callable[[str], bool]
     timing: Timing
+    covers: Callable[[str], bool] = lambda _: True
     extra: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, Verdict] = field(default_factory=lambda: VERDICTS)
     codes: Mapping[int, Verdict] = field(default_factory=dict)
     wrong_secret: frozenset[int] = frozenset()
 
@@ -84,18 +92,29 @@ class TokenEndpoint:
 
         A consent that leaves no refresh token is incomplete too: it would end within the hour.
         """
+        answer = self.redeem(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
+        if not self.covers(answer.credential.scope):
+            raise ConsentIncomplete("the calendar permission was not granted")
+        if not answer.credential.refresh_token:
+            raise ConsentIncomplete("no lasting access was granted")
+        return answer
+
+    def redeem(self, code: str, *, redirect_uri: str, code_verifier: str, deadline: float) -> TokenAnswer:
+        """Whatever was granted with the code: for a sign-in that is about nothing but identity.
+
+        Raises ConsentRefused, CredentialRevoked, ProviderMisconfigured or ProviderUnavailable.
+        """
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": redirect_uri,
             "code_verifier": code_verifier,
         }
-        answer = self._ask(form, deadline)
-        if not self.covers(answer.credential.scope):
-            raise ConsentIncomplete("the calendar permission was not granted")
-        if not answer.credential.refresh_token:
-            raise ConsentIncomplete("no lasting access was granted")
-        return answer
+        return self._ask(form, deadline)
+
+    def for_ourselves(self, *, deadline: float) -> ProviderCredential:
+        """A token of the application's own, without a person. Raises as ``errors`` and ``codes`` have it."""
+        return self._ask({"grant_type": "client_credentials"}, deadline).credential
 
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         """Keeps the refresh token and the scope that the answer does not replace (RFC 6749, 6).
@@ -119,43 +138,70 @@ class TokenEndpoint:
             registration = self.registration(fresh=True)
             answer = self._post(form, registration, deadline)
         if answer.status != HTTPStatus.OK:
-            raise self._refusal(answer)
+            raise refusal(answer, errors=self.errors, codes=self.codes)
         return TokenAnswer(
-            credential=_credential(answer.body, int(self.timing.now()), scope),
+            credential=granted(answer, int(self.timing.now()), scope),
             client_id=registration.client_id,
             id_token=_text(answer.body, "id_token"),
         )
 
     def _post(self, form: Mapping[str, str], registration: ProviderRegistration, deadline: float) -> Answer:
         credentials = {"client_id": registration.client_id, "client_secret": registration.client_secret}
-        return self.http.send(
-            "POST", self.url, deadline=deadline, throttled=_throttled, data={**form, **credentials, **self.extra}
-        )
+        return post(self.http, self.url, {**form, **credentials, **self.extra}, deadline)
 
     def _refuses_our_secret(self, answer: Answer) -> bool:
+        """Microsoft says ``invalid_client`` also where its code says something else (AADSTS7000229)."""
+        codes = _codes(answer)
         return not answer.ok and (
-            _error(answer) == "invalid_client" or not self.wrong_secret.isdisjoint(_codes(answer))
-        )
-
-    def _refusal(self, answer: Answer) -> ProviderError:
-        """Branches on ``error`` and ``error_codes`` alone: the texts beside them change and get translated."""
-        error, codes = _error(answer), _codes(answer)
-        by_code = {self.codes[code] for code in codes if code in self.codes}
-        by_error = VERDICTS.get(error, ProviderUnavailable)
-        verdict = next((each for each in _GRAVEST_FIRST if each in by_code), by_error)
-        known = error if error in VERDICTS else "an unknown error"
-        return verdict(
-            f"the token endpoint answered {answer.status} with {known} {sorted(codes)}{_support_ids(answer)}"
+            not self.wrong_secret.isdisjoint(codes)
+            or (error_of(answer) == "invalid_client" and codes.isdisjoint(self.codes))
         )
 
 
-def _throttled(answer: Answer) -> bool:
-    return not answer.ok and VERDICTS.get(_error(answer)) is ProviderUnavailable
+def post(http: ProviderHttp, url: str, form: Mapping[str, str], deadline: float) -> Answer:
+    """Raises ProviderUnavailable, also for what the endpoint says in the words of RFC 6749, 4.1.2.1."""
+    return http.send(
+        "POST",
+        url,
+        deadline=deadline,
+        throttled=lambda answer: VERDICTS.get(error_of(answer)) is ProviderUnavailable,
+        data=dict(form),
+    )
 
 
-def _error(answer: Answer) -> str:
-    error = answer.body.get("error")
+def error_of(answer: Answer) -> str:
+    """The ``error`` of a refusal; empty where there is none."""
+    error = None if answer.ok else answer.body.get("error")
     return error if isinstance(error, str) else ""
+
+
+def refusal(answer: Answer, *, errors: Mapping[str, Verdict], codes: Mapping[int, Verdict]) -> ProviderError:
+    """Branches on ``error`` and ``error_codes`` alone: the texts beside them change and get translated."""
+    error, told_codes = error_of(answer), _codes(answer)
+    by_code = {codes[code] for code in told_codes if code in codes}
+    by_error = errors.get(error, ProviderUnavailable)
+    verdict = next((each for each in _GRAVEST_FIRST if each in by_code), by_error)
+    known = error if error in errors else "an unknown error"
+    return verdict(
+        f"the token endpoint answered {answer.status} with {known} {sorted(told_codes)}{_support_ids(answer)}"
+    )
+
+
+def granted(answer: Answer, now: int, scope: str) -> ProviderCredential:
+    """An answer without ``scope`` grants what was asked (RFC 6749, 5.1), and then ``scope`` says what that was.
+
+    Raises ProviderUnavailable.
+    """
+    body = answer.body
+    match body:
+        case {"access_token": str(access_token), "expires_in": int(seconds)} if _sendable(access_token):
+            return ProviderCredential(
+                access_token=access_token,
+                refresh_token=_text(body, "refresh_token"),
+                expires_at=now + max(0, min(seconds, LONGEST_LIFETIME)),
+                scope=_text(body, "scope") or scope,
+            )
+    raise ProviderUnavailable("the token endpoint gave no usable access token")
 
 
 def _codes(answer: Answer) -> frozenset[int]:
@@ -170,19 +216,6 @@ def _support_ids(answer: Answer) -> str:
     return "".join(
         f" {name}={value}" for name, value in ids.items() if isinstance(value, str) and _UUID.fullmatch(value)
     )
-
-
-def _credential(body: Mapping[str, Any], now: int, scope: str) -> ProviderCredential:
-    """An answer without ``scope`` grants what was asked (RFC 6749, 5.1), and then ``scope`` says what that was."""
-    match body:
-        case {"access_token": str(access_token), "expires_in": int(seconds)} if _sendable(access_token):
-            return ProviderCredential(
-                access_token=access_token,
-                refresh_token=_text(body, "refresh_token"),
-                expires_at=now + max(0, min(seconds, LONGEST_LIFETIME)),
-                scope=_text(body, "scope") or scope,
-            )
-    raise ProviderUnavailable("the token endpoint gave no usable access token")
 
 
 def _sendable(token: str) -> bool:

@@ -23,6 +23,7 @@ class Disconnected(StrEnum):
 
     CREDENTIAL_REVOKED = "credential_revoked"  # the provider says that the credential is dead
     REVOKED = "revoked"  # the application, or the person through it, disconnected the profile
+    WITHDRAWN = "withdrawn"  # the organization that the mailbox belongs to is no longer connected itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Profile:
 
     The managed profile has neither ``identity`` nor ``sealed_credential``. ``version`` rises whenever the
     credential or the connection state is written, so that a late writer can notice that it is late.
+    ``service_account`` is the ``sub`` of the organization that gives access, in place of a credential of its own.
     """
 
     profile_id: str
@@ -66,6 +68,7 @@ class Profile:
     credential_expires_at: int = 0
     version: int = 0
     disconnected: Disconnected | None = None
+    service_account: str | None = None
 
     @property
     def managed(self) -> bool:

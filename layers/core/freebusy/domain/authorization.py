@@ -67,6 +67,7 @@ class ReturnAddress:
 class AuthorizationCode:
     """What a code stands for; bound to the application, its redirect URI and, with PKCE, its challenge.
 
+    ``sub`` is an account, or a service account, which has no ``profile_id``.
     ``joining`` is a profile that a link token adds to the account, not before the application redeems the code: only
     the application can tell, by its ``state``, that the person who consented is the one who set out from it.
     """

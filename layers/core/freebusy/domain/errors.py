@@ -88,8 +88,11 @@ class AuthorizationRefused(FreeBusyError):
     """Tell the person on a page and never redirect: where a redirect would lead cannot be trusted.
 
     ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
-    ``unknown_state`` (never issued, used before or expired) and ``other_browser``; and where a profile was being
-    connected again, which leads back to no application: ``consent_refused``, ``other_person``, ``provider_trouble``.
+    ``unknown_state`` (never issued, used before or expired) and ``other_browser``; where a profile was being connected
+    again, which leads back to no application: ``consent_refused``, ``other_person``, ``organization_decides``,
+    ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun, finished or expired),
+    ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``, ``sign_in_refused`` and
+    ``sign_in_unavailable``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -136,6 +139,12 @@ class IdentityRejected(ProviderError):
     reason = "identity_rejected"
 
 
+class NotAnAdministrator(ProviderError):
+    """Whoever signed in may not speak for their organization."""
+
+    reason = "not_an_administrator"
+
+
 class AccessTokenRejected(ProviderError):
     """The provider no longer takes the access token: refresh it once and try once more."""
 
@@ -152,6 +161,24 @@ class CalendarUnreadable(ProviderError):
     """The provider answered, but not for this calendar (unknown mailbox, no access, an error inside a 200)."""
 
     reason = "calendar_unreadable"
+
+
+class MailboxUnknown(CalendarUnreadable):
+    """The organization has no such mailbox, or whoever it belonged to is suspended."""
+
+    reason = "mailbox_unknown"
+
+
+class MailboxWithoutCalendar(CalendarUnreadable):
+    """The organization knows the address, but keeps no calendar for it."""
+
+    reason = "mailbox_without_calendar"
+
+
+class DelegationMissing(ProviderError):
+    """The organization's administrator does not let us in: not yet, not any more, or not with this scope."""
+
+    reason = "delegation_missing"
 
 
 class ProviderMisconfigured(ProviderError):
@@ -182,6 +209,20 @@ class MembersUnreadable(ProviderError):
     def __init__(self, members: Sequence[UnreadableMember]) -> None:
         super().__init__(self.reason)
         self.members = members
+
+
+# --- Callbacks ------------------------------------------------------------------------------------------
+
+
+class CallbackFailed(FreeBusyError):
+    """The application was not reached, or did not take what it was sent: try again later.
+
+    Says what happened in words of ours, and nothing of the URL.
+    """
+
+
+class CallbackUnsigned(FreeBusyError):
+    """None of the application's secrets can sign what it would be sent; a new one could."""
 
 
 # --- Mail ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 The prefixes of public identifiers are those of the wire contract. Secrets carry 256 bits and a prefix
 that secret scanners can recognise; only their SHA-256 is ever stored, which is enough for values that
-cannot be guessed.
+cannot be guessed. Client secrets alone are kept as well, sealed, since something is signed with them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ import secrets
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
+_SERVICE_ACCOUNT = "ser_"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def new_account_id() -> str:
     return f"acc_{secrets.token_hex(12)}"
+
+
+def new_service_account_id() -> str:
+    return f"{_SERVICE_ACCOUNT}{secrets.token_hex(12)}"
+
+
+def is_service_account(sub: str) -> bool:
+    return sub.startswith(_SERVICE_ACCOUNT)
 
 
 def new_profile_id() -> str:
@@ -29,6 +38,10 @@ def new_calendar_id(profile_id: str) -> str:
 
 def new_grant_id() -> str:
     return secrets.token_hex(12)
+
+
+def new_access_request_id() -> str:
+    return f"req_{secrets.token_hex(16)}"
 
 
 def new_event_uid() -> str:

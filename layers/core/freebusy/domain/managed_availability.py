@@ -14,16 +14,23 @@ MOST_WEEKLY_PERIODS = 50
 MOST_CALENDARS = 50
 """Of an account the first two, of a rule the others: all of one account must fit an item of the table."""
 
+FORGOTTEN_AT_ONCE = 50
+"""How many periods of the past make room when there is none: deleting all would be much to wait for."""
+
 
 class WeeklyPeriod(NamedTuple):
     """On ``weekday`` (0 is Monday), from ``start`` until before ``end``, in minutes since midnight by the local clock.
 
-    An end of 0 or 1440 is the midnight that ends the day.
+    An end of 0 or 1440, as it was written, is the midnight that ends the day: ``closes`` is 1440.
     """
 
     weekday: int
     start: int
     end: int
+
+    @property
+    def closes(self) -> int:
+        return self.end or 24 * 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,17 +46,17 @@ def permissions(scope: str) -> frozenset[Permission]:
     return frozenset().union(*(IMPLIED.get(name, frozenset()) for name in split(scope)))
 
 
-def grantable(scope: str) -> str:
+def grantable(scope: str, *, parameter: str = "scope") -> str:
     """What Free/Busy mode grants of what was asked: the supported scopes, in the order given.
 
-    Raises ``ValueError`` with what to ask for instead.
+    Raises ``ValueError`` with what to ask for instead, by the ``parameter`` that holds it.
     """
     asked = split(scope)
     if not asked:
-        raise ValueError("scope is required: ask for free_busy_write")
+        raise ValueError(f"{parameter} is required: ask for free_busy_write")
     unknown = [name for name in asked if name not in IMPLIED and name not in BEYOND_FREE_BUSY]
     if unknown:
-        raise ValueError("scope holds something unknown: ask for free_busy_write")
+        raise ValueError(f"{parameter} holds something unknown: ask for free_busy_write")
     if CONNECTING.isdisjoint(asked):
-        raise ValueError("scope asks for no free/busy: ask for free_busy_write, beside or instead of the others")
+        raise ValueError(f"{parameter} asks for no free/busy: ask for free_busy_write, beside or instead of the others")
     return " ".join(name for name in asked if name in IMPLIED)

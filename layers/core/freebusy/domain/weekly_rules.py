@@ -19,7 +19,6 @@ from freebusy.domain.managed_availability import WeeklyPeriod
 from freebusy.domain.stretches import Pair, merged
 
 _MINUTE, _DAY, _WEEK = 60, 86_400, 604_800
-_MINUTES_A_DAY = 1440
 _FIRST_MONDAY = 4 * _DAY  # The epoch was a Thursday.
 
 
@@ -50,11 +49,16 @@ def hours(tzid: str, weekly_periods: Iterable[WeeklyPeriod], window: Period) -> 
     return merged(found)
 
 
+def clock_changes(tzid: str, window: Period) -> list[int]:
+    """When the clocks of the zone are changed: each time, the first second after it."""
+    return [clock.start for clock in _clocks(tzid, window)[1:]]
+
+
 def _week(weekly_periods: Iterable[WeeklyPeriod]) -> list[Pair]:
     """In seconds since the beginning of Monday."""
     return merged(
-        (weekday * _DAY + start * _MINUTE, weekday * _DAY + (end or _MINUTES_A_DAY) * _MINUTE)
-        for weekday, start, end in weekly_periods
+        (period.weekday * _DAY + period.start * _MINUTE, period.weekday * _DAY + period.closes * _MINUTE)
+        for period in weekly_periods
     )
 
 

@@ -1,16 +1,19 @@
-"""Who is calling ``/v1``: an account by its access token, or an application by its client secret."""
+"""Who is calling ``/v1``: an account or a service account by its access token, an application by its client secret."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.bootstrap import dependencies
 from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
-from freebusy.domain.scopes import Permission, permissions
+from freebusy.domain.scopes import Permission, permissions, split
 from freebusy.entrypoints.http import bearer_of
 from freebusy.service.tokens import Caller, authenticate, require
+
+if TYPE_CHECKING:  # most functions never meet one
+    from freebusy.domain.service_account import ServiceAccount
 
 
 class Person(NamedTuple):
@@ -25,8 +28,15 @@ class Person(NamedTuple):
             raise InsufficientScope(permission)
 
 
+class Enterprise(NamedTuple):
+    """A connected organization under one grant."""
+
+    service_account: ServiceAccount
+    scope: str
+
+
 def caller_of(event: Mapping[str, Any], permission: Permission | None = None) -> Caller:
-    """Either kind of caller. Raises AuthenticationFailed or InsufficientScope."""
+    """Any kind of caller. Raises AuthenticationFailed or InsufficientScope."""
     wired = dependencies()
     caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
     if permission is not None:
@@ -35,8 +45,18 @@ def caller_of(event: Mapping[str, Any], permission: Permission | None = None) ->
 
 
 def person(event: Mapping[str, Any], permission: Permission | None = None) -> Person:
-    """The account that the request is about. Raises also InsufficientScope for an application's own secret."""
+    """The account that the request is about. Raises also InsufficientScope for every other kind of caller."""
     caller = caller_of(event, permission)
     if caller.account is None:
         raise InsufficientScope("this needs the access token of an account")
     return Person(caller.account, caller.scope)
+
+
+def organization(event: Mapping[str, Any], scope: str) -> Enterprise:
+    """The service account that the request is about, under a grant with ``scope``. Raises as ``person``."""
+    caller = caller_of(event)
+    if caller.holder is None or isinstance(caller.holder, Account):
+        raise InsufficientScope("this needs the access token of a service account")
+    if scope not in split(caller.scope):
+        raise InsufficientScope(scope)
+    return Enterprise(caller.holder, caller.scope)

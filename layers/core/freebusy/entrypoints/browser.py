@@ -12,12 +12,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME
 from freebusy.domain.errors import AuthorizationRefused
 from freebusy.entrypoints.http import public_url
 from freebusy.entrypoints.pages import choose_provider, reconnected
-from freebusy.service.authorization import Departure, ProviderChoice, Reconnected, Return
+from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.provider_leg import trip_of
+from freebusy.service.trips import Departure, Return
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -33,9 +33,9 @@ def parameters_of(event: Mapping[str, Any]) -> dict[str, str]:
     return {name: values[0] for name, values in query.items()}
 
 
-def browser_secret(event: Mapping[str, Any], answer: Mapping[str, str]) -> str | None:
-    """What this browser kept for the trip that a provider's ``answer`` belongs to."""
-    prefix = f"{_cookie_name(event, trip_of(answer.get('state', '')))}="
+def browser_secret(event: Mapping[str, Any], state: str) -> str | None:
+    """What this browser kept for the trip or the setup that ``state`` names."""
+    prefix = f"{_cookie_name(event, trip_of(state))}="
     kept = (cookie.removeprefix(prefix) for cookie in event.get("cookies") or () if cookie.startswith(prefix))
     return next(kept, None)
 
@@ -44,39 +44,41 @@ def depart(
     event: Mapping[str, Any], outcome: Departure | ProviderChoice | Return, parameters: Mapping[str, str] = NOTHING
 ) -> Response[str]:
     """Sends the browser off; ``parameters`` are those of the request, which the choice of a provider repeats."""
-    match outcome:
-        case Departure():
-            kept = _cookie(event, outcome.trip, outcome.browser_secret, AUTHORIZATION_REQUEST_LIFETIME)
-            return _redirect(outcome.location, kept)
-        case Return():
-            return _redirect(outcome.location)
-        case ProviderChoice():
-            links = {name: f"/oauth/authorize?{_query(parameters, name)}" for name in outcome.providers}
-            return choose_provider(outcome.application_name, links)
+    if isinstance(outcome, ProviderChoice):
+        links = {name: choosing("/oauth/authorize", parameters, name) for name in outcome.providers}
+        return choose_provider(outcome.application_name, links)
+    return redirect(event, outcome)
 
 
-def arrive(event: Mapping[str, Any], outcome: Return | Reconnected, answer: Mapping[str, str]) -> Response[str]:
-    """The trip is over: the browser goes back to the application and forgets what it kept."""
-    spent = _cookie(event, trip_of(answer["state"]), "", 0)
-    if isinstance(outcome, Return):
-        return _redirect(outcome.location, spent)
-    page = reconnected(outcome.application_name)
-    page.cookies = [spent]
-    return page
+def arrive(event: Mapping[str, Any], outcome: Departure | Return | Reconnected, state: str) -> Response[str]:
+    """The trip of ``state``, or a leg of it, is over: the browser goes on, and forgets what it kept for that."""
+    if isinstance(outcome, Reconnected):
+        return forgetting(event, state, reconnected(outcome.application_name))
+    return forgetting(event, state, redirect(event, outcome))
 
 
-def _redirect(location: str, *cookies: Cookie) -> Response[str]:
+def redirect(event: Mapping[str, Any], outcome: Departure | Return) -> Response[str]:
     """Addresses of trips hold codes and states, which no other site shall learn as a referrer."""
+    cookies = []
+    if isinstance(outcome, Departure):
+        cookies = [_cookie(event, outcome.trip, outcome.browser_secret, outcome.lifetime)]
     return Response(
         status_code=HTTPStatus.FOUND.value,
         body="",
-        headers={"Location": location, "Referrer-Policy": "no-referrer"},
-        cookies=list(cookies),
+        headers={"Location": outcome.location, "Referrer-Policy": "no-referrer"},
+        cookies=cookies,
     )
 
 
-def _query(parameters: Mapping[str, str], name: ProviderName) -> str:
-    return urlencode({**parameters, "provider_name": name.value}, quote_via=quote)
+def forgetting(event: Mapping[str, Any], state: str, answer: Response[str]) -> Response[str]:
+    """The answer that ends what the browser kept for ``state``."""
+    answer.cookies.append(_cookie(event, trip_of(state), "", 0))
+    return answer
+
+
+def choosing(path: str, parameters: Mapping[str, str], name: ProviderName, **more: str) -> str:
+    """The same request, with a provider."""
+    return f"{path}?{urlencode({**parameters, 'provider_name': name.value, **more}, quote_via=quote)}"
 
 
 def _cookie(event: Mapping[str, Any], trip: str, value: str, max_age: int) -> Cookie:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from freebusy.domain.account import Account, Disconnected, Profile
 from freebusy.domain.errors import InvalidRequest, NotFound
-from freebusy.ports import AccountStore
+from freebusy.ports import AccountStore, ServiceAccountStore
 
 
 def is_connected(account: Account, profile: Profile) -> bool:
@@ -16,6 +18,21 @@ def is_connected(account: Account, profile: Profile) -> bool:
     if not profile.managed:
         return profile.connected
     return any(other.disconnected is not Disconnected.REVOKED for other in account.free_busy_profiles)
+
+
+def current(account: Account, *, service_accounts: ServiceAccountStore) -> Account:
+    """The account as it stands: a profile that an organization gives access to is disconnected when that one is."""
+    found = {sub: service_accounts.find(sub) for sub in {each.service_account for each in account.profiles} if sub}
+    gone = {sub for sub, service_account in found.items() if service_account is None or not service_account.connected}
+    if not gone:
+        return account
+    profiles = [
+        replace(profile, disconnected=Disconnected.WITHDRAWN)
+        if profile.connected and profile.service_account in gone
+        else profile
+        for profile in account.profiles
+    ]
+    return replace(account, profiles=tuple(profiles))
 
 
 def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:

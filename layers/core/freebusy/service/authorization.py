@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.application import Application
@@ -26,7 +26,7 @@ from freebusy.domain.errors import (
     ProviderError,
     StorageUnavailable,
 )
-from freebusy.domain.identifiers import hashed, new_authorization_code
+from freebusy.domain.identifiers import hashed
 from freebusy.ports import AccountStore, ApplicationStore, CalendarProvider, TokenStore, Vault
 from freebusy.service import consent_trouble
 from freebusy.service.authorization_request import checked
@@ -39,27 +39,12 @@ from freebusy.service.connecting import (
     reconnect_profile,
     reconnectable,
 )
-from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url, trip_of
+from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url
+from freebusy.service.trips import Departure, Return, application_of, code_in, issue_code, returning_leg
 
 logger = logging.getLogger(__name__)
 
 Providers = Mapping[ProviderName, CalendarProvider]
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """The browser goes to ``location``. It must bring ``browser_secret`` back, kept under the name of the ``trip``."""
-
-    location: str
-    trip: str
-    browser_secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """The browser goes back to the application, with a code or with an error."""
-
-    location: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +83,8 @@ def begin_authorization(  # noqa: PLR0913 - a request and the ports that it need
 
     Raises AuthorizationRefused when the application or its redirect URI is not registered.
     """
-    application = applications.find(parameters.get("client_id", ""))
-    if application is None:
-        raise AuthorizationRefused("unknown_application")
-    redirect_uri, state = parameters.get("redirect_uri", ""), parameters.get("state")
-    if not application.allows_redirect_to(redirect_uri):
-        raise AuthorizationRefused("unregistered_redirect_uri")
+    application = application_of(parameters, applications)
+    redirect_uri, state = parameters["redirect_uri"], parameters.get("state")
     try:
         asked = checked(parameters, application, providers)
         link_token_hash = _known_link_token(parameters, application, tokens, now)
@@ -180,7 +161,7 @@ def _depart(request: AuthorizationRequest, public_url: str, tokens: TokenStore, 
     except ProviderError as error:
         raise consent_trouble.raised(error, request.client_id) from error
     tokens.save_authorization_request(leg.state_hash, replace(request, browser_hash=leg.browser_hash))
-    return Departure(location, trip_of(leg.state), leg.browser_secret)
+    return Departure.on(leg, location)
 
 
 # --- Coming back ------------------------------------------------------------------------------------------
@@ -204,7 +185,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
     Raises NotFound for a callback that no provider has, and AuthorizationRefused for anything but a trip that
     this very browser has under way.
     """
-    leg, request = _consumed(callback_name, answer.get("state", ""), browser_secret, tokens, now)
+    leg, request = _consumed(callback_name, answer, browser_secret, tokens, now)
     try:
         consent = _consent(request, leg, answer, public_url, providers)
         if request.relink_sub and request.relink_profile_id:
@@ -217,7 +198,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
             at = link(consent, request.link_token_hash, began=began, accounts=accounts, tokens=tokens, vault=vault)
         else:
             at = connect(consent, accounts=accounts, vault=vault, now=now)
-        code = _issue_code(request, at, tokens, now)
+        code = issue_code(_code(request, at, now), tokens)
     except (StorageUnavailable, NotFound):
         logger.exception("an authorization could not be stored", extra={"client_id": request.client_id})
         trouble = AuthorizationError("temporarily_unavailable", "the authorization could not be stored: try again")
@@ -231,16 +212,10 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
 
 
 def _consumed(
-    callback_name: str, state: str, browser_secret: str | None, tokens: TokenStore, now: int
+    callback_name: str, answer: Mapping[str, str], browser_secret: str | None, tokens: TokenStore, now: int
 ) -> tuple[ProviderLeg, AuthorizationRequest]:
     """Only the browser that began the trip can use it up, so nobody gains or breaks anything by a leaked address."""
-    if callback_name not in CALLBACK_NAMES.values():
-        raise NotFound("no such callback")
-    if not state:
-        raise AuthorizationRefused("unknown_state")
-    if not browser_secret:
-        raise AuthorizationRefused("other_browser")
-    leg = ProviderLeg(state, browser_secret)
+    leg = returning_leg(callback_name, answer, browser_secret)
     request = tokens.consume_authorization_request(leg.state_hash, browser_hash=leg.browser_hash, now=now)
     if request is None or CALLBACK_NAMES[request.provider] != callback_name:
         raise AuthorizationRefused("unknown_state")
@@ -252,13 +227,7 @@ def _consent(
 ) -> Consent:
     """Raises AuthorizationError."""
     provider = _provider(request, providers)
-    if provider.issuer is not None and answer.get("iss", provider.issuer) != provider.issuer:
-        raise AuthorizationError("server_error", "another provider answered than the one that was asked (RFC 9207)")
-    if refusal := answer.get("error"):
-        raise consent_trouble.answered(refusal, answer.get("error_description", ""))
-    code = answer.get("code")
-    if not code:
-        raise AuthorizationError("server_error", "the calendar provider sent neither a code nor an error")
+    code = code_in(answer, provider.issuer)
     try:
         identity, credential = provider.exchange_code(
             code,
@@ -271,22 +240,17 @@ def _consent(
     return Consent(request.client_id, identity, credential)
 
 
-def _issue_code(request: AuthorizationRequest, at: Connected, tokens: TokenStore, now: int) -> str:
-    code = new_authorization_code()
-    tokens.save_code(
-        hashed(code),
-        AuthorizationCode(
-            client_id=request.client_id,
-            sub=at.sub,
-            profile_id=at.profile_id,
-            redirect_uri=request.redirect_uri,
-            scope=request.scope,
-            code_challenge=request.code_challenge,
-            expires_at=now + AUTHORIZATION_CODE_LIFETIME,
-            joining=at.joining,
-        ),
+def _code(request: AuthorizationRequest, at: Connected, now: int) -> AuthorizationCode:
+    return AuthorizationCode(
+        client_id=request.client_id,
+        sub=at.sub,
+        profile_id=at.profile_id,
+        redirect_uri=request.redirect_uri,
+        scope=request.scope,
+        code_challenge=request.code_challenge,
+        expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+        joining=at.joining,
     )
-    return code
 
 
 # --- What both share -----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from freebusy.domain.account import ProviderName
@@ -28,26 +28,29 @@ def checked(parameters: Mapping[str, str], application: Application, offered: Co
 
     Raises AuthorizationError.
     """
-    _check_response_type(parameters.get("response_type"))
-    if len(parameters.get("state", "")) > LONGEST_STATE:
-        raise AuthorizationError("invalid_request", f"state has at most {LONGEST_STATE} characters")
+    check_form(parameters)
     return Asked(
-        scope=_granted(parameters.get("scope", "")),
+        scope=granted(grantable, parameters.get("scope", "")),
         code_challenge=_challenge(parameters, application),
-        provider=_provider(parameters.get("provider_name"), offered),
+        provider=provider_named(parameters.get("provider_name"), offered),
     )
 
 
-def _check_response_type(response_type: str | None) -> None:
+def check_form(parameters: Mapping[str, str]) -> None:
+    """What every kind of authorization request has. Raises AuthorizationError."""
+    response_type = parameters.get("response_type")
     if not response_type:
         raise AuthorizationError("invalid_request", "response_type is required: send code")
     if response_type != "code":
         raise AuthorizationError("unsupported_response_type", "response_type must be code")
+    if len(parameters.get("state", "")) > LONGEST_STATE:
+        raise AuthorizationError("invalid_request", f"state has at most {LONGEST_STATE} characters")
 
 
-def _granted(scope: str) -> str:
+def granted(grant: Callable[[str], str], scope: str) -> str:
+    """What ``grant`` makes of the scope. Raises AuthorizationError where that raises ``ValueError``."""
     try:
-        return grantable(scope)
+        return grant(scope)
     except ValueError as error:
         raise AuthorizationError("invalid_scope", str(error)) from error
 
@@ -66,8 +69,8 @@ def _challenge(parameters: Mapping[str, str], application: Application) -> str |
     return challenge
 
 
-def _provider(name: str | None, offered: Collection[ProviderName]) -> ProviderName | None:
-    """Official SDKs send ``provider_name`` empty when the person shall choose."""
+def provider_named(name: str | None, offered: Collection[ProviderName]) -> ProviderName | None:
+    """Official SDKs send ``provider_name`` empty when the person shall choose. Raises AuthorizationError."""
     if not offered:
         raise AuthorizationError("temporarily_unavailable", "no calendar provider is set up here yet")
     if not name:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile, ProviderCredential, ProviderName
 from freebusy.domain.errors import (
@@ -24,6 +25,9 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
+
+if TYPE_CHECKING:  # most queries meet no organization
+    from freebusy.service.organization_reader import OrganizationReader
 
 logger = logging.getLogger(__name__)
 
@@ -46,28 +50,42 @@ class CalendarReader:
     vault: Vault
     providers: Mapping[ProviderName, CalendarProvider]
     clock: Clock
+    organizations: Callable[[], OrganizationReader]
+    """Made only when somebody is to be read through their organization."""
 
     def read_all(self, sources: Iterable[Source], window: Period, *, within: float) -> list[Reading]:
-        """Reads every profile at once, each for itself: one that fails or is late says so and holds up no other.
+        """Reads every profile at once: one that fails or is late says so and holds up no other.
 
-        ``within`` seconds bound the whole; the readings come in the order of ``sources``.
+        Each is read for itself, but those that an organization gives access to are read together (see
+        ``organization_reader``). ``within`` seconds bound the whole; the readings come in the order of ``sources``.
         """
         deadline = time.monotonic() + within
-        started = [_pool().submit(self._reading, *source, window, deadline) for source in sources]
-        wait(started, timeout=within)
-        # Before any result, which may be an outage: what stayed in the queue would hold up the next request.
-        missed = [future.cancel() or not future.done() for future in started]
+        sources = list(sources)
+        colleagues = [source for source in sources if source[1].service_account]
+        together = (
+            self.organizations().start(colleagues, window, deadline=deadline, pool=_pool()) if colleagues else None
+        )
+        started = {
+            profile.profile_id: _pool().submit(self._reading, account, profile, window, deadline)
+            for account, profile in sources
+            if not profile.service_account
+        }
+        try:
+            read = together.finish() if together else {}
+            wait(started.values(), timeout=max(0.0, deadline - time.monotonic()))
+        finally:
+            # Before any result, which may be an outage: what stayed in the queue would hold up the next request.
+            missed = {profile_id for profile_id, each in started.items() if each.cancel() or not each.done()}
         late = ProviderUnavailable("the time box is over")
-        return [late if gone else future.result() for future, gone in zip(started, missed, strict=True)]
+        read |= {profile_id: late if profile_id in missed else each.result() for profile_id, each in started.items()}
+        return [read[profile.profile_id] for _, profile in sources]
 
     def _reading(self, account: Account, profile: Profile, window: Period, deadline: float) -> Reading:
         try:
             return self.read(account, profile, window, deadline=deadline)
         except ProviderError as error:
-            level = logging.ERROR if isinstance(error, ProviderMisconfigured) else logging.WARNING
-            logger.log(
-                level, "a calendar cannot be read", extra={"profile_id": profile.profile_id, "reason": error.reason}
-            )
+            unreadable = {"profile_id": profile.profile_id, "reason": error.reason}
+            logger.log(log_level(error), "a calendar cannot be read", extra=unreadable)
             return error
 
     def read(self, account: Account, profile: Profile, window: Period, *, deadline: float) -> Sequence[FreeBusyPeriod]:
@@ -152,6 +170,11 @@ class CalendarReader:
         except ValueError as error:
             # Only a new consent can mend a credential that no longer opens.
             raise CredentialRevoked(profile.profile_id) from error
+
+
+def log_level(error: ProviderError) -> int:
+    """Trouble with our own registration is the operator's business; the rest passes, or somebody else mends it."""
+    return logging.ERROR if isinstance(error, ProviderMisconfigured) else logging.WARNING
 
 
 @cache

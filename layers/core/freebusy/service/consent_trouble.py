@@ -11,6 +11,7 @@ from freebusy.domain.errors import (
     ConsentIncomplete,
     ConsentRefused,
     IdentityRejected,
+    NotAnAdministrator,
     ProviderError,
     ProviderUnavailable,
 )
@@ -18,7 +19,14 @@ from freebusy.domain.errors import (
 logger = logging.getLogger(__name__)
 
 _DECLINED = frozenset(
-    {"access_denied", "consent_declined", "interaction_required", "login_required", "account_selection_required"}
+    {
+        "access_denied",
+        "account_selection_required",
+        "consent_declined",
+        "interaction_required",
+        "login_required",
+        "permission_denied",
+    }
 )
 _ADMINISTRATOR_DECIDES = frozenset({"admin_policy_enforced", "org_internal", "consent_required"})
 _ERROR_CODE = re.compile(r"[a-z_]{1,64}")
@@ -34,6 +42,10 @@ _TOLD: Mapping[type[ProviderError], tuple[str, str]] = {
     IdentityRejected: (
         "access_denied",
         "the account that signed in cannot be used: Microsoft's must be for work or school, Google's address verified",
+    ),
+    NotAnAdministrator: (
+        "access_denied",
+        "whoever signed in may not speak for the organization: an administrator has to",
     ),
     ProviderUnavailable: ("temporarily_unavailable", "the calendar provider does not answer: try again"),
 }

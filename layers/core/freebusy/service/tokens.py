@@ -28,19 +28,26 @@ from freebusy.domain.identifiers import (
 )
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
-from freebusy.ports import AccountStore, TokenStore, Vault
+from freebusy.ports import AccountStore, ServiceAccountStore, TokenStore, Vault
 
 if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
     from freebusy.domain.application import Application
+    from freebusy.domain.service_account import ServiceAccount
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: an application, by its client secret; or an account under a grant, by its access token."""
+    """Who sent a request: an application, by its client secret; or an account or a service account under a grant, by
+    its access token.
+    """
 
     client_id: str
-    account: Account | None = None
+    holder: Account | ServiceAccount | None = None
     grant: Grant | None = None
+
+    @property
+    def account(self) -> Account | None:
+        return self.holder if isinstance(self.holder, Account) else None
 
     @property
     def scope(self) -> str:
@@ -49,7 +56,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """``expires_in`` is that of the access token, in seconds; ``profile`` is the one that the person just connected."""
+    """``sub`` is an account or a service account; ``expires_in`` is that of the access token, in seconds.
+
+    ``profile`` is the one that the person just connected.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -106,10 +116,7 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     _require_bound(bound, application, redirect_uri, code_verifier)
     if bound.joining is not None:
         _join(bound, bound.joining, accounts)
-    account = accounts.find(bound.sub)
-    profile = account.profile(bound.profile_id) if account else None
-    if profile is None or profile.disconnected is Disconnected.REVOKED:
-        raise _invalid_grant("the authorization behind this code was revoked")
+    profile = _connected(accounts.holder(bound.sub), bound)
     access_token, refresh_token = new_access_token(), new_refresh_token()
     grant = Grant(new_grant_id(), bound.scope, now)
     records = {
@@ -140,27 +147,36 @@ def refresh(  # noqa: PLR0913 - of these, four are ports
     held = _held(token, accounts)
     if held is None:
         raise _invalid_grant("the authorization behind this refresh token was revoked")
-    account, grant = held
+    holder, grant = held
     if application.public:
         if token.rotated_at is not None and now - token.rotated_at > ROTATION_GRACE:
-            accounts.revoke_grants(account.sub, [grant.grant_id])
+            accounts.revoke_grants(holder.sub, [grant.grant_id])
             raise _invalid_grant("the refresh token was used before; its authorization is revoked")
         # The store refuses a second rotation, which is no failure: within the grace it is an honest retry,
         # and it gets the same successor as the first try, since that is derived and not drawn.
         successor = refresh_token_from(vault.derive(application.client_id, f"the token after {refresh_token}"))
-        record = _record(TokenKind.REFRESH, application, account.sub, grant, now)
+        record = _record(TokenKind.REFRESH, application, holder.sub, grant, now)
         tokens.rotate(hashed(refresh_token), successor_hash=hashed(successor), successor=record, now=now)
         refresh_token = successor
     access_token = new_access_token()
-    tokens.save(hashed(access_token), _record(TokenKind.ACCESS, application, account.sub, grant, now))
-    return IssuedTokens(access_token, refresh_token, grant.scope, account.sub)
+    tokens.save(hashed(access_token), _record(TokenKind.ACCESS, application, holder.sub, grant, now))
+    return IssuedTokens(access_token, refresh_token, grant.scope, holder.sub)
 
 
 # --- Revocation -------------------------------------------------------------------------------------------
 
 
-def revoke_token(application: Application, token: str, *, tokens: TokenStore, accounts: AccountStore, now: int) -> None:
-    """Ends the whole authorization that an access or refresh token belongs to.
+def revoke_token(  # noqa: PLR0913 - of these, three are ports
+    application: Application,
+    token: str,
+    *,
+    tokens: TokenStore,
+    accounts: AccountStore,
+    service_accounts: ServiceAccountStore,
+    now: int,
+) -> None:
+    """Ends the whole authorization that an access or refresh token belongs to; that of a service account ends the
+    access to every mailbox of its organization.
 
     A token that is unknown, expired, revoked already or somebody else's is no error (RFC 7009, 2.2).
     """
@@ -168,39 +184,58 @@ def revoke_token(application: Application, token: str, *, tokens: TokenStore, ac
     if record is None or record.client_id != application.client_id:
         return
     if held := _held(record, accounts):
-        _end(held[0], accounts)
+        _end(held[0], accounts, service_accounts, now)
 
 
-def revoke_account(application: Application, sub: str, *, accounts: AccountStore) -> None:
-    """Ends the whole authorization of an account; an account of another application is left alone, silently.
+def revoke_account(
+    application: Application, sub: str, *, accounts: AccountStore, service_accounts: ServiceAccountStore, now: int
+) -> None:
+    """Ends the whole authorization of an account or a service account; that of another application is left alone,
+    silently.
 
     Raises TokenError ``unauthorized_client`` for public applications: an account's id is no secret, and with
     nothing else to show anybody could disconnect anybody.
     """
     if application.public:
         raise TokenError("unauthorized_client", "a public application revokes by token, not by sub")
-    account = accounts.find(sub)
-    if account is not None and account.client_id == application.client_id:
-        _end(account, accounts)
+    holder = accounts.holder(sub)
+    if holder is not None and holder.client_id == application.client_id:
+        _end(holder, accounts, service_accounts, now)
 
 
-def _end(account: Account, accounts: AccountStore) -> None:
+def _end(
+    holder: Account | ServiceAccount, accounts: AccountStore, service_accounts: ServiceAccountStore, now: int
+) -> None:
     """The grants go last: as long as they are listed, an interrupted revocation can be asked for again."""
-    for profile in account.free_busy_profiles:
-        accounts.disconnect(account.sub, profile.profile_id, because=Disconnected.REVOKED)
-    accounts.revoke_grants(account.sub)
+    if isinstance(holder, Account):
+        for profile in holder.free_busy_profiles:
+            accounts.disconnect(holder.sub, profile.profile_id, because=Disconnected.REVOKED)
+    else:
+        service_accounts.disconnect(holder.sub, because=Disconnected.REVOKED, now=now)
+    accounts.revoke_grants(holder.sub)
 
 
 # --- What they share ---------------------------------------------------------------------------------------
 
 
-def _held(token: TokenRecord, accounts: AccountStore) -> tuple[Account, Grant] | None:
-    """The account and the grant behind a token, while that grant lasts."""
+def _held(token: TokenRecord, accounts: AccountStore) -> tuple[Account | ServiceAccount, Grant] | None:
+    """The holder and the grant behind a token, while that grant lasts."""
     if token.sub is None or token.grant_id is None:
         return None
-    account = accounts.find(token.sub)
-    grant = account.grants.get(token.grant_id) if account else None
-    return (account, grant) if account and grant else None
+    holder = accounts.holder(token.sub)
+    grant = holder.grants.get(token.grant_id) if holder else None
+    return (holder, grant) if holder and grant else None
+
+
+def _connected(holder: Account | ServiceAccount | None, code: AuthorizationCode) -> Profile | None:
+    """The profile that the code is about; none for a service account. Raises TokenError when it was revoked."""
+    if isinstance(holder, Account):
+        profile = holder.profile(code.profile_id)
+        if profile is not None and profile.disconnected is not Disconnected.REVOKED:
+            return profile
+    elif holder is not None and holder.disconnected is not Disconnected.REVOKED:
+        return None
+    raise _invalid_grant("the authorization behind this code was revoked")
 
 
 def _record(kind: TokenKind, application: Application, sub: str, grant: Grant, now: int) -> TokenRecord:
@@ -242,8 +277,8 @@ def _join(code: AuthorizationCode, profile: Profile, accounts: AccountStore) -> 
 def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore, accounts: AccountStore) -> NoReturn:
     if bought := tokens.bought_with(code_hash):
         sub, grant_id = bought
-        account = accounts.find(sub)
-        if account is not None and account.client_id == application.client_id:
+        holder = accounts.holder(sub)
+        if holder is not None and holder.client_id == application.client_id:
             accounts.revoke_grants(sub, [grant_id])
     raise _invalid_grant("the code is unknown, expired or used")
 

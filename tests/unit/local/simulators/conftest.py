@@ -20,11 +20,12 @@ FREE_BUSY_SCOPE = "https://www.googleapis.com/auth/calendar.freebusy"
 class Caller(httpx.Client):
     """An application that is registered at one simulator."""
 
-    def __init__(self, base_url, name, *, authorize, token, **query):
+    def __init__(self, base_url, name, *, authorize, token, organizations, **query):
         super().__init__(base_url=base_url, timeout=30, verify=UNUSED)
         self.client = {"client_id": f"sim-{name}-client", "client_secret": f"sim-{name}-secret"}
         self.authorize_path = authorize
         self.token_path = token
+        self.organizations_path = organizations
         self.query = {
             "client_id": self.client["client_id"],
             "redirect_uri": REDIRECT_URI,
@@ -38,6 +39,11 @@ class Caller(httpx.Client):
 
     def put_person(self, email, **described):
         answer = self.put(f"/sim/users/{email}", json=described)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def put_organization(self, domain="example.com", **described):
+        answer = self.put(f"{self.organizations_path}/{domain}", json={"admin": f"admin@{domain}", **described})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -84,6 +90,7 @@ def google():
             "google",
             authorize="/o/oauth2/v2/auth",
             token="/token",
+            organizations="/sim/domains",
             scope=f"openid email {FREE_BUSY_SCOPE}",
             access_type="offline",
         ) as caller,
@@ -100,6 +107,7 @@ def microsoft():
             "microsoft",
             authorize="/organizations/oauth2/v2.0/authorize",
             token="/organizations/oauth2/v2.0/token",
+            organizations="/sim/tenants",
             scope="openid email profile offline_access Calendars.ReadBasic",
         ) as caller,
     ):

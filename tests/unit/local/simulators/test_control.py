@@ -10,6 +10,7 @@ import pytest
 from local.simulators import control
 from local.simulators.control import ControlSurface
 from local.simulators.grants import Grants
+from local.simulators.organizations import Organization, Organizations
 from local.simulators.people import People
 from local.simulators.server import Request
 
@@ -283,7 +284,8 @@ def test_the_record_can_be_cleared(provider):
 
 def test_the_record_is_bounded(monkeypatch):
     monkeypatch.setattr(control, "MOST_REQUESTS", 3)
-    surface = ControlSurface(People(), Grants())
+    people = People()
+    surface = ControlSurface(people, Grants(), Organizations(Organization, people, called="domains"))
     for number in range(5):
         surface.record(Request("GET", f"/{number}", "", {}, b""))
 
@@ -292,7 +294,7 @@ def test_the_record_is_bounded(monkeypatch):
     assert [request["path"] for request in recorded] == ["/2", "/3", "/4"]
 
 
-@pytest.mark.parametrize("path", ["/sim/", "/sim/domains/example.com", "/sim/users/a/b/c"])
+@pytest.mark.parametrize("path", ["/sim/", "/sim/planets/example.com", "/sim/users/a/b/c"])
 def test_there_is_nothing_else(provider, path):
     assert provider.put(path, json={}).status_code == 404
 

@@ -31,13 +31,22 @@ from freebusy.domain.account import (
     ProviderName,
 )
 from freebusy.domain.errors import NotFound
+from freebusy.domain.identifiers import is_service_account
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from freebusy.domain.service_account import ServiceAccount
+
 _CONNECT = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
     #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
+    #profiles.#profile.#version = #profiles.#profile.#version + :one
+REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until
+"""
+_DELEGATE = """
+SET #profiles.#profile.#name = :email, #profiles.#profile.#identity.#email = :email,
+    #profiles.#profile.#service_account = :service_account,
     #profiles.#profile.#version = #profiles.#profile.#version + :one
 REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until
 """
@@ -62,11 +71,21 @@ class DynamoAccounts:
         self._table = Table(client, table_name)
 
     def find(self, sub: str) -> Account | None:
-        item = self._table.get(_key(sub)) if may_be_ours(sub) else None
-        return None if item is None else _account(item)
+        holder = self.holder(sub)
+        return holder if isinstance(holder, Account) else None
+
+    def holder(self, sub: str) -> Account | ServiceAccount | None:
+        item = self._table.get(account_key(sub)) if may_be_ours(sub) else None
+        if item is None:
+            return None
+        if is_service_account(sub):
+            from freebusy.adapters.dynamodb.service_accounts import service_account_of  # most callers are accounts
+
+            return service_account_of(item)
+        return _account(item)
 
     def find_many(self, subs: Collection[str]) -> dict[str, Account]:
-        keys = [_key(sub) for sub in dict.fromkeys(subs) if may_be_ours(sub)]
+        keys = [account_key(sub) for sub in dict.fromkeys(subs) if may_be_ours(sub) and not is_service_account(sub)]
         return {account.sub: account for account in map(_account, self._table.get_many(keys))}
 
     def sub_of(self, client_id: str, identity: Identity) -> str | None:
@@ -83,13 +102,13 @@ class DynamoAccounts:
         return not self._table.transact([storing, *taking])
 
     def add_profile(self, sub: str, profile: Profile) -> bool:
-        item = self._table.get(_key(sub))
+        item = self._table.get(account_key(sub))
         if item is None:
             raise NotFound(sub)
         client_id, profiles = item["application"]["S"], item["profiles"]["M"]
         position = 1 + max(int(value["M"]["position"]["N"]) for value in profiles.values())
         adding = self._table.updating(
-            _key(sub),
+            account_key(sub),
             "SET #profiles.#profile = :profile",
             condition="attribute_exists(pk)",
             values={"profile": profile_values(profile, position)},
@@ -112,6 +131,17 @@ class DynamoAccounts:
         }
         condition = "#profiles.#profile.#identity.#subject = :subject"
         if not self._update_profile(sub, profile_id, _CONNECT, condition=condition, values=values):
+            raise NotFound(profile_id)
+
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+        values: dict[str, Value] = {
+            "email": identity.email,
+            "subject": identity.subject,
+            "service_account": service_account,
+            "one": 1,
+        }
+        condition = "#profiles.#profile.#identity.#subject = :subject"
+        if not self._update_profile(sub, profile_id, _DELEGATE, condition=condition, values=values):
             raise NotFound(profile_id)
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
@@ -137,7 +167,7 @@ class DynamoAccounts:
 
     def expect_events(self, sub: str) -> None:
         expecting = self._table.updating(
-            _key(sub), "SET #has_events = :true", condition="attribute_exists(pk)", values={"true": True}
+            account_key(sub), "SET #has_events = :true", condition="attribute_exists(pk)", values={"true": True}
         )
         if not self._table.write(expecting):
             raise NotFound(sub)
@@ -146,18 +176,20 @@ class DynamoAccounts:
         existing = "attribute_exists(pk)"
         if grant_ids is None:
             self._table.write(
-                self._table.updating(_key(sub), "SET #grants = :none", condition=existing, values={"none": {}})
+                self._table.updating(account_key(sub), "SET #grants = :none", condition=existing, values={"none": {}})
             )
         elif names := {f"grant{place}": grant_id for place, grant_id in enumerate(set(grant_ids))}:
             removed = ", ".join(f"#grants.#{name}" for name in names)
-            self._table.write(self._table.updating(_key(sub), f"REMOVE {removed}", condition=existing, names=names))
+            self._table.write(
+                self._table.updating(account_key(sub), f"REMOVE {removed}", condition=existing, names=names)
+            )
 
     def _update_profile(
         self, sub: str, profile_id: str, change: str, *, condition: str, values: Mapping[str, Value]
     ) -> bool:
         names = {"profile": profile_id}
         return self._table.write(
-            self._table.updating(_key(sub), change, condition=condition, values=values, names=names)
+            self._table.updating(account_key(sub), change, condition=condition, values=values, names=names)
         )
 
     def _taking(self, client_id: str, sub: str, profile_id: str, identity: Identity) -> Action:
@@ -183,15 +215,15 @@ class GrantList:
     def adding(self) -> Action:
         """Fails when the account is gone or its list is full."""
         change = "SET #grants.#grant = :grant"
-        values: dict[str, Value] = {"grant": _grant_values(self._grant)}
+        values: dict[str, Value] = {"grant": grant_values(self._grant)}
         names = {"grant": self._grant.grant_id}
         if self._oldest is None:
             condition = "attribute_exists(pk) AND size(#grants) < :most"
             return self._table.updating(
-                _key(self._sub), change, condition=condition, values={**values, "most": MOST_GRANTS}, names=names
+                account_key(self._sub), change, condition=condition, values={**values, "most": MOST_GRANTS}, names=names
             )
         return self._table.updating(
-            _key(self._sub),
+            account_key(self._sub),
             f"{change} REMOVE #grants.#oldest",
             condition="attribute_exists(#grants.#oldest)",
             values=values,
@@ -200,10 +232,10 @@ class GrantList:
 
     def make_room(self) -> bool:
         """The next ``adding`` drops the oldest grant if it must; False when the account is gone."""
-        item = self._table.get(_key(self._sub))
+        item = self._table.get(account_key(self._sub))
         if item is None:
             return False
-        grants = sorted(_Grants(item["grants"]["M"]).values(), key=lambda each: (each.created_at, each.grant_id))
+        grants = sorted(grants_of(item).values(), key=lambda each: (each.created_at, each.grant_id))
         self._oldest = grants[0].grant_id if len(grants) >= MOST_GRANTS else None
         return True
 
@@ -231,7 +263,8 @@ class _Grants(Mapping[str, Grant]):
         return repr(dict(self))
 
 
-def _key(sub: str) -> Key:
+def account_key(sub: str) -> Key:
+    """Also of a service account, whose ``sub`` tells the two apart."""
     return f"ACCOUNT#{sub}", "ACCOUNT"
 
 
@@ -240,7 +273,7 @@ def _identity_pk(client_id: str, identity: Identity) -> str:
 
 
 def _account_item(account: Account) -> Item:
-    pk, sk = _key(account.sub)
+    pk, sk = account_key(account.sub)
     return attributes(
         {
             "pk": pk,
@@ -255,7 +288,7 @@ def _account_item(account: Account) -> Item:
                 profile.profile_id: profile_values(profile, position)
                 for position, profile in enumerate(account.profiles)
             },
-            "grants": {grant.grant_id: _grant_values(grant) for grant in account.grants.values()},
+            "grants": {grant.grant_id: grant_values(grant) for grant in account.grants.values()},
         }
     )
 
@@ -272,6 +305,7 @@ def profile_values(profile: Profile, position: int) -> dict[str, Value]:
         "expires_at": profile.credential_expires_at,
         "version": profile.version,
         "disconnected": profile.disconnected,
+        "service_account": profile.service_account,
     }
 
 
@@ -279,7 +313,11 @@ def _identity_values(identity: Identity) -> dict[str, Value]:
     return {"subject": identity.subject, "email": identity.email, "name": identity.name}
 
 
-def _grant_values(grant: Grant) -> dict[str, Value]:
+def grants_of(item: Item) -> Mapping[str, Grant]:
+    return _Grants(item["grants"]["M"])
+
+
+def grant_values(grant: Grant) -> dict[str, Value]:
     return {"scope": grant.scope, "created_at": grant.created_at}
 
 
@@ -292,7 +330,7 @@ def _account(item: Item) -> Account:
         name=text(item, "name"),
         zone=item["zone"]["S"],
         profiles=tuple([profile_of(profile_id, value["M"]) for profile_id, value in profiles]),
-        grants=_Grants(item["grants"]["M"]),
+        grants=grants_of(item),
         created_at=int(item["created_at"]["N"]),
         has_events="has_events" in item and item["has_events"]["BOOL"],
     )
@@ -318,6 +356,7 @@ def profile_of(profile_id: str, values: Item) -> Profile:
         credential_expires_at=int(values["expires_at"]["N"]),
         version=int(values["version"]["N"]),
         disconnected=Disconnected(disconnected["S"]) if disconnected else None,
+        service_account=text(values, "service_account"),
     )
 
 

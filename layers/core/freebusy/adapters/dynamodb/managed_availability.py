@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours
 from freebusy.domain.managed_availability import (
+    FORGOTTEN_AT_ONCE,
     MOST_AVAILABLE_PERIODS,
     MOST_RULES,
     AvailabilityRule,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _NOTHING = ManagedAvailability()
 _MOST = {"rules": MOST_RULES, "periods": MOST_AVAILABLE_PERIODS}
-_FORGOTTEN_AT_ONCE = 50  # DynamoDB takes 300 operators in an expression.
 
 
 class DynamoManagedAvailability:
@@ -60,15 +59,15 @@ class DynamoManagedAvailability:
         self._change(sub, "SET #periods = :none", condition="attribute_exists(pk)", values={"none": {}})
 
     def forget_periods(self, sub: str, *, ended_before: int) -> None:
-        over = iter([period for period in self.find(sub).periods if period.end < ended_before])
-        while some := list(islice(over, _FORGOTTEN_AT_ONCE)):
-            unchanged = " AND ".join(f"#periods.#period{place} = :period{place}" for place in range(len(some)))
+        over = [period for period in self.find(sub).periods if period.end < ended_before][:FORGOTTEN_AT_ONCE]
+        named = {f"period{place}": period for place, period in enumerate(over)}
+        if named:
             self._change(
                 sub,
-                "REMOVE " + ", ".join(f"#periods.#period{place}" for place in range(len(some))),
-                condition=unchanged,
-                values={f"period{place}": [period.start, period.end] for place, period in enumerate(some)},
-                names={f"period{place}": period.period_id for place, period in enumerate(some)},
+                "REMOVE " + ", ".join(f"#periods.#{name}" for name in named),
+                condition=" AND ".join(f"#periods.#{name} = :{name}" for name in named),
+                values={name: [period.start, period.end] for name, period in named.items()},
+                names={name: period.period_id for name, period in named.items()},
             )
 
     def _save(self, sub: str, client_id: str, kind: str, name: str, alone: ManagedAvailability) -> bool:

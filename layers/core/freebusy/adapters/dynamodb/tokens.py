@@ -1,7 +1,6 @@
 """Bearer values, codes and the other short-lived things, each an item under the hash of its value.
 
-What may be used once is used by a conditional delete: of many callers one gets the item. Expiry is part of
-every condition and checked on every read, since DynamoDB deletes expired items up to days late.
+What may be used once is used by a conditional delete: of many callers one gets the item.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import GrantList, profile_of, profile_values
-from freebusy.adapters.dynamodb.table import CONDITION_FAILED, Item, Key, Table, Value, attributes, number, text
+from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of, live, taken
+from freebusy.adapters.dynamodb.table import CONDITION_FAILED, Item, Table, Value, number, text
 from freebusy.domain.account import Grant, ProviderName
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 TOMBSTONE_LIFETIME = 3600
 """How long a second use of a code is recognised, in seconds; the code itself has long expired by then."""
 
-_LIVE = "#expires_at > :now"
 _ATTEMPTS = 5
 
 
@@ -32,7 +31,7 @@ class DynamoTokens:
         self._table = Table(client, table_name)
 
     def find(self, token_hash: str, now: int) -> TokenRecord | None:
-        item = self._live("TOKEN", token_hash, now)
+        item = live(self._table, "TOKEN", token_hash, now)
         return None if item is None else _token(item)
 
     def save(self, token_hash: str, token: TokenRecord) -> None:
@@ -40,17 +39,17 @@ class DynamoTokens:
 
     def rotate(self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, now: int) -> bool:
         marking = self._table.updating(
-            _key("TOKEN", refresh_hash),
+            key_of("TOKEN", refresh_hash),
             "SET #rotated_at = :now",
             condition="#kind = :refresh AND attribute_not_exists(#rotated_at)"
-            f" AND (attribute_not_exists(#expires_at) OR {_LIVE})",
+            f" AND (attribute_not_exists(#expires_at) OR {LIVE})",
             values={"refresh": TokenKind.REFRESH, "now": now},
         )
         return not self._table.transact([marking, self._table.putting(token_item(successor_hash, successor))])
 
     def save_authorization_request(self, state_hash: str, request: AuthorizationRequest) -> None:
         self._save(
-            _item(
+            item_of(
                 "REQUEST",
                 state_hash,
                 request.client_id,
@@ -70,14 +69,12 @@ class DynamoTokens:
     def consume_authorization_request(
         self, state_hash: str, *, browser_hash: str, now: int
     ) -> AuthorizationRequest | None:
-        condition = f"{_LIVE} AND #browser_hash = :browser_hash"
-        values: dict[str, Value] = {"now": now, "browser_hash": browser_hash}
-        item = self._table.take(self._table.deleting(_key("REQUEST", state_hash), condition=condition, values=values))
+        item = taken(self._table, "REQUEST", state_hash, browser_hash=browser_hash, now=now)
         return None if item is None else _authorization_request(item)
 
     def save_code(self, code_hash: str, code: AuthorizationCode) -> None:
         self._save(
-            _item(
+            item_of(
                 "CODE",
                 code_hash,
                 code.client_id,
@@ -92,7 +89,7 @@ class DynamoTokens:
         )
 
     def find_code(self, code_hash: str, now: int) -> AuthorizationCode | None:
-        item = self._live("CODE", code_hash, now)
+        item = live(self._table, "CODE", code_hash, now)
         return None if item is None else _code(item)
 
     def redeem_code(
@@ -104,7 +101,7 @@ class DynamoTokens:
         tokens: Mapping[str, TokenRecord],
         now: int,
     ) -> bool:
-        tombstone = _item(
+        tombstone = item_of(
             "SPENT",
             code_hash,
             code.client_id,
@@ -112,7 +109,7 @@ class DynamoTokens:
             grant_id=grant.grant_id,
             expires_at=now + TOMBSTONE_LIFETIME,
         )
-        using = self._table.deleting(_key("CODE", code_hash), condition=_LIVE, values={"now": now})
+        using = self._table.deleting(key_of("CODE", code_hash), condition=LIVE, values={"now": now})
         items = [tombstone, *(token_item(token_hash, token) for token_hash, token in tokens.items())]
         storing = [self._table.putting(item) for item in items]
         grants = GrantList(self._table, code.sub, grant)
@@ -125,45 +122,29 @@ class DynamoTokens:
         raise StorageUnavailable("the account is changing too fast")
 
     def bought_with(self, code_hash: str) -> tuple[str, str] | None:
-        item = self._table.get(_key("SPENT", code_hash))
+        item = self._table.get(key_of("SPENT", code_hash))
         return None if item is None else (item["sub"]["S"], item["grant_id"]["S"])
 
     def save_link_token(self, token_hash: str, *, client_id: str, sub: str, expires_at: int) -> None:
-        self._save(_item("LINK", token_hash, client_id, sub=sub, expires_at=expires_at))
+        self._save(item_of("LINK", token_hash, client_id, sub=sub, expires_at=expires_at))
 
     def find_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
-        item = self._live("LINK", token_hash, now)
+        item = live(self._table, "LINK", token_hash, now)
         return None if item is None or text(item, "application") != client_id else text(item, "sub")
 
     def consume_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
-        condition = f"{_LIVE} AND #application = :application"
+        condition = f"{LIVE} AND #application = :application"
         values: dict[str, Value] = {"now": now, "application": client_id}
-        item = self._table.take(self._table.deleting(_key("LINK", token_hash), condition=condition, values=values))
+        item = self._table.take(self._table.deleting(key_of("LINK", token_hash), condition=condition, values=values))
         return None if item is None else text(item, "sub")
 
     def _save(self, item: Item) -> None:
         self._table.write(self._table.putting(item))
 
-    def _live(self, kind: str, value_hash: str, now: int) -> Item | None:
-        item = self._table.get(_key(kind, value_hash))
-        if item is None:
-            return None
-        expires_at = number(item, "expires_at")
-        return item if expires_at is None or expires_at > now else None
-
-
-def _key(kind: str, value_hash: str) -> Key:
-    return f"{kind}#{value_hash}", kind
-
-
-def _item(kind: str, value_hash: str, client_id: str, /, **values: Value) -> Item:
-    pk, sk = _key(kind, value_hash)
-    return attributes({"pk": pk, "sk": sk, "application": client_id, **values})
-
 
 def token_item(token_hash: str, token: TokenRecord) -> Item:
     """Also for client secrets, which are found as tokens are."""
-    return _item(
+    return item_of(
         "TOKEN",
         token_hash,
         token.client_id,

@@ -1,14 +1,19 @@
-"""Accounts, profiles and calendars as JSON.
+"""Accounts, profiles, calendars and resources as JSON.
 
 Keys that a caller must never see as ``null`` are left out instead (the C# SDK refuses null booleans and times).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.account import Account, Profile
 from freebusy.service.accounts import is_connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freebusy.domain.service_account import Resource, ServiceAccount
 
 MANAGED_CALENDAR_NAME = "Cronofy Calendar"
 
@@ -47,6 +52,28 @@ def userinfo_json(account: Account, scope: str, public_url: str) -> dict[str, An
     }
 
 
+def service_account_json(service_account: ServiceAccount, scope: str) -> dict[str, Any]:
+    """``domain`` is where the administrator's own mailbox is."""
+    administrator = service_account.administrator
+    return {
+        "sub": service_account.sub,
+        "email": administrator.email,
+        **({"name": administrator.name} if administrator.name else {}),
+        "cronofy.type": "service_account",
+        "cronofy.data": {
+            "authorization": {
+                "scope": scope,
+                "status": "active" if service_account.connected else "disconnected",
+                "delegated_scope": service_account.delegated_scope,
+            },
+            "service_account": {
+                "provider_name": service_account.organization.provider.value,
+                "domain": administrator.email.rpartition("@")[2].lower(),
+            },
+        },
+    }
+
+
 def profiles_json(account: Account, public_url: str) -> dict[str, Any]:
     return {"profiles": [_profile(account, profile, public_url) for profile in account.profiles]}
 
@@ -64,6 +91,10 @@ def calendars_json(account: Account) -> dict[str, Any]:
             for profile in account.profiles
         ]
     }
+
+
+def resources_json(resources: Iterable[Resource]) -> dict[str, Any]:
+    return {"resources": [{"email": resource.email, "name": resource.name} for resource in resources]}
 
 
 def _profile(account: Account, profile: Profile, public_url: str) -> dict[str, Any]:

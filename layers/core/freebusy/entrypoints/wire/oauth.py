@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freebusy.domain.errors import TokenError
+from freebusy.domain.identifiers import is_service_account
 from freebusy.domain.pkce import METHOD
 from freebusy.domain.scopes import IMPLIED
 from freebusy.entrypoints.http import MalformedBody, body_of
@@ -83,9 +84,11 @@ def tokens_json(issued: IssuedTokens) -> dict[str, Any]:
         "expires_in": issued.expires_in,
         "refresh_token": issued.refresh_token,
         "scope": issued.scope,
-        "account_id": issued.sub,
-        "sub": issued.sub,
     }
+    if is_service_account(issued.sub):
+        body["service_account_id"] = issued.sub
+    else:
+        body |= {"account_id": issued.sub, "sub": issued.sub}
     if profile := issued.profile:
         body["linking_profile"] = {
             "provider_name": profile.provider.value,

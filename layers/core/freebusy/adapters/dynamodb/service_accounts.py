@@ -1,0 +1,149 @@
+"""Service accounts: one item each, laid where an account's would be, so that their grants and tokens work alike.
+
+Beside it lies an item per organization, by which an application has one service account for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from freebusy.adapters.dynamodb.accounts import account_key, grant_values, grants_of
+from freebusy.adapters.dynamodb.table import Item, Table, Value, attributes, binary, may_be_ours, number, text
+from freebusy.domain.account import Disconnected, Identity, ProviderName
+from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.identifiers import is_service_account
+from freebusy.domain.service_account import Organization, ServiceAccount
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS = 5
+
+_CONNECT = """
+SET #administrator = :administrator, #domains = :domains, #delegated_scope = :delegated_scope,
+    #version = #version + :one
+REMOVE #sealed, #disconnected, #disconnected_at
+"""
+_RENEW = "SET #sealed = :sealed, #version = #version + :one REMOVE #disconnected, #disconnected_at"
+_DISCONNECT = """
+SET #disconnected = :because, #disconnected_at = :now, #version = #version + :one
+REMOVE #sealed
+"""
+
+
+class DynamoServiceAccounts:
+    """Implements ``ports.ServiceAccountStore``."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._table = Table(client, table_name)
+
+    def find(self, sub: str) -> ServiceAccount | None:
+        item = self._table.get(account_key(sub)) if is_service_account(sub) and may_be_ours(sub) else None
+        return None if item is None else service_account_of(item)
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ServiceAccount]:
+        keys = [account_key(sub) for sub in dict.fromkeys(subs) if is_service_account(sub) and may_be_ours(sub)]
+        return {each.sub: each for each in map(service_account_of, self._table.get_many(keys))}
+
+    def connect(self, wanted: ServiceAccount) -> str:
+        organization_pk = _organization_pk(wanted.client_id, wanted.organization)
+        for _ in range(_ATTEMPTS):
+            known = self._table.get((organization_pk, "ORGANIZATION"))
+            if known is None:
+                taken: dict[str, Value] = {
+                    "pk": organization_pk,
+                    "sk": "ORGANIZATION",
+                    "application": wanted.client_id,
+                    "sub": wanted.sub,
+                }
+                missing = "attribute_not_exists(pk)"
+                taking = self._table.putting(attributes(taken), condition=missing)
+                if not self._table.transact([self._table.putting(_item(wanted), condition=missing), taking]):
+                    return wanted.sub
+            else:
+                sub: str = known["sub"]["S"]
+                values: dict[str, Value] = {**_connection_values(wanted), "one": 1}
+                if self._table.write(
+                    self._table.updating(account_key(sub), _CONNECT, condition="attribute_exists(pk)", values=values)
+                ):
+                    return sub
+        raise StorageUnavailable("the organization is being connected or erased by others at this moment")
+
+    def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
+        values: dict[str, Value] = {"sealed": sealed, "version": version, "one": 1}
+        return self._table.write(
+            self._table.updating(account_key(sub), _RENEW, condition="#version = :version", values=values)
+        )
+
+    def disconnect(self, sub: str, *, because: Disconnected, now: int, version: int | None = None) -> bool:
+        values: dict[str, Value] = {"because": because, "now": now, "one": 1}
+        condition = "attribute_exists(pk)"
+        if version is not None:
+            values["version"] = version
+            condition = "#version = :version"
+        return self._table.write(
+            self._table.updating(account_key(sub), _DISCONNECT, condition=condition, values=values)
+        )
+
+
+def _organization_pk(client_id: str, organization: Organization) -> str:
+    return f"ORGANIZATION#{client_id}#{organization.provider}#{organization.key}"
+
+
+def _item(service_account: ServiceAccount) -> Item:
+    pk, sk = account_key(service_account.sub)
+    organization = service_account.organization
+    return attributes(
+        {
+            "pk": pk,
+            "sk": sk,
+            "application": service_account.client_id,
+            "provider": organization.provider,
+            "organization": organization.key,
+            "version": service_account.version,
+            "disconnected": service_account.disconnected,
+            "disconnected_at": service_account.disconnected_at or None,
+            "created_at": service_account.created_at,
+            "sealed": service_account.sealed_credential or None,
+            "grants": {grant.grant_id: grant_values(grant) for grant in service_account.grants.values()},
+            **_connection_values(service_account),
+        }
+    )
+
+
+def _connection_values(service_account: ServiceAccount) -> Mapping[str, Value]:
+    """What a new connection replaces."""
+    administrator = service_account.administrator
+    return {
+        "administrator": {
+            "subject": administrator.subject,
+            "email": administrator.email,
+            "name": administrator.name,
+        },
+        "domains": service_account.organization.domains,
+        "delegated_scope": service_account.delegated_scope,
+    }
+
+
+def service_account_of(item: Item) -> ServiceAccount:
+    provider = ProviderName(item["provider"]["S"])
+    administrator = item["administrator"]["M"]
+    disconnected = text(item, "disconnected")
+    return ServiceAccount(
+        sub=item["pk"]["S"].removeprefix("ACCOUNT#"),
+        client_id=item["application"]["S"],
+        organization=Organization(
+            provider, item["organization"]["S"], tuple(domain["S"] for domain in item["domains"]["L"])
+        ),
+        administrator=Identity(
+            provider, administrator["subject"]["S"], administrator["email"]["S"], text(administrator, "name")
+        ),
+        delegated_scope=item["delegated_scope"]["S"],
+        grants=grants_of(item),
+        sealed_credential=binary(item, "sealed") or b"",
+        version=int(item["version"]["N"]),
+        disconnected=Disconnected(disconnected) if disconnected else None,
+        disconnected_at=number(item, "disconnected_at") or 0,
+        created_at=int(item["created_at"]["N"]),
+    )

@@ -1,0 +1,43 @@
+"""Checking what an application asks for at ``/enterprise_connect/oauth/authorize``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from freebusy.domain.account import ProviderName
+from freebusy.domain.application import Application
+from freebusy.domain.errors import AuthorizationError
+from freebusy.domain.scopes import grantable
+from freebusy.domain.service_account import grantable_to_service_account
+from freebusy.service.authorization_request import check_form, granted, provider_named
+
+NARROWED = "narrowed"
+"""Our own parameter: the administrator has let us in already, to some mailboxes, and needs no consent screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``scope`` and ``delegated_scope`` are what will be granted; ``provider`` is ``None`` while the administrator has
+    to choose.
+    """
+
+    scope: str
+    delegated_scope: str
+    provider: ProviderName | None
+    narrowed: bool
+
+
+def checked(parameters: Mapping[str, str], application: Application, offered: Collection[ProviderName]) -> Asked:
+    """What does not concern us is ignored. Raises AuthorizationError."""
+    check_form(parameters)
+    if application.public:
+        # What comes of it is told by callbacks, which are signed with the application's secret.
+        raise AuthorizationError("unauthorized_client", "an application without a secret cannot connect organizations")
+    return Asked(
+        scope=granted(grantable_to_service_account, parameters.get("scope", "")),
+        delegated_scope=granted(partial(grantable, parameter="delegated_scope"), parameters.get("delegated_scope", "")),
+        provider=provider_named(parameters.get("provider_name"), offered),
+        narrowed=bool(parameters.get(NARROWED)),
+    )
