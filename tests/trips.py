@@ -52,9 +52,11 @@ def brought(location: str) -> dict[str, str]:
     return dict(parse_qsl(location.partition("?")[2], keep_blank_values=True))
 
 
-def redeemed(code: str, *, application: Application = APP, **stores: Any) -> IssuedTokens:
+def redeemed(
+    code: str, *, application: Application = APP, code_verifier: str | None = None, **stores: Any
+) -> IssuedTokens:
     """What the application gets for its code."""
-    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=None, **stores)
+    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=code_verifier, **stores)
 
 
 @dataclass

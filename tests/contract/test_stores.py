@@ -645,7 +645,9 @@ class TestOrganizationTrips:
         [
             pytest.param(TRIP, id="everything"),
             pytest.param(
-                replace(TRIP, request=a_request(application_state=None), leg=Leg.CONSENT, handle=None),
+                replace(
+                    TRIP, request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
+                ),
                 id="what must be",
             ),
         ],
@@ -683,7 +685,7 @@ class TestSetups:
             pytest.param(a_setup(), id="everything"),
             pytest.param(
                 a_setup(
-                    request=a_request(application_state=None, provider=MAX.organization.provider),
+                    request=a_request(application_state=None, provider=MAX.organization.provider, code_challenge=None),
                     administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
                 ),
                 id="what must be",
