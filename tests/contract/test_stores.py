@@ -513,6 +513,10 @@ class TestCodes:
         stores.tokens.save_code("hash", joining)
         assert stores.tokens.find_code("hash", NOW) == joining
 
+    def test_a_code_keeps_that_it_connects_its_profile_again(self, stores):
+        stores.tokens.save_code("hash", code(reconnecting=True))
+        assert stores.tokens.find_code("hash", NOW) == code(reconnecting=True)
+
     def test_a_code_expires_whether_or_not_it_was_deleted(self, stores):
         stores.tokens.save_code("code", code())
         assert stores.tokens.find_code("code", LATER) is None
