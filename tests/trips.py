@@ -60,9 +60,11 @@ def callback_of(identity: Identity) -> str:
     return "google" if identity.provider is ProviderName.GOOGLE else "microsoft"
 
 
-def redeemed(code: str, *, application: Application = APP, **stores: Any) -> IssuedTokens:
+def redeemed(
+    code: str, *, application: Application = APP, code_verifier: str | None = None, **stores: Any
+) -> IssuedTokens:
     """What the application gets for its code."""
-    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=None, **stores)
+    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=code_verifier, **stores)
 
 
 @dataclass

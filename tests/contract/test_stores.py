@@ -608,6 +608,10 @@ class TestCodes:
         stores.tokens.save_code("hash", joining)
         assert stores.tokens.find_code("hash", NOW) == joining
 
+    def test_a_code_keeps_that_it_connects_its_profile_again(self, stores):
+        stores.tokens.save_code("hash", code(reconnecting=True))
+        assert stores.tokens.find_code("hash", NOW) == code(reconnecting=True)
+
     def test_a_code_expires_whether_or_not_it_was_deleted(self, stores):
         stores.tokens.save_code("code", code())
         assert stores.tokens.find_code("code", LATER) is None
@@ -740,7 +744,9 @@ class TestOrganizationTrips:
         [
             pytest.param(TRIP, id="everything"),
             pytest.param(
-                replace(TRIP, request=a_request(application_state=None), leg=Leg.CONSENT, handle=None),
+                replace(
+                    TRIP, request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
+                ),
                 id="what must be",
             ),
         ],
@@ -778,7 +784,7 @@ class TestSetups:
             pytest.param(a_setup(), id="everything"),
             pytest.param(
                 a_setup(
-                    request=a_request(application_state=None, provider=MAX.organization.provider),
+                    request=a_request(application_state=None, provider=MAX.organization.provider, code_challenge=None),
                     administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
                 ),
                 id="what must be",

@@ -71,6 +71,8 @@ class AuthorizationCode:
     ``sub`` is an account, or a service account, which has no ``profile_id``.
     ``joining`` is a profile that a link token adds to the account, not before the application redeems the code: only
     the application can tell, by its ``state``, that the person who consented is the one who set out from it.
+    ``reconnecting`` is set where the profile was disconnected on purpose: redeeming the code connects it again, through
+    its organization, and nothing before that does.
     """
 
     client_id: str
@@ -81,6 +83,7 @@ class AuthorizationCode:
     code_challenge: str | None
     expires_at: int
     joining: Profile | None = None
+    reconnecting: bool = False
 
 
 class TokenKind(StrEnum):

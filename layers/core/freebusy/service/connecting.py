@@ -10,7 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from freebusy.domain.account import MOVED, Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import (
+    MOVED,
+    Account,
+    Disconnected,
+    Identity,
+    Profile,
+    ProviderCredential,
+    ProviderName,
+    Upstream,
+)
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
 from freebusy.domain.service_account import ServiceAccount, mailbox_identity
@@ -30,11 +39,14 @@ class Consent:
 
 
 class Connected(NamedTuple):
-    """``joining`` is the profile itself as long as it is not on the account yet."""
+    """``joining`` is the profile itself as long as it is not on the account yet; ``reconnecting`` says that the
+    application had disconnected it, and that it stays so until the application redeems a code for it.
+    """
 
     sub: str
     profile_id: str
     joining: Profile | None = None
+    reconnecting: bool = False
 
     @property
     def shown(self) -> Connected:
@@ -59,7 +71,7 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
         consent.client_id,
         consent.identity,
         new=lambda: _free_busy_profile(consent, vault),
-        again=lambda at: _replace_credential(at, consent, accounts, vault),
+        again=lambda sub, profile: _replace_credential(sub, profile.profile_id, consent, accounts, vault),
         accounts=accounts,
         now=now,
     )
@@ -68,15 +80,19 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
 def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: AccountStore, now: int) -> Connected:
     """The account of a mailbox that an organization gives access to: the one there is, connected again, or a new one.
 
-    Raises as ``connect``.
+    What the application, or the person through it, disconnected is not connected here: a request from before that may
+    be answered after it, and may be answered again for days. Raises as ``connect``.
     """
     identity = mailbox_identity(service_account.organization, mailbox)
 
     def new() -> Profile:
         return replace(_new_profile(identity), service_account=service_account.sub)
 
-    def again(at: Connected) -> None:
-        accounts.delegate(at.sub, at.profile_id, identity=identity, service_account=service_account.sub)
+    def again(sub: str, profile: Profile) -> Connected:
+        if profile.disconnected is Disconnected.REVOKED:
+            return Connected(sub, profile.profile_id, reconnecting=True)
+        accounts.delegate(sub, profile.profile_id, identity=identity, service_account=service_account.sub)
+        return Connected(sub, profile.profile_id)
 
     return _one_account(service_account.client_id, identity, new=new, again=again, accounts=accounts, now=now)
 
@@ -99,9 +115,8 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
     if owner == sub:
-        at = _place_of(consent.identity, sub, accounts)
-        _replace_credential(at, consent, accounts, vault)
-        return at.shown
+        known = _profile_of(consent.identity, sub, accounts)
+        return _replace_credential(sub, known.profile_id, consent, accounts, vault)
     if account is None:
         raise NotFound("the account was erased meanwhile")
     return Connected(sub, profile.profile_id, profile)
@@ -123,6 +138,18 @@ def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) 
     return profile.identity is not None and accounts.sub_of(client_id, profile.identity) == sub
 
 
+def reconnect_mailbox(sub: str, profile_id: str, *, accounts: AccountStore) -> None:
+    """Connects a profile again that was disconnected on purpose, through the organization that it belongs to.
+
+    Doing so twice is no error. Raises NotFound when there is no such profile.
+    """
+    account = accounts.find(sub)
+    profile = account.profile(profile_id) if account else None
+    if profile is None or profile.identity is None or not profile.service_account:
+        raise NotFound("no such profile")
+    accounts.delegate(sub, profile_id, identity=profile.identity, service_account=profile.service_account)
+
+
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:
     """Connects this very profile again, or moves it off Cronofy.
 
@@ -132,7 +159,7 @@ def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore
     identity = profile.identity
     if identity is not None and account.client_id == consent.client_id:
         if identity.key == consent.identity.key:
-            _replace_credential(at, consent, accounts, vault)
+            _replace_credential(at.sub, at.profile_id, consent, accounts, vault)
             return
         if profile.moving and _is_same_mailbox(profile, consent.identity):
             if _move(account, profile, _free_busy_profile(consent, vault, profile), accounts):
@@ -186,7 +213,7 @@ def _one_account(  # noqa: PLR0913 - whose, what to do about it, and the port
     identity: Identity,
     *,
     new: Callable[[], Profile],
-    again: Callable[[Connected], None],
+    again: Callable[[str, Profile], Connected],
     accounts: AccountStore,
     now: int,
 ) -> Connected:
@@ -200,23 +227,24 @@ def _one_account(  # noqa: PLR0913 - whose, what to do about it, and the port
         known = accounts.sub_of(client_id, identity)
     if known is None:
         raise StorageUnavailable("the identity was taken and given up again in one moment")
-    at = _place_of(identity, known, accounts)
-    again(at)
-    return at.shown
+    return again(known, _profile_of(identity, known, accounts))
 
 
-def _place_of(identity: Identity, sub: str, accounts: AccountStore) -> Connected:
+def _profile_of(identity: Identity, sub: str, accounts: AccountStore) -> Profile:
     account = accounts.find(sub)
     for profile in (*account.free_busy_profiles, *account.moved) if account else ():
         if profile.identity is not None and profile.identity.key == identity.key:
-            return Connected(sub, profile.profile_id)
+            return profile
     raise NotFound("the account was erased meanwhile")
 
 
-def _replace_credential(at: Connected, consent: Consent, accounts: AccountStore, vault: Vault) -> None:
+def _replace_credential(sub: str, profile_id: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
+    """Of a profile that moved, the credential is sealed for the one that it was."""
+    at = Connected(sub, profile_id)
     sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.shown.profile_id)
     expires_at = consent.credential.expires_at
-    accounts.connect(at.sub, at.profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
+    accounts.connect(sub, profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
+    return at.shown
 
 
 def _new_account(client_id: str, identity: Identity, profile: Profile, now: int) -> Account:

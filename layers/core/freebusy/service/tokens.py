@@ -116,6 +116,8 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     _require_bound(bound, application, redirect_uri, code_verifier)
     if bound.joining is not None:
         _join(bound, bound.joining, accounts)
+    if bound.reconnecting:
+        _reconnect(bound, accounts)
     profile = _connected(accounts.holder(bound.sub), bound)
     access_token, refresh_token = new_access_token(), new_refresh_token()
     grant = Grant(new_grant_id(), bound.scope, now)
@@ -286,6 +288,16 @@ def _join(code: AuthorizationCode, profile: Profile, accounts: AccountStore) -> 
         raise _invalid_grant("the account was erased meanwhile") from error
     if not joined:
         raise _invalid_grant("this calendar is already connected to another account")
+
+
+def _reconnect(code: AuthorizationCode, accounts: AccountStore) -> None:
+    """Before the code is spent, as joining."""
+    from freebusy.service.connecting import reconnect_mailbox
+
+    try:
+        reconnect_mailbox(code.sub, code.profile_id, accounts=accounts)
+    except NotFound as error:
+        raise _invalid_grant("the account was erased meanwhile") from error
 
 
 def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore, accounts: AccountStore) -> NoReturn:
