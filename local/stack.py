@@ -32,6 +32,7 @@ from local.pumps import Pumps
 
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
+DEMO_NAME = "Demo Planner"
 PROVIDERS = ("google", "microsoft")
 PARAMETERS = {"MailDomain": "invites.example", "EnterpriseConnect": "true", "GoogleDomainProof": "sign_in"}
 """What an operator of the laptop chooses in the template."""
@@ -55,10 +56,12 @@ class Ports:
     microsoft: int
     mailbox: int
     aws: int
+    demo: int
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        return cls(base, base + 1, base + 2, base + 3, _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4)
+        aws = _DEFAULT_AWS if base == _DEFAULT_BASE else base + 4
+        return cls(base, base + 1, base + 2, base + 3, aws, base + 5)
 
     def refuse_taken(self) -> None:
         """Raises CannotStart."""
@@ -106,7 +109,8 @@ class Stack:
             await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
             say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
             mailbox = await self._start_mailbox(children, deployment, endpoint)
-            client = await asyncio.to_thread(register_demo_application, deployment, endpoint)
+            client = await asyncio.to_thread(registered, "Demo", REDIRECT_URIS, deployment, endpoint)
+            demo = await self._start_demo(children, deployment, endpoint, {**origins, "mailbox": mailbox})
             host = LambdaHost(
                 deployment.functions,
                 children,
@@ -118,9 +122,10 @@ class Stack:
             try:
                 await pumps.start()
                 await gateway.server.listen(self._ports.gateway)
-                addresses = {**origins, "mailbox": mailbox, "aws": endpoint}
+                await children.all_listening()
+                addresses = {**origins, "mailbox": mailbox, "aws": endpoint, "demo": demo}
                 write_atomically(self._file, {"url": self.url, **client, **addresses})
-                say_how_to_try_it(self.url, self._file, self._logs, time.monotonic() - began)
+                say_how_to_try_it(self.url, demo, self._file, self._logs, time.monotonic() - began)
                 await children.first_to_end()
             finally:
                 remove_if_ours(self._file, self.url)
@@ -168,6 +173,27 @@ class Stack:
         await children.all_listening()
         origin = f"http://{LOOPBACK}:{self._ports.mailbox}"
         say("mailbox", origin)
+        return origin
+
+    async def _start_demo(
+        self, children: Children, deployment: Deployment, endpoint: str, simulators: dict[str, str]
+    ) -> str:
+        """The origin of the demo front end: an application like any other, with a registration of its own."""
+        origin = f"http://{LOOPBACK}:{self._ports.demo}"
+        client = await asyncio.to_thread(registered, DEMO_NAME, [f"{origin}/callback"], deployment, endpoint)
+        await children.start(
+            [sys.executable, "-m", "local.demo_site", "--port", str(self._ports.demo)],
+            log="demo",
+            port=self._ports.demo,
+            environment={
+                **inherited_environment(),
+                "SERVICE": self.url,
+                "CLIENT_ID": client["client_id"],
+                "CLIENT_SECRET": client["client_secret"],
+                **{name.upper(): address for name, address in simulators.items()},
+            },
+            folder=ROOT,
+        )
         return origin
 
     def _environment(self, endpoint: str, origins: dict[str, str], mailbox: str) -> dict[str, str]:
@@ -232,8 +258,8 @@ def mail_setup(deployment: Deployment, endpoint: str) -> dict[str, str]:
     return setup
 
 
-def register_demo_application(deployment: Deployment, endpoint: str) -> dict[str, Any]:
-    """An application to try things with: its client id, secret and redirect URIs."""
+def registered(name: str, redirect_uris: list[str], deployment: Deployment, endpoint: str) -> dict[str, Any]:
+    """A new application: its client id, secret and redirect URIs."""
     from freebusy.adapters.dynamodb.applications import DynamoApplications
     from freebusy.service.applications import register_application
 
@@ -241,8 +267,8 @@ def register_demo_application(deployment: Deployment, endpoint: str) -> dict[str
     if table is None:
         raise DeploymentFailed("no function of template.yaml has a TABLE_NAME")
     registry = DynamoApplications(emulator.client("dynamodb", endpoint), table)
-    application, secret = register_application("Demo", REDIRECT_URIS, registry=registry, now=int(time.time()))
-    return {"client_id": application.client_id, "client_secret": secret, "redirect_uris": REDIRECT_URIS}
+    application, secret = register_application(name, redirect_uris, registry=registry, now=int(time.time()))
+    return {"client_id": application.client_id, "client_secret": secret, "redirect_uris": redirect_uris}
 
 
 def write_atomically(file: Path, content: dict[str, Any]) -> None:
@@ -270,12 +296,14 @@ def say(what: str, text: str) -> None:
     print(f"  {what:<14} {text}", flush=True)
 
 
-def say_how_to_try_it(url: str, file: Path, logs: Path, seconds: float) -> None:
+def say_how_to_try_it(url: str, demo: str, file: Path, logs: Path, seconds: float) -> None:
     say("service", url)
+    say("demo", demo)
     local = "--local" if file == ROOT / ".local" / "stack.json" else f"--local={file}"
     print(
         f"""
-Ready after {seconds:.1f} s. Try it from another terminal:
+Ready after {seconds:.1f} s. Open {demo} in a browser, connect two people and find a time for them.
+Or try it from another terminal:
 
   make demo
   .venv/bin/freebusy {local} applications list

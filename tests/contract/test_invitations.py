@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from base64 import b64encode
 from dataclasses import replace
@@ -45,6 +44,7 @@ from tests.invitations import (
     read,
     timed,
 )
+from tests.npm import NODE_IS_MISSING, installed
 
 FULL = replace(
     INTERVIEW,
@@ -354,21 +354,16 @@ ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathm
 
 @pytest.fixture(scope="module")
 def ical_js():
-    """Reads calendar objects with ical.js, all in one go; installed apart from the SDK, which npm would remove."""
-    if not (shutil.which("node") and shutil.which("npm")):
+    """Reads calendar objects with ical.js, all in one go."""
+    if NODE_IS_MISSING:
         pytest.skip("Node is not installed")
-    folder = Path(".local/node-ical").absolute()
-    if not (folder / "node_modules/ical.js/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "ical.js@2.2.1"]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
+    node_modules = installed("ical.js@2.2.1")
 
     def reading(objects: list[bytes]) -> list[dict]:
         ran = subprocess.run(
             ["node", str(READER)],
             input=json.dumps([b64encode(each).decode() for each in objects]),
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(folder / "node_modules")},
+            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
             capture_output=True,
             text=True,
             check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,10 +15,11 @@ import httpx
 import pytest
 
 from local.browser import visit
+from tests.npm import NODE_IS_MISSING, installed
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node is not installed"),
+    pytest.mark.skipif(NODE_IS_MISSING, reason="Node is not installed"),
 ]
 
 SCRIPT = Path(__file__).with_name("node_sdk.cjs")
@@ -33,14 +33,7 @@ def at(minutes: int) -> str:
 
 @pytest.fixture(scope="module")
 def node_modules() -> Path:
-    """The SDK, installed once beside the other things that the laptop stack installs."""
-    folder = Path(".local/node").absolute()
-    if not (folder / "node_modules/cronofy/package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", SDK]
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
-    return folder / "node_modules"
+    return installed(SDK)
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""Packages of npm that tests use, installed once beside the other things that the laptop stack installs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+NODE_IS_MISSING = not (shutil.which("node") and shutil.which("npm"))
+
+_FOLDER = Path(__file__).parent.parent / ".local" / "node"
+
+
+def installed(package: str) -> Path:
+    """The ``node_modules`` that hold this package, ``name@version``. It has them to itself: npm removes all others."""
+    name = package.rpartition("@")[0]
+    folder = _FOLDER / package
+    if not (folder / "node_modules" / name / "package.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", package]
+        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder / "node_modules"
