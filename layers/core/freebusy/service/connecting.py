@@ -34,10 +34,6 @@ class Connected(NamedTuple):
     joining: Profile | None = None
 
 
-class OtherPerson(AuthorizationError):
-    """Somebody else signed in than the one whose profile was to be connected again."""
-
-
 def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int) -> Connected:
     """The account of this person within this application: the one that exists, else a new one.
 
@@ -88,11 +84,13 @@ def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) 
 
 
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:
-    """Connects this very profile again. Raises OtherPerson, StorageUnavailable and NotFound."""
+    """Connects this very profile again. Raises AuthorizationError, StorageUnavailable and NotFound."""
     account, profile = reconnectable(at, accounts=accounts)
     identity = profile.identity
     if identity is None or _who(identity) != _who(consent.identity) or account.client_id != consent.client_id:
-        raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
+        raise AuthorizationError(
+            "access_denied", "another person signed in than the one whose calendar this is", "other_person"
+        )
     _replace_credential(at, consent, accounts, vault)
 
 
