@@ -200,6 +200,7 @@ class Stack:
         """What functions are told here and cannot be told by the template."""
         environment = {**emulator.CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "PUBLIC_URL": self.url}
         environment["AWS_ENDPOINT_URL_SESV2"] = mailbox
+        environment["CALLBACKS_MAY_BE_LOCAL"] = "true"  # Applications run on this machine too.
         environment |= {f"{provider.upper()}_ORIGIN": origin for provider, origin in origins.items()}
         if tenant := os.environ.get("MICROSOFT_TENANT"):
             environment["MICROSOFT_TENANT"] = tenant
@@ -260,14 +261,20 @@ def mail_setup(deployment: Deployment, endpoint: str) -> dict[str, str]:
 
 def registered(name: str, redirect_uris: list[str], deployment: Deployment, endpoint: str) -> dict[str, Any]:
     """A new application: its client id, secret and redirect URIs."""
-    from freebusy.adapters.dynamodb.applications import DynamoApplications
+    from freebusy.bootstrap import application_registry, secret_vault
     from freebusy.service.applications import register_application
 
-    table = deployment.variable("TABLE_NAME")
-    if table is None:
-        raise DeploymentFailed("no function of template.yaml has a TABLE_NAME")
-    registry = DynamoApplications(emulator.client("dynamodb", endpoint), table)
-    application, secret = register_application(name, redirect_uris, registry=registry, now=int(time.time()))
+    table, key_id = deployment.variable("TABLE_NAME"), deployment.variable("CREDENTIAL_KEY_ID")
+    if table is None or key_id is None:
+        raise DeploymentFailed("no function of template.yaml has a TABLE_NAME, or none a CREDENTIAL_KEY_ID")
+    dynamodb = emulator.client("dynamodb", endpoint)
+    application, secret = register_application(
+        name,
+        redirect_uris,
+        registry=application_registry(dynamodb, table),
+        vault=secret_vault(emulator.client("kms", endpoint), dynamodb, table, key_id=key_id),
+        now=int(time.time()),
+    )
     return {"client_id": application.client_id, "client_secret": secret, "redirect_uris": redirect_uris}
 
 

@@ -246,3 +246,22 @@ LOCALIZED_EVENTS = _events(local_time)
 _FOUND = array(record({"start": timestamp, "end": timestamp, "participants": array(record({"sub": text}))}))
 AVAILABLE_PERIODS = record({"available_periods": _FOUND})
 AVAILABLE_SLOTS = record({"available_slots": _FOUND})
+
+_RULE = record(
+    {
+        "availability_rule_id": text,
+        "tzid": text,
+        "weekly_periods": array(
+            record(
+                {
+                    "day": one_of("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+                    "start_time": text,
+                    "end_time": text,
+                }
+            )
+        ),
+    },
+    {"calendar_ids": array(text)},
+)
+AVAILABILITY_RULE = record({"availability_rule": _RULE})
+AVAILABILITY_RULES = record({"availability_rules": array(_RULE)})

@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -26,10 +27,20 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Appearance, Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.callback import Destination
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound, ProviderError
 from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
+from freebusy.domain.identifiers import hashed
+from freebusy.domain.managed_availability import (
+    FORGOTTEN_AT_ONCE,
+    MOST_AVAILABLE_PERIODS,
+    MOST_RULES,
+    AvailabilityRule,
+    AvailablePeriod,
+    ManagedAvailability,
+)
 from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import ServiceAccount
@@ -417,6 +428,78 @@ class FakePages:
         return _erase(self._pages, lambda page: page[2] == client_id)
 
 
+class FakeAccessRequests:
+    def __init__(self) -> None:
+        self._kept: dict[str, AccessRequest] = {}
+
+    def save(self, requests: Sequence[AccessRequest]) -> None:
+        self._kept.update({request.request_id: request for request in requests})
+
+    def find(self, request_id: str, now: int) -> AccessRequest | None:
+        request = self._kept.get(request_id)
+        return request if request and request.expires_at > now else None
+
+    def delete(self, request_id: str) -> None:
+        self._kept.pop(request_id, None)
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._kept, lambda request: request.client_id == client_id)
+
+
+class FakeAccessQueue:
+    """``waiting`` is what nobody took yet; ``postponed`` are receipts, each with how often it was received."""
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.postponed: list[tuple[str, int]] = []
+
+    def put(self, request_ids: Sequence[str]) -> None:
+        self.waiting += request_ids
+
+    def postpone(self, receipt: str, *, received: int) -> None:
+        self.postponed.append((receipt, received))
+
+
+class FakeHosts:
+    """``at`` says where hosts are; all others are on the public Internet. ``asked`` is what was looked up together."""
+
+    def __init__(self) -> None:
+        self.at: dict[str, Sequence[str]] = {}
+        self.asked: list[list[str]] = []
+
+    def addresses(self, hosts: Collection[str], *, within: float) -> dict[str, Sequence[str]]:
+        self.asked.append(list(hosts))
+        found = {host: self.at.get(host, ("8.8.8.8",)) for host in hosts}
+        return {host: addresses for host, addresses in found.items() if addresses}
+
+
+@dataclass(frozen=True)
+class Callback:
+    """``url`` as it can be told from where it went."""
+
+    url: str
+    address: str
+    body: bytes
+    signature: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class FakeCallbackSender:
+    """Keeps what it takes in ``sent``; raises the errors of ``troubles`` first, one for each callback."""
+
+    def __init__(self) -> None:
+        self.sent: list[Callback] = []
+        self.troubles: list[Exception] = []
+
+    def post(self, destination: Destination, address: str, body: bytes, *, signature: str) -> None:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        url = f"{destination.scheme}://{destination.authority}{destination.target}"
+        self.sent.append(Callback(url, address, body, signature))
+
+
 class FakeEvents:
     def __init__(self, *events: ManagedEvent) -> None:
         self._lock = RLock()
@@ -452,6 +535,62 @@ class FakeEvents:
     def _every(self) -> list[ManagedEvent]:
         with self._lock:
             return list(self._events.values())
+
+
+class FakeManagedAvailability:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._stored: dict[str, ManagedAvailability] = {}
+        self._applications: dict[str, str] = {}
+
+    def put(self, sub: str, managed: ManagedAvailability) -> None:
+        """Not of the port: all that an account has, at once."""
+        self._stored[sub] = managed
+
+    def find(self, sub: str) -> ManagedAvailability:
+        return self._stored.get(sub, ManagedAvailability())
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ManagedAvailability]:
+        return {sub: self.find(sub) for sub in subs}
+
+    def save_rule(self, sub: str, rule: AvailabilityRule, *, client_id: str) -> bool:
+        with self._lock:
+            others = [each for each in self.find(sub).rules if each.rule_id != rule.rule_id]
+            rules = sorted([*others, rule], key=lambda each: each.rule_id)
+            return len(others) < MOST_RULES and self._write(sub, client_id, rules=tuple(rules))
+
+    def delete_rule(self, sub: str, rule_id: str) -> None:
+        with self._lock:
+            self._write(sub, rules=tuple(each for each in self.find(sub).rules if each.rule_id != rule_id))
+
+    def save_period(self, sub: str, period: AvailablePeriod, *, client_id: str) -> bool:
+        with self._lock:
+            others = [each for each in self.find(sub).periods if each.period_id != period.period_id]
+            periods = tuple(sorted([*others, period]))
+            return len(others) < MOST_AVAILABLE_PERIODS and self._write(sub, client_id, periods=periods)
+
+    def delete_period(self, sub: str, period_id: str) -> None:
+        with self._lock:
+            self._write(sub, periods=tuple(each for each in self.find(sub).periods if each.period_id != period_id))
+
+    def delete_periods(self, sub: str) -> None:
+        with self._lock:
+            self._write(sub, periods=())
+
+    def forget_periods(self, sub: str, *, ended_before: int) -> None:
+        with self._lock:
+            over = [each for each in self.find(sub).periods if each.end < ended_before][:FORGOTTEN_AT_ONCE]
+            self._write(sub, periods=tuple(each for each in self.find(sub).periods if each not in over))
+
+    def erase(self, client_id: str) -> int:
+        gone = {sub for sub, owner in self._applications.items() if owner == client_id}
+        return sum(self._stored.pop(sub, None) is not None for sub in gone)
+
+    def _write(self, sub: str, client_id: str | None = None, **changed: Any) -> bool:
+        self._stored[sub] = replace(self.find(sub), **changed)
+        if client_id:
+            self._applications[sub] = client_id
+        return True
 
 
 class FakeInvitationLog:
@@ -526,6 +665,7 @@ class FakeApplications:
         accounts: FakeAccounts | None = None,
         pages: FakePages | None = None,
         setups: FakeSetups | None = None,
+        access_requests: FakeAccessRequests | None = None,
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
@@ -534,6 +674,7 @@ class FakeApplications:
         self._accounts = accounts or FakeAccounts()
         self._pages = pages or FakePages()
         self._setups = setups or FakeSetups()
+        self._access_requests = access_requests or FakeAccessRequests()
         for application in applications:
             self.create(application)
 
@@ -570,8 +711,8 @@ class FakeApplications:
     def erase(self, client_id: str) -> int:
         with self._lock:
             application = self._applications.pop(client_id, None)
-            erased = (0 if application is None else 1) + (self._appearances.pop(client_id, None) is not None)
-            stores = (self._tokens, self._accounts, self._pages, self._setups)
+            erased = (application is not None) + (self._appearances.pop(client_id, None) is not None)
+            stores = (self._tokens, self._accounts, self._pages, self._setups, self._access_requests)
             return erased + sum(store.erase(client_id) for store in stores)
 
     def _list_secrets(self, application: Application) -> None:
@@ -593,6 +734,19 @@ class FakeVault:
 
     def derive(self, client_id: str, value: str) -> bytes:
         return hmac.digest(client_id.encode(), value.encode(), "sha256")
+
+
+class FakeSecretVault:
+    """As readable, and opens only where it should."""
+
+    def seal(self, secret: str, *, client_id: str) -> bytes:
+        return json.dumps([client_id, hashed(secret), secret]).encode()
+
+    def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
+        *sealed_for, secret = json.loads(sealed)
+        if sealed_for != [client_id, secret_hash]:
+            raise ValueError("sealed for another application, or another secret")
+        return secret
 
 
 class FakeProvider:

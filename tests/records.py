@@ -40,6 +40,15 @@ def due_record(due: InvitationDue, *, message_id: str, received: int = 1, receip
     return queue_record(json.dumps(asdict(due)), entry["MessageGroupId"], message_id, received, receipt)
 
 
+def access_record(request_id: str, *, message_id: str, received: int = 1) -> dict[str, Any]:
+    """Of a standard queue, which knows neither groups nor an order."""
+    body = json.dumps({"request_id": request_id})
+    record = queue_record(body, "", message_id, received, f"receipt of {message_id}")
+    for name in ("SequenceNumber", "MessageGroupId", "MessageDeduplicationId"):
+        del record["attributes"][name]
+    return record
+
+
 def queue_record(body: str, group: str, message_id: str, received: int = 1, receipt: str = "receipt") -> dict[str, Any]:
     """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
     return {

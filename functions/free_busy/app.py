@@ -1,26 +1,31 @@
-"""GET /v1/free_busy: when one connected person is busy, page by page."""
+"""When one connected person is busy, page by page or as a calendar object."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
+from freebusy.domain.account import Account
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import public_url, query_of, resolver, serve
 from freebusy.entrypoints.wire.free_busy import (
     BOOLEANS,
+    ICALENDAR,
     free_busy_query,
     free_busy_rows,
+    known_periods,
     managed_query,
     managed_rows,
+    told_window,
     unreadable_calendars,
 )
-from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
-from freebusy.service.free_busy import read_free_busy
-from freebusy.service.managed_events import read_events
+from freebusy.entrypoints.wire.reading import ReadQuery, first_page, kept_page, read_query
+from freebusy.service.free_busy import FreeBusyAnswer, read_free_busy
+from freebusy.service.managed_events import Occurrence, read_events
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,23 +33,52 @@ if TYPE_CHECKING:
 app = resolver()
 
 
+class Reading(NamedTuple):
+    """What was asked, by whom, and what is known of it."""
+
+    account: Account
+    asked: ReadQuery
+    found: FreeBusyAnswer
+    managed: list[Occurrence]
+
+
+def reading() -> Reading:
+    wired, now = dependencies(), dependencies().clock()
+    account = person(app.current_event, Permission.READ_FREE_BUSY).account
+    asked = read_query(query_of(app.current_event), BOOLEANS)
+    found = read_free_busy(account, free_busy_query(asked), reader=wired.calendar_reader, now=now)
+    managed = read_events(account, managed_query(asked), events=wired.events, now=now)
+    return Reading(account, asked, found, managed)
+
+
 @app.get("/v1/free_busy")
 def read() -> Response[str]:
-    wired, now = dependencies(), dependencies().clock()
-    caller = person(app.current_event, Permission.READ_FREE_BUSY)
-    asked = read_query(query_of(app.current_event), BOOLEANS)
-    found = read_free_busy(caller.account, free_busy_query(asked), reader=wired.calendar_reader, now=now)
-    managed = read_events(caller.account, managed_query(asked), events=wired.events, now=now)
+    wired = dependencies()
+    account, asked, found, managed = reading()
     return first_page(
         "/v1/free_busy",
         "free_busy",
         free_busy_rows(found, asked) + managed_rows(managed, asked),
         unreadable_calendars(found),
-        account=caller.account,
+        account=account,
         public_url=public_url(app.current_event),
         pages=wired.pages,
-        now=now,
+        now=wired.clock(),
     )
+
+
+@app.get("/v1/free_busy.ics")
+def read_calendar() -> Response[str]:
+    wired = dependencies()
+    account, asked, found, managed = reading()
+    text = wired.free_busy_calendar(
+        account,
+        told_window(found),
+        known_periods(found, managed, asked),
+        wired.managed_availability.find(account.sub),
+        now=wired.clock(),
+    )
+    return Response(status_code=HTTPStatus.OK.value, content_type=ICALENDAR, body=text.decode())
 
 
 @app.get("/v1/free_busy/pages/<token>")

@@ -23,6 +23,9 @@ SCOPE = "free_busy_write"
 MANAGED = "cronofy"
 """``provider_name`` of the profile whose one calendar holds what this application writes."""
 
+_ENDED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST}
+"""401 of the API; only the token endpoint answers 400, to a refresh that is refused."""
+
 T = TypeVar("T")
 
 
@@ -138,16 +141,8 @@ class Person:
                     self._client.refresh_authorization()
             return question(self._client)
         except PyCronofyRequestError as error:
-            if _ends_authorization(error):
+            if error.response.status_code in _ENDED:
                 raise Disconnected(self.sub) from None
             raise Trouble(f"The service answered {error.response.status_code}. Please try again.") from None
         except OSError:  # every error of requests is one
             raise Trouble("The service cannot be reached. Please try again.") from None
-
-
-def _ends_authorization(error: PyCronofyRequestError) -> bool:
-    """401 of the API, or ``invalid_grant`` in answer to a refresh (RFC 6749, 5.2)."""
-    status = error.response.status_code
-    return status == HTTPStatus.UNAUTHORIZED or (
-        status == HTTPStatus.BAD_REQUEST and "invalid_grant" in error.response.text
-    )

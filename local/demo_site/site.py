@@ -188,7 +188,7 @@ class Site:
         reply = reply_of(request).reply
         letter, person = self._letter_of(self._session(request), letter_id)
         try:
-            self._inbox.answer(letter, MAIL_CLIENTS[person.provider], reply)
+            self._inbox.answer(letter, MAIL_CLIENTS.get(person.provider, "apple"), reply)
         except httpx.HTTPError:
             raise refused(HTTPStatus.CONFLICT, "This message cannot be answered, or not any more.") from None
         return _DONE

@@ -3,14 +3,11 @@ emulators know it, pass the same rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
@@ -48,27 +45,6 @@ class Stores:
     log: InvitationLog
     accounts: AccountStore
     erase: Any
-
-
-def client(**options: Any) -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the emulators take anything
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    with mock_aws():
-        yield client()
-
-
-@pytest.fixture(scope="module")
-def ministack(emulator: str) -> Any:
-    return client(endpoint_url=emulator)
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.utils import parseaddr
-from pathlib import Path
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -44,7 +40,6 @@ from tests.invitations import (
     read,
     timed,
 )
-from tests.npm import NODE_IS_MISSING, installed
 
 FULL = replace(
     INTERVIEW,
@@ -348,31 +343,12 @@ def test_a_long_description_leaves_the_message_below_a_megabyte(letter):
 
 # --- Another implementation: ical.js -------------------------------------------------------------------
 
-READER = Path(__file__).with_name("ical_js.cjs")
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca", "Etc/UTC"]
 
 
 @pytest.fixture(scope="module")
-def ical_js():
-    """Reads calendar objects with ical.js, all in one go."""
-    if NODE_IS_MISSING:
-        pytest.skip("Node is not installed")
-    node_modules = installed("ical.js@2.2.1")
-
-    def reading(objects: list[bytes]) -> list[dict]:
-        ran = subprocess.run(
-            ["node", str(READER)],
-            input=json.dumps([b64encode(each).decode() for each in objects]),
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout)
-
-    return reading
+def ical_js(read_with_ical_js):
+    return partial(read_with_ical_js, "ical_js.cjs")
 
 
 def test_ical_js_reads_what_was_written(ical_js):

@@ -3,21 +3,20 @@ pass the same rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.domain.access_request import LIFETIME, MOST_AT_ONCE, AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -32,15 +31,25 @@ from freebusy.domain.authorization import AuthorizationCode, AuthorizationReques
 from freebusy.domain.errors import NotFound
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
 from freebusy.domain.service_account import mailbox_identity
-from freebusy.ports import AccountStore, ApplicationRegistry, PageStore, ServiceAccountStore, SetupStore, TokenStore
+from freebusy.ports import (
+    AccessRequestStore,
+    AccountStore,
+    ApplicationRegistry,
+    PageStore,
+    ServiceAccountStore,
+    SetupStore,
+    TokenStore,
+)
 from tests.administrators import MAX, a_request, a_setup
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakePages, FakeSetups, FakeTokens
+from tests.fakes import NOW, FakeAccessRequests, FakeAccounts, FakeApplications, FakePages, FakeSetups, FakeTokens
 from tests.people import colleague, organization
 from tests.tables import create_table
 
 LATER = NOW + 300
 ANA = Identity(ProviderName.GOOGLE, "google-ana", "ana@example.com", "Ana")
 BEN = Identity(ProviderName.MICROSOFT, "tenant.ben", "ben@example.com")
+OLD_SECRET = ClientSecret("app-secret-1", "fbc_cs_one", NOW)
+"""As secrets were stored before anything was signed with them."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +60,7 @@ class Stores:
     setups: SetupStore
     tokens: TokenStore
     pages: PageStore
-
-
-def client(**options: Any) -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the emulators take anything
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    with mock_aws():
-        yield client()
-
-
-@pytest.fixture(scope="module")
-def ministack(emulator: str) -> Any:
-    return client(endpoint_url=emulator)
+    access_requests: AccessRequestStore
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
@@ -79,8 +68,11 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
         accounts, setups, pages = FakeAccounts(), FakeSetups(), FakePages()
         tokens = FakeTokens(accounts)
-        applications = FakeApplications(tokens=tokens, accounts=accounts, setups=setups, pages=pages)
-        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages)
+        requests = FakeAccessRequests()
+        applications = FakeApplications(
+            tokens=tokens, accounts=accounts, setups=setups, pages=pages, access_requests=requests
+        )
+        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages, requests)
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
@@ -90,6 +82,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         DynamoSetups(dynamodb, table),
         DynamoTokens(dynamodb, table),
         DynamoPages(dynamodb, table),
+        DynamoAccessRequests(dynamodb, table),
     )
 
 
@@ -153,7 +146,7 @@ def application(client_id: str = "app", **changes: Any) -> Application:
         client_id=client_id,
         name="Scheduler",
         redirect_uris=("https://app.example/cb", "https://app.example/other"),
-        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW),),
+        secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW, b"\x00sealed"),),
         created_at=NOW,
     )
     return replace(usual, **changes)
@@ -776,12 +769,57 @@ class TestPages:
         stores.pages.save({}, sub="acc_1", client_id="app", expires_at=LATER)
 
 
+def access_request(request_id: str = "req_1", **changes: Any) -> AccessRequest:
+    usual = AccessRequest(
+        request_id=request_id,
+        client_id="app",
+        service_account="ser_1",
+        email="Ana.Lee@example.com",
+        callback_url="https://app.example/hook?a=1&b=%20",
+        scope="free_busy_write",
+        state='{"job": 17} ⏰\n\x00',
+        requested_at=NOW,
+    )
+    return replace(usual, **changes)
+
+
+class TestAccessRequests:
+    @pytest.mark.parametrize("state", [access_request().state, "", None])
+    def test_a_request_comes_back_as_it_was_stored(self, stores, state):
+        stores.access_requests.save([access_request(state=state)])
+        assert stores.access_requests.find("req_1", NOW) == access_request(state=state)
+
+    def test_as_many_as_can_be_asked_for_at_once_are_stored_together(self, stores):
+        longest = {"state": "é" * 4096, "callback_url": f"https://app.example/{'a' * 1980}"}
+        requests = [access_request(f"req_{number}", **longest) for number in range(MOST_AT_ONCE)]
+        stores.access_requests.save(requests)
+        assert [stores.access_requests.find(each.request_id, NOW) for each in requests] == requests
+
+    def test_what_has_expired_is_not_found(self, stores):
+        stores.access_requests.save([access_request()])
+        assert stores.access_requests.find("req_1", NOW + LIFETIME - 1)
+        assert stores.access_requests.find("req_1", NOW + LIFETIME) is None
+
+    @pytest.mark.parametrize("request_id", ["req_2", "", "x" * 3000, "☃", "\ud800"])
+    def test_what_was_never_stored_is_not_found(self, stores, request_id):
+        stores.access_requests.save([access_request()])
+        assert stores.access_requests.find(request_id, NOW) is None
+
+    def test_what_is_deleted_is_gone_and_may_be_deleted_again(self, stores):
+        stores.access_requests.save([access_request("req_1"), access_request("req_2")])
+        for _ in range(2):
+            stores.access_requests.delete("req_1")
+        assert stores.access_requests.find("req_1", NOW) is None
+        assert stores.access_requests.find("req_2", NOW)
+
+
 class TestApplications:
     @pytest.mark.parametrize(
         "registered",
         [
             pytest.param(application(), id="confidential"),
             pytest.param(application(public=True, secrets=(), origins=("https://app.example",)), id="public"),
+            pytest.param(application(secrets=(OLD_SECRET,)), id="with a secret that cannot sign"),
         ],
     )
     def test_an_application_comes_back_as_it_was_registered(self, stores, registered):
@@ -827,7 +865,7 @@ class TestApplications:
             name="Planner",
             redirect_uris=("https://new.example/cb",),
             origins=("https://b.example", "https://c.example"),
-            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER),),
+            secrets=(ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed"),),
         )
         stores.applications.create(before)
         assert stores.applications.change(before, after)
@@ -837,6 +875,13 @@ class TestApplications:
         assert stores.tokens.find("app-secret-2", NOW) == TokenRecord(TokenKind.CLIENT_SECRET, "app")
         listed = {host: stores.applications.with_origin(f"https://{host}.example") for host in "abc"}
         assert listed == {"a": frozenset(), "b": {"app"}, "c": {"app"}}
+
+    def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
+        before = application(secrets=(OLD_SECRET,))
+        after = replace(before, secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
+        stores.applications.create(before)
+        assert stores.applications.change(before, after)
+        assert stores.applications.find("app") == after
 
     @pytest.mark.parametrize(
         "meanwhile",
@@ -889,6 +934,7 @@ class TestErasure:
             stores.tokens.save_link_token(f"{client_id}-link", client_id=client_id, sub="acc", expires_at=LATER)
             pages = {f"{client_id}-page-{number}": b"page" for number in range(60)}
             stores.pages.save(pages, sub="acc", client_id=client_id, expires_at=LATER)
+            stores.access_requests.save([access_request(f"{client_id}-req", client_id=client_id)])
 
     def traces(self, stores, client_id) -> list[bool]:
         return [
@@ -905,6 +951,7 @@ class TestErasure:
             stores.tokens.bought_with(f"{client_id}-spent") is not None,
             stores.tokens.find_link_token(f"{client_id}-link", client_id=client_id, now=NOW) is not None,
             stores.pages.find(f"{client_id}-page-59", sub="acc", now=NOW) is not None,
+            stores.access_requests.find(f"{client_id}-req", NOW) is not None,
             stores.tokens.consume_authorization_request(f"{client_id}-state", browser_hash="browser", now=NOW)
             is not None,
             stores.setups.consume_trip(f"{client_id}-state", browser_hash="browser", now=NOW) is not None,

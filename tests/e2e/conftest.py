@@ -1,6 +1,12 @@
-"""People who connect to the laptop stack through the official Python SDK, unmodified."""
+"""People who connect to the laptop stack through the official SDKs, unmodified."""
 
 from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pycronofy
@@ -8,6 +14,10 @@ import pytest
 
 from local.browser import visit
 from tests.e2e.days import at
+from tests.npm import NODE_IS_MISSING, installed
+
+NODE_SDK = "cronofy@3.8.4"
+NODE_JOBS = Path(__file__).with_name("node_sdk.cjs")
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +43,25 @@ def connect(stack):
         return client
 
     return connected
+
+
+@pytest.fixture
+def run_node(stack):
+    """Has the Node SDK do one of its jobs; gives what it saw."""
+    if NODE_IS_MISSING:
+        pytest.skip("Node is not installed")
+    node_modules = installed(NODE_SDK)
+
+    def ran(job: str, given: dict[str, Any]) -> Any:
+        done = subprocess.run(
+            ["node", str(NODE_JOBS), job, json.dumps({**stack, **given})],
+            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return ran

@@ -1,5 +1,6 @@
 // Drives the official Node SDK, unmodified, through one of its jobs; prints what it saw as JSON.
-// Arguments: the job, and a JSON object {url, mailbox, client_id, client_secret, redirect_uri, code, email, from, to}.
+// Arguments: the job, and a JSON object {url, mailbox, client_id, client_secret, redirect_uri, code, email, from, to},
+// with what else the job needs.
 const Cronofy = require("cronofy");
 const axios = require("axios");
 
@@ -97,8 +98,64 @@ async function events(given) {
   return { created, messages, answered, updated, deleted, batch, batched, kept, left, refused };
 }
 
+// Asks for one colleague with the tokens of their organization, and reads them with the code that the callback brought.
+async function enterprise(given) {
+  const service = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  service.urls.api = given.url;
+  const tokens = await service.requestAccessToken({ code: given.code, redirect_uri: given.redirect_uri });
+  const userinfo = await service.userInfo();
+  const { email, callback_url } = given;
+  await service.authorizeWithServiceAccount({ email, callback_url, scope: "free_busy_write", state: "job 17" });
+  const look = () => axios.get(given.callbacks);
+  const { data } = await eventually(look, (answer) => answer.data.length > 0);
+
+  const person = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  person.urls.api = given.url;
+  const { code } = data[0].authorization;
+  const granted = await person.requestAccessToken({ code, redirect_uri: callback_url });
+  const window = { from: given.from, to: given.to, tzid: "Etc/UTC" };
+  const { free_busy } = await person.freeBusy(window);
+  const availability = await person.availability({
+    participants: [{ members: [{ sub: granted.sub }], required: "all" }],
+    required_duration: { minutes: 60 },
+    query_periods: [{ start: given.from, end: given.to }],
+    response_format: "slots",
+  });
+  return { tokens, userinfo, callback: data[0], granted, free_busy, availability };
+}
+
+async function managedAvailability(given) {
+  const client = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  client.urls.api = given.url;
+  await client.requestAccessToken({ code: given.code, redirect_uri: given.redirect_uri });
+
+  const rule = { ...given.rule, availability_rule_id: "work_hours" };
+  const written = await client.upsertAvailabilityRule(rule);
+  await client.upsertAvailabilityRule({ ...rule, availability_rule_id: "evenings" });
+  const listed = await client.listAvailabilityRules();
+  await client.deleteAvailabilityRule({ availability_rule_id: "evenings" });
+  const read = await client.readAvailabilityRule({ availability_rule_id: "work_hours" });
+  const gone = { availability_rule_id: "evenings" };
+  const missing = await client.readAvailabilityRule(gone).then(() => "is there", (error) => error.statusCode);
+
+  for (const period of given.periods) await client.upsertAvailablePeriod({ ...period, tzid: "Europe/Paris" });
+  const window = { from: given.from, to: given.to, tzid: "Europe/Paris", localized_times: true };
+  let page = await client.listAvailablePeriods(window);
+  const total = page.pages.total;
+  const periods = [...page.available_periods];
+  while (page.pages.next_page) {
+    page = await client.listAvailablePeriods({ ...window, next_page: page.pages.next_page });
+    periods.push(...page.available_periods);
+  }
+  await client.deleteAvailablePeriods({ available_period_id: given.periods[0].available_period_id });
+  const kept = await client.listAvailablePeriods();
+  await client.deleteAvailablePeriods({ delete_all: true });
+  const left = await client.listAvailablePeriods();
+  return { written, listed, read, missing, total, periods, kept, left };
+}
+
 const [job, given] = process.argv.slice(2);
-({ mainJob, events })[job](JSON.parse(given)).then(
+({ mainJob, events, enterprise, managedAvailability })[job](JSON.parse(given)).then(
   (seen) => console.log(JSON.stringify(seen)),
   (error) => {
     console.error(error);

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,15 +11,9 @@ import httpx
 import pytest
 
 from local.browser import visit
-from tests.npm import NODE_IS_MISSING, installed
 
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.skipif(NODE_IS_MISSING, reason="Node is not installed"),
-]
+pytestmark = pytest.mark.stack
 
-SCRIPT = Path(__file__).with_name("node_sdk.cjs")
-SDK = "cronofy@3.8.4"
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
 
 
@@ -31,16 +21,11 @@ def at(minutes: int) -> str:
     return (DAY + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    return installed(SDK)
-
-
 @pytest.fixture
-def node_sdk(stack, node_modules):
+def node_sdk(stack, run_node):
     """Connects somebody, has the SDK do a job for them and tells what it saw."""
 
-    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str) -> dict[str, Any]:
+    def does(job: str, email: str, busy: list[dict[str, str]], *, until: str, **more: Any) -> dict[str, Any]:
         redirect_uri = stack["redirect_uris"][0]
         httpx.put(f"{stack['microsoft']}/sim/users/{email}", json={"busy": busy}).raise_for_status()
         asked = {
@@ -52,17 +37,8 @@ def node_sdk(stack, node_modules):
         }
         link = f"{stack['url']}/oauth/authorize?{urlencode(asked)}"
         code = visit(link, until=redirect_uri, consent={"sim_user": email})["code"]
-        given = {**stack, "redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until}
-        ran = subprocess.run(
-            ["node", str(SCRIPT), job, json.dumps(given)],
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(node_modules)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert ran.returncode == 0, ran.stderr
-        seen: dict[str, Any] = json.loads(ran.stdout)
+        given = {"redirect_uri": redirect_uri, "code": code, "email": email, "from": at(0), "to": until, **more}
+        seen: dict[str, Any] = run_node(job, given)
         return seen
 
     return does
@@ -107,3 +83,23 @@ def test_the_node_sdk_writes_events_that_arrive_as_invitations(node_sdk):
     assert shown("kept", "event_id") == ["four"]
     assert seen["left"] == []
     assert seen["refused"] == 403
+
+
+def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
+    rule = {"tzid": "Europe/Paris", "weekly_periods": [{"day": "monday", "start_time": "09:30", "end_time": "17:00"}]}
+    work, evenings = ({**rule, "availability_rule_id": name} for name in ("work_hours", "evenings"))
+    periods = [
+        {"available_period_id": f"p{hour}", "start": at(60 * hour), "end": at(60 * hour + 30)} for hour in range(101)
+    ]
+    email = f"node-{time.monotonic_ns()}@contoso.example"
+    seen = node_sdk("managedAvailability", email, [], until=at(101 * 60), rule=rule, periods=periods)
+
+    assert seen["written"] == seen["read"] == {"availability_rule": work}
+    assert seen["listed"] == {"availability_rules": [evenings, work]}
+    assert seen["missing"] == 404
+    assert seen["total"] == 2
+    assert [period["available_period_id"] for period in seen["periods"]] == [f"p{hour}" for hour in range(101)]
+    local = seen["periods"][0]["start"]
+    assert (datetime.fromisoformat(local["time"]), local["tzid"]) == (DAY, "Europe/Paris")
+    assert seen["kept"]["available_periods"][0] == periods[1]
+    assert seen["left"]["available_periods"] == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
+from threading import Lock
+from typing import Any
 
 import boto3
 import pytest
@@ -62,9 +64,21 @@ def wired(
         monkeypatch.setattr(Dependencies, "organization_calendars", organizations)
         settings.cache_clear()
         dependencies.cache_clear()
+        one_at_a_time(dependencies().dynamodb, monkeypatch)
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()
+
+
+def one_at_a_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto copies whole tables while it writes, and fails when another thread writes meanwhile."""
+    lock, make_api_call = Lock(), client._make_api_call
+
+    def call(*args: Any) -> Any:
+        with lock:
+            return make_api_call(*args)
+
+    monkeypatch.setattr(client, "_make_api_call", call)
 
 
 @pytest.fixture
@@ -84,7 +98,7 @@ def deployment(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Deployme
     monkeypatch.setattr(Dependencies, "providers", providers)
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     for client_id, secret in ((browsers.APP, browsers.SECRET), (browsers.OTHER_APP, browsers.OTHER_SECRET)):
-        listed = ClientSecret(hashed(secret), "hint", NOW)
+        listed = ClientSecret(hashed(secret), "hint", NOW, wired.secret_vault.seal(secret, client_id=client_id))
         registry.create(Application(client_id, "Scheduler & <Co>", (browsers.REDIRECT_URI,), secrets=(listed,)))
     registry.create(
         Application(

@@ -17,7 +17,7 @@ from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
-from freebusy.adapters.vault import KmsVault
+from freebusy.adapters.vault import KmsSecretVault, KmsVault
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
 from freebusy.domain.errors import TokenError
 from freebusy.domain.event import Attendee, SentMark
@@ -50,6 +50,7 @@ class Deployment:
     stack: str
     table: str
     queue: str
+    key_id: str
 
     @property
     def dynamodb(self) -> Any:
@@ -67,10 +68,12 @@ def deployment(emulator) -> Deployment:
         "Resources": {
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},
             "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
+            "CredentialKey": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17"}}},
         },
         "Outputs": {
             "TableName": {"Value": {"Ref": "Table"}},
             "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
+            "CredentialKeyId": {"Value": {"Ref": "CredentialKey"}},
         },
     }
     cloudformation = client("cloudformation", emulator)
@@ -78,7 +81,7 @@ def deployment(emulator) -> Deployment:
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    return Deployment(emulator, stack, outputs["TableName"], outputs["InvitationQueueUrl"])
+    return Deployment(emulator, stack, outputs["TableName"], outputs["InvitationQueueUrl"], outputs["CredentialKeyId"])
 
 
 @pytest.fixture
@@ -209,13 +212,39 @@ class TestApplications:
         assert works(deployment, client_id, second)
 
 
+class TestSigning:
+    def test_every_new_secret_can_sign(self, deployment, freebusy, created):
+        rotated = freebusy("applications", "secrets", "rotate", created["client_id"])
+        application = DynamoApplications(deployment.dynamodb, deployment.table).find(created["client_id"])
+        assert application
+        kms = client("kms", deployment.endpoint)
+        vault = KmsSecretVault(kms, deployment.dynamodb, deployment.table, key_id=deployment.key_id)
+        opened = [
+            vault.unseal(secret.sealed or b"", client_id=created["client_id"], secret_hash=secret.secret_hash)
+            for secret in application.secrets
+        ]
+        assert opened == [created["client_secret"], rotated["client_secret"]]
+
+    def test_where_the_stack_cannot_be_read_table_and_key_are_named(self, deployment, stack_file, capsys):
+        where = [f"--local={stack_file}", "--stack", "no-such-stack", "--table", deployment.table]
+        command = ["applications", "create", "Scheduler", "--redirect-uri", CALLBACK]
+        assert main([*where, "--key", deployment.key_id, *command]) == 0
+        assert main([*where, *command]) == 2
+        assert "no-such-stack" in capsys.readouterr().err
+
+    def test_a_table_alone_does_not_say_which_key(self, deployment, capsys):
+        command = ["applications", "create", "Scheduler", "--redirect-uri", CALLBACK]
+        assert main(["--region", "us-east-1", "--table", deployment.table, *command]) == 2
+        assert "--key KEY" in capsys.readouterr().err
+
+
 class TestErasure:
     @pytest.fixture
     def in_use(self, deployment, created) -> str:
         """The client id of an application with an account, a token, a page and a data key."""
         client_id, dynamodb = created["client_id"], deployment.dynamodb
         kms = client("kms", deployment.endpoint)
-        vault = KmsVault(kms, dynamodb, deployment.table, key_id=kms.create_key()["KeyMetadata"]["KeyId"])
+        vault = KmsVault(kms, dynamodb, deployment.table, key_id=deployment.key_id)
         sealed = vault.seal(ProviderCredential("access", "refresh", NOW), client_id=client_id, profile_id="pro")
         identity = Identity(ProviderName.GOOGLE, uuid4().hex, "ana@example.com")
         connected = Profile("pro", identity.provider, identity.email, "cal", identity, sealed, NOW)
@@ -353,7 +382,8 @@ class TestRefusals:
 class TestText:
     def test_people_get_columns_and_a_word_about_the_secret(self, deployment, stack_file, capsys):
         arguments = ["applications", "create", "My app", "--redirect-uri", CALLBACK, "--redirect-uri", f"{CALLBACK}/2"]
-        assert main([*arguments, f"--local={stack_file}", "--table", deployment.table]) == 0
+        where = [f"--local={stack_file}", "--table", deployment.table, "--key", deployment.key_id]
+        assert main([*arguments, *where]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[1] == "name           My app"
         assert lines[3:6] == [

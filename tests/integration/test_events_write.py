@@ -626,6 +626,26 @@ class TestBatches:
         assert outcomes[0]["data"]["errors"]["summary"][0]["key"] == "errors.required"
         assert [event.event_id for event in wired.events.all_of("acc_1")] == ["last"]
 
+    def test_available_periods_are_written_too(self, wired):
+        path, times = "/v1/available_periods", {"start": "2027-01-18T09:00:00Z", "end": "2027-01-18T12:00:00Z"}
+
+        def period(method, **data):
+            return {"method": method, "relative_url": path, "data": data}
+
+        entries = [
+            period("POST", available_period_id="a", **times),
+            period("POST", available_period_id="b", **times),
+            period("POST", available_period_id="c", start=times["start"]),
+            period("DELETE", available_period_id="a"),
+            period("DELETE"),
+            period("GET", available_period_id="b"),
+            {"method": "POST", "relative_url": f"{path}/b", "data": {"available_period_id": "b", **times}},
+        ]
+        outcomes = post({"batch": entries}, "/v1/batch").json()["batch"]
+        assert [outcome["status"] for outcome in outcomes] == [202, 202, 422, 202, 422, 404, 404]
+        assert list(outcomes[2]["data"]["errors"]) == ["end"]
+        assert [each.period_id for each in wired.managed_availability.find("acc_1").periods] == ["b"]
+
     def test_trouble_with_one_entry_is_its_own(self, monkeypatch, wired):
         find = type(wired.events).find
 

@@ -1,16 +1,21 @@
+from dataclasses import replace
+
 import pytest
+from icalendar import Calendar
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import ProviderUnavailable
 from freebusy.domain.event import Attendee, Details, Location, Participation, When
 from freebusy.domain.free_busy import FreeBusyStatus
+from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from tests.api import call
 from tests.fakes import NOW
 from tests.people import busy, connected, managed
 
 TOKEN = "access token of acc_1"
 UTC = ("tzid", "Etc/UTC")
-READS = [("free_busy", "/v1/free_busy"), ("events", "/v1/events")]
+READS = [("free_busy", "/v1/free_busy"), ("events", "/v1/events"), ("free_busy", "/v1/free_busy.ics")]
+PAGED = READS[:2]
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def test_a_page_of_free_busy_is_not_read_with_the_permission_for_events(account,
     assert read(function="events", path=path.replace("free_busy", "events")).status == 404
 
 
-@pytest.mark.parametrize(("function", "path"), READS)
+@pytest.mark.parametrize(("function", "path"), PAGED)
 def test_unknown_pages_are_not_found(account, function, path):
     assert read(function=function, path=f"{path}/pages/nonsense").status == 404
 
@@ -239,6 +244,8 @@ def test_events_of_the_person_are_never_shown(account, calendars):
         ("read_free_busy", "free_busy", "/v1/free_busy", 200),
         ("read_free_busy", "events", "/v1/events", 403),
         ("read_account", "free_busy", "/v1/free_busy", 403),
+        ("read_free_busy", "free_busy", "/v1/free_busy.ics", 200),
+        ("read_account", "free_busy", "/v1/free_busy.ics", 403),
         ("free_busy", "events", "/v1/events", 403),
         ("free_busy_write", "events", "/v1/events", 200),
     ],
@@ -246,3 +253,64 @@ def test_events_of_the_person_are_never_shown(account, calendars):
 def test_the_scope_decides_what_may_be_read(sign_in, scope, function, path, status):
     sign_in(connected("acc_3", scope=scope), "token of acc_3")
     assert read(UTC, function=function, path=path, bearer="token of acc_3").status == status
+
+
+class TestCalendarObject:
+    """``/v1/free_busy.ics``: the same, as calendar programs read it."""
+
+    def read(self, *query):
+        answer = read(UTC, *query, path="/v1/free_busy.ics")
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+        return Calendar.from_ical(answer.body)
+
+    def told(self, *query):
+        (free_busy,) = self.read(*query).walk("VFREEBUSY")
+        given = free_busy.get("FREEBUSY", [])
+        return [
+            (each.params["FBTYPE"], *(int(moment.timestamp() - NOW) / 3600 for moment in each.dt))
+            for each in (given if isinstance(given, list) else [given])
+        ]
+
+    def test_busy_time_of_all_calendars_is_one(self, account, calendars):
+        calendars.kept = {"acc_1@example.com": [*busy((1, 2)), *busy((3, 4), status=FreeBusyStatus.TENTATIVE)]}
+        assert self.told() == [("BUSY", 1, 2), ("BUSY-TENTATIVE", 3, 4)]
+
+    def test_free_time_comes_only_when_asked_for(self, account, calendars):
+        calendars.kept = {"acc_1@example.com": busy((1, 2), status=FreeBusyStatus.FREE)}
+        assert self.told() == []
+        assert self.told(("include_free", "true")) == [("FREE", 1, 2)]
+
+    def test_a_calendar_that_cannot_be_read_never_looks_free(self, account, calendars):
+        calendars.trouble = {"acc_1@example.com": ProviderUnavailable("down")}
+        bounds = ("from", "2027-01-15T08:00:00Z"), ("to", "2027-01-15T18:00:00Z")
+        assert self.told(*bounds) == [("BUSY-UNAVAILABLE", 0, 10)]
+
+    def test_managed_events_come_only_when_asked_for(self, wired, account, booked):
+        assert self.told() == []
+        assert self.told(("include_managed", "true")) == [("BUSY", 1, 2)]
+        event = wired.events.find("acc_1", "e1")
+        assert wired.events.save(replace(event, deleted=True), over=event.version)
+        assert self.told(("include_managed", "true"), ("include_deleted", "true")) == []
+
+    def test_dates_of_events_are_those_of_the_zone_asked_for(self, wired, account):
+        wired.accounts.expect_events("acc_1")
+        midnight = NOW - NOW % 86400
+        details = Details("Offsite", When(midnight, midnight + 86400, all_day=True))
+        assert wired.events.save(managed(details=details), over=None)
+        assert self.told(("tzid", "Europe/Paris"), ("include_managed", "true")) == [("BUSY", -9, 15)]
+
+    def test_stored_rules_and_periods_come_with_it(self, wired, account):
+        assert self.read().walk("VAVAILABILITY") == []
+        rule = AvailabilityRule("work_hours", "Europe/Paris", (WeeklyPeriod(0, 540, 1020), WeeklyPeriod(1, 540, 1020)))
+        period = AvailablePeriod(NOW, NOW + 3600, "interview")
+        assert wired.managed_availability.save_rule("acc_1", rule, client_id="client-1")
+        assert wired.managed_availability.save_period("acc_1", period, client_id="client-1")
+        (availability,) = self.read().walk("VAVAILABILITY")
+        assert [str(each["SUMMARY"]) for each in availability.walk("AVAILABLE")] == ["work_hours", "interview"]
+
+    def test_beyond_what_is_known_nothing_is_told(self, account):
+        """An object without busy time would look free."""
+        answer = read(UTC, ("from", "2028-01-01"), path="/v1/free_busy.ics")
+        assert (answer.status, list(answer.json()["errors"])) == (422, ["from"])
+        (free_busy,) = self.read(("from", "2027-07-01"), ("to", "2028-01-01")).walk("VFREEBUSY")
+        assert free_busy["DTEND"].to_ical() == b"20270804T000000Z"

@@ -38,10 +38,11 @@ from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.service.applications import add_redirect_uris, rotate_secret
+from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.organization_reader import OrganizationReader
 from tests.administrators import a_setup
-from tests.fakes import NOW, FakeClock
+from tests.fakes import NOW, FakeClock, FakeSecretVault
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import busy, colleague, organization
 from tests.tables import create_table
@@ -315,6 +316,20 @@ def test_one_account_is_made_for_a_person_who_comes_twice_at_once(race, accounts
         assert list(accounts.find_many([f"{subject}-{caller}" for caller in range(CALLERS)])) == [f"{subject}-{winner}"]
 
 
+def test_one_account_is_made_for_a_mailbox_that_is_asked_for_many_times_at_once(race, accounts):
+    service_account = organization(client_id="app")
+    for name in names():
+
+        def connect(_, mailbox=f"{name}@example.com"):
+            return connect_mailbox(service_account, mailbox, accounts=accounts, now=NOW)
+
+        made = race(connect)
+        assert len(set(made)) == 1
+        account = accounts.find(made[0].sub)
+        assert (account.client_id, len(account.profiles)) == ("app", 2)
+        assert account.profiles[0].service_account == service_account.sub
+
+
 def test_sandboxes_that_need_a_first_data_key_at_once_end_with_one(race, connect, dynamodb, table):
     kms = connect("kms")
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -355,7 +370,7 @@ def test_two_secrets_live_at_once_however_many_ask(race, dynamodb, table):
 
     def rotate(_):
         try:
-            return rotate_secret(client_id, registry=registry, now=NOW)
+            return rotate_secret(client_id, registry=registry, vault=FakeSecretVault(), now=NOW)
         except InvalidRequest:
             return None
 

@@ -11,7 +11,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from freebusy.adapters.callbacks import HttpCallbacks
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
+from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import (
     Account,
     Disconnected,
@@ -23,19 +25,24 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.errors import CallbackFailed
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, ProofRecord, Setup
 from freebusy.domain.service_account import (
     MANAGE_ACCOUNTS,
     MANAGE_RESOURCES,
     Administrator,
     Organization,
+    ServiceAccount,
 )
+from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
+from tests.fakes import FakeCallbackSender, FakeHosts
 from tests.invitations import MAIL_DOMAIN, an_event
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import colleague, email_of, organization
@@ -67,6 +74,10 @@ SUB, OTHER_SUB, FRONT_END_SUB, COLLEAGUE_SUB = (
 )
 PROFILE_ID = "pro_Ab3dEf9Gh1jKlm"
 PAGE_TOKEN = "example-page-token"
+SERVICE_ACCOUNT = "ser_0123456789abcdef01234567"
+SERVICE_ACCOUNT_TOKEN = "fbc_at_example-service-account-token"
+ACCESS_REQUEST = "req_0123456789abcdef0123456789abcdef"
+MAILBOX, ROOM = "ana@example.com", "c_188abc@resource.calendar.google.com"
 STATE = "example-provider-state"
 HANDLE = "example-setup-handle"
 BROWSER_SECRET = "example-browser-secret"
@@ -174,7 +185,8 @@ def store_account(wired: Dependencies, sub: str, client_id: str, profile_id: str
 def store_everything(wired: Dependencies) -> None:
     """What the sample events refer to."""
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
-    secret = ClientSecret(hashed(CLIENT_SECRET), "fbc_cs_exa", NOW)
+    sealed = wired.secret_vault.seal(CLIENT_SECRET, client_id=CLIENT_ID)
+    secret = ClientSecret(hashed(CLIENT_SECRET), "fbc_cs_exa", NOW, sealed)
     registry.create(Application(CLIENT_ID, "Example", (REDIRECT_URI,), secrets=(secret,)))
     registry.create(Application(NEW_ID, "New", (REDIRECT_URI,)))
     front_end = "https://front.example.com"
@@ -197,13 +209,24 @@ def store_everything(wired: Dependencies) -> None:
     wired.pages.save(
         {
             hashed(f"/v1/{read}/pages/{PAGE_TOKEN}"): b'{"pages":{"current":2,"total":2}}'
-            for read in ("free_busy", "events")
+            for read in ("free_busy", "events", "available_periods")
         },
         sub=SUB,
         client_id=CLIENT_ID,
         expires_at=NOW + 600,
     )
     wired.tokens.save_link_token(hashed(LINK_TOKEN), client_id=CLIENT_ID, sub=SUB, expires_at=NOW + 300)
+    wired.service_accounts.connect(service_account())
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    record = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, SERVICE_ACCOUNT, "grant", scope)
+    wired.tokens.save(hashed(SERVICE_ACCOUNT_TOKEN), record)
+
+
+def service_account() -> ServiceAccount:
+    scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
+    return replace(
+        organization(SERVICE_ACCOUNT, client_id=CLIENT_ID), grants={"grant": Grant("grant", scope, NOW - 3600)}
+    )
 
 
 def store_for(name: str, wired: Dependencies) -> None:
@@ -228,6 +251,14 @@ def store_for(name: str, wired: Dependencies) -> None:
         case "oauth_callback_relink":
             wired.accounts.disconnect(SUB, PROFILE_ID, because=Disconnected.CREDENTIAL_REVOKED)
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
+
+
+def store_for_hours(name: str, wired: Dependencies) -> None:
+    match name:
+        case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
+            store_rule(wired)
+        case "available_periods" | "available_periods_delete" | "available_periods_delete_all":
+            store_periods(wired)
 
 
 def store_for_administrators(name: str, wired: Dependencies) -> None:
@@ -277,11 +308,22 @@ def store_event(wired: Dependencies) -> None:
     upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
 
 
+def store_rule(wired: Dependencies) -> None:
+    rule = AvailabilityRule("work_hours", "Europe/Paris", (WeeklyPeriod(0, 570, 1020),))
+    assert wired.managed_availability.save_rule(SUB, rule, client_id=CLIENT_ID)
+
+
+def store_periods(wired: Dependencies) -> None:
+    """More than one page of them."""
+    for number in range(101):
+        start = NOW + number * 7200
+        period = AvailablePeriod(start, start + 3600, f"interviews-{number}")
+        assert wired.managed_availability.save_period(SUB, period, client_id=CLIENT_ID)
+
+
 def store_colleague(wired: Dependencies) -> None:
     """Somebody whose organization gives access; the token that it is read with has yet to be fetched."""
-    giver = organization(client_id=CLIENT_ID)
-    wired.service_accounts.connect(giver)
-    assert wired.accounts.create(colleague(COLLEAGUE_SUB, giver))
+    assert wired.accounts.create(colleague(COLLEAGUE_SUB, service_account()))
 
 
 def store_mail(wired: Dependencies) -> None:
@@ -297,6 +339,16 @@ def store_mail(wired: Dependencies) -> None:
         Key="5o6q7r8s9t0u1v2w3x4y5z6a7b8c9d0e1f2g3h4i",
         Body=mail("gmail_accepted"),
     )
+
+
+def store_access_request(name: str, wired: Dependencies) -> None:
+    """A mailbox that was asked for, and in one case before."""
+    if name == "on_access_requested_again":
+        connect_mailbox(service_account(), MAILBOX, accounts=wired.accounts, now=NOW - 3600)
+    others = {"on_access_requested_room": ROOM, "on_access_requested_unknown_mailbox": "nobody@example.com"}
+    email, url = others.get(name, MAILBOX), "https://app.example.com/access?job=17"
+    request = AccessRequest(ACCESS_REQUEST, CLIENT_ID, SERVICE_ACCOUNT, email, url, SCOPE, "job-17", NOW - 60)
+    wired.access_requests.save([request])
 
 
 def store_request(wired: Dependencies, client_id: str, provider: ProviderName, **more: Any) -> None:
@@ -327,23 +379,31 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         patch.setenv("INBOUND_BUCKET", "inbound-mail")
         patch.setenv("MAIL_DOMAIN", MAIL_DOMAIN)
         boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
-        for variable, queue in (("INVITATION_QUEUE_URL", "due.fifo"), ("DEAD_LETTER_QUEUE_URL", "dead")):
+        queues = {"INVITATION_QUEUE_URL": "due.fifo", "DEAD_LETTER_QUEUE_URL": "dead", "ACCESS_QUEUE_URL": "access"}
+        for variable, queue in queues.items():
             fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
             patch.setenv(variable, boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"])
         settings.cache_clear()
         dependencies.cache_clear()
         store_everything(dependencies())
         store_for(sample, dependencies())
+        store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
+        if sample.startswith("on_access_requested"):
+            store_access_request(sample, dependencies())
         dependencies.cache_clear()
         providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
         patch.setattr(Dependencies, "providers", providers)
-        mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB))
+        mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
         lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
         calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
         patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
         patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
         patch.setattr(Dependencies, "domain_records", Dns())
+        patch.setattr(Dependencies, "hosts", FakeHosts())
+        sender = FakeCallbackSender()
+        sender.troubles = [CallbackFailed("status 503")] if sample == "on_access_requested_unreachable" else []
+        patch.setattr(HttpCallbacks, "post", lambda _, *told, **signed: sender.post(*told, **signed))
         yield dependencies()
     settings.cache_clear()
     dependencies.cache_clear()

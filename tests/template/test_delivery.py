@@ -1,4 +1,4 @@
-"""Nothing is lost between the write of an event and its mail: queues, dead letters and the alarms that watch them."""
+"""Nothing is lost between a 202 and what it promises: queues, dead letters and the alarms that watch them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def watched(alarm: dict) -> str:
 
 def test_what_is_late_raises_an_alarm_before_it_is_given_up():
     late = {watched(alarm): alarm["Properties"]["MetricName"] for alarm in ALARMS.values()}
-    assert late["InvitationQueue"] == "ApproximateAgeOfOldestMessage"
+    assert late["InvitationQueue"] == late["AccessRequests"] == "ApproximateAgeOfOldestMessage"
     assert late["OnEventChangedFunction"] == "IteratorAge"
 
 

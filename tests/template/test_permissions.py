@@ -4,18 +4,25 @@ import re
 
 import pytest
 
-from freebusy.adapters import vault
-from tests.template.deployment import LOGICAL_ID, RESOURCES, actions, as_list, of_type, statements
+from freebusy.adapters.vault import KmsSecretVault, KmsVault
+from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_list, of_type, statements
 
-MEET_PROVIDERS = {"authorize", "enterprise_connect", "oauth_callback", "free_busy", "availability"}
-READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability"}
+MEET_PROVIDERS = {
+    *("authorize", "oauth_callback", "free_busy", "availability"),
+    *("enterprise_connect", "enterprise_access", "on_access_requested"),
+}
+READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterprise_access", "on_access_requested"}
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 SES_RESOURCE = re.compile(
     r"arn:\$\{AWS::Partition\}:ses:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(?:identity|configuration-set)/\$\{(\w+)\}"
 )
-OPEN_CREDENTIALS = {"enterprise_connect", "oauth_callback", "token", "free_busy", "availability"}
+OPENS = {
+    **dict.fromkeys(("enterprise_connect", "oauth_callback", "token", "free_busy", "availability"), KmsVault.purpose),
+    "on_access_requested": KmsSecretVault.purpose,
+}
+"""What a function may open data keys for: credentials to read calendars with, or secrets to sign callbacks with."""
 
 
 def variables(function: str) -> set[str]:
@@ -68,6 +75,10 @@ class TestFunction:
         names = {"GOOGLE_SECRET_ID", "MICROSOFT_SECRET_ID", "MICROSOFT_TENANT"}
         assert variables(function) & names == (names if function in MEET_PROVIDERS else set())
 
+    def test_opens_data_keys_only_if_it_handles_what_they_seal(self, function):
+        assert ("kms:Decrypt" in actions(function)) == (function in OPENS)
+        assert ("CREDENTIAL_KEY_ID" in variables(function)) == (function in OPENS)
+
     def test_speaks_for_organizations_only_if_it_reads_them(self, function):
         """Whoever has this key can be anybody of every organization at Google that let us in."""
         key = {"Ref": "GoogleServiceAccount"}
@@ -75,16 +86,12 @@ class TestFunction:
         assert bool(reads_it) == (function in READ_ORGANIZATIONS)
         assert ("GOOGLE_SERVICE_ACCOUNT_SECRET_ID" in variables(function)) == (function in READ_ORGANIZATIONS)
 
-    def test_opens_data_keys_only_if_it_handles_credentials(self, function):
-        assert ("kms:Decrypt" in actions(function)) == (function in OPEN_CREDENTIALS)
-        assert ("CREDENTIAL_KEY_ID" in variables(function)) == (function in OPEN_CREDENTIALS)
-
-    def test_uses_the_key_for_provider_credentials_and_nothing_else(self, function):
-        """KMS compares the encryption context, so that a wrapped key of another kind could not be opened."""
+    def test_uses_the_key_for_one_purpose_alone(self, function):
+        """KMS compares the encryption context, so that a wrapped key of the other kind cannot be opened."""
         for statement in statements(function):
             if any(action.startswith("kms:") for action in as_list(statement["Action"])):
-                (condition,) = statement["Condition"].values()
-                assert condition == {"kms:EncryptionContext:purpose": vault._PURPOSE}
+                purpose = {"kms:EncryptionContext:purpose": OPENS[function]}
+                assert statement["Condition"] == {"StringEquals": purpose}
 
     def test_has_no_role_that_is_written_elsewhere(self, function):
         assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]
@@ -97,6 +104,17 @@ def test_only_the_functions_that_connect_calendars_make_data_keys():
 
 def test_what_organizations_are_connected_with_is_deployed_only_where_they_can_be():
     assert RESOURCES["EnterpriseConnectFunction"]["Condition"] == "OffersEnterprise"
+
+
+def test_nobody_makes_data_keys_for_client_secrets_but_the_operator():
+    """With the command line, by permissions of their own."""
+    assert KmsSecretVault.purpose not in {OPENS[name] for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)}
+
+
+@pytest.mark.parametrize("variable", ["CALLBACKS_MAY_BE_LOCAL", "GOOGLE_ORIGIN", "MICROSOFT_ORIGIN"])
+def test_nothing_that_loosens_a_rule_on_the_laptop_can_be_deployed(variable):
+    assert variable in (ROOT / "layers/core/freebusy/settings.py").read_text(encoding="utf-8")
+    assert variable not in (ROOT / "template.yaml").read_text(encoding="utf-8")
 
 
 def test_a_function_that_only_reads_cannot_write():

@@ -38,6 +38,15 @@ STATUS = {
     "availability_access_token": 200,
     "availability_colleagues": 200,
     "availability_front_end": 200,
+    "availability_rules": 200,
+    "availability_rules_delete": 202,
+    "availability_rules_read": 200,
+    "availability_rules_upsert": 200,
+    "available_periods": 200,
+    "available_periods_delete": 202,
+    "available_periods_delete_all": 202,
+    "available_periods_page": 200,
+    "available_periods_upsert": 202,
     "enterprise_connect": 302,
     "enterprise_connect_another_mailbox": 200,
     "enterprise_connect_choose_provider": 200,
@@ -49,6 +58,10 @@ STATUS = {
     "enterprise_connect_sign_in": 302,
     "enterprise_connect_signed_in": 302,
     "enterprise_connect_signed_in_again": 302,
+    "enterprise_access": 202,
+    "enterprise_access_batch": 202,
+    "enterprise_access_outside": 422,
+    "enterprise_access_resources": 200,
     "events": 200,
     "events_batch": 207,
     "events_delete": 202,
@@ -60,6 +73,7 @@ STATUS = {
     "events_upsert_everything": 202,
     "events_upsert_read_only_calendar": 403,
     "free_busy": 200,
+    "free_busy_calendar": 200,
     "free_busy_colleague": 200,
     "free_busy_page": 200,
     "oauth_callback": 302,
@@ -77,6 +91,18 @@ STATUS = {
 """What each sample event is answered with."""
 
 REACTIONS = {
+    "on_access_requested": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_access_requested_again": {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+        "kms:Decrypt",
+    },
+    "on_access_requested_room": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_access_requested_unknown_mailbox": {"dynamodb:GetItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_access_requested_unreachable": {
+        *("dynamodb:GetItem", "dynamodb:PutItem"),
+        *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
+    },
+    "on_access_requested_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_event_changed": {"sqs:SendMessage"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
@@ -87,7 +113,11 @@ REACTIONS = {
 }
 """Sample events that nobody waits for an answer to: what comes of each, by the permissions that it takes."""
 
-FAILURES = {"on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"]}
+FAILURES = {
+    "on_access_requested_unreachable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c05"],
+    "on_access_requested_unreadable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c06"],
+    "on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"],
+}
 """Which records of a sample come again; where none are named, none do."""
 
 POLLING = {

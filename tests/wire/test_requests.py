@@ -13,6 +13,8 @@ from tests.template.deployment import RESOURCES
 pytestmark = pytest.mark.stack
 
 READS = ["/v1/free_busy", "/v1/events"]
+LISTS = [f"/v1/{name}" for name in ("account", "userinfo", "profiles", "calendars")]
+LISTS += ["/v1/availability_rules", "/v1/available_periods"]
 UTC = {"tzid": "Etc/UTC"}
 
 
@@ -29,7 +31,7 @@ def query_for(calendar, sub):
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"this is not JSON"])
-@pytest.mark.parametrize("path", ["/v1/account", "/v1/userinfo", "/v1/profiles", "/v1/calendars", *READS])
+@pytest.mark.parametrize("path", [*LISTS, *READS])
 def test_rule_06_the_body_of_a_get_is_ignored(service, ana, path, body):
     without = NODE.get(service.url(path), UTC, bearer=ana.token)
     assert without.status_code == 200

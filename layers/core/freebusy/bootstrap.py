@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.secrets import ProviderSecrets
     from freebusy.ports import (
+        AccessRequestQueue,
+        AccessRequestStore,
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
@@ -27,18 +30,23 @@ if TYPE_CHECKING:
         DeadLetters,
         DomainRecords,
         EventStore,
+        FreeBusyWriter,
+        HostResolver,
         InboundMailbox,
         InvitationLog,
         InvitationQueue,
         Mailer,
+        ManagedAvailabilityStore,
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
+        SecretVault,
         ServiceAccountStore,
         SetupStore,
         TokenStore,
         Vault,
     )
+    from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
@@ -92,6 +100,43 @@ class Dependencies:
         return DynamoServiceAccounts(self.dynamodb, self.settings.table_name)
 
     @cached_property
+    def access_requests(self) -> AccessRequestStore:
+        from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+
+        return DynamoAccessRequests(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def access_queue(self) -> AccessRequestQueue:
+        from freebusy.adapters.queue import SqsAccessRequests
+
+        return SqsAccessRequests(self._sqs, self.settings.access_queue_url)
+
+    @cached_property
+    def hosts(self) -> HostResolver:
+        from freebusy.adapters.hosts import SystemResolver
+
+        return SystemResolver()
+
+    @cached_property
+    def access_answers(self) -> AccessAnswers:
+        from freebusy.adapters.callbacks import HttpCallbacks
+        from freebusy.service.access_answers import AccessAnswers
+        from freebusy.service.callbacks import Callbacks
+
+        return AccessAnswers(
+            requests=self.access_requests,
+            applications=self.applications,
+            service_accounts=self.service_accounts,
+            accounts=self.accounts,
+            tokens=self.tokens,
+            calendars=self.organization_calendars,
+            callbacks=Callbacks(
+                self.hosts, HttpCallbacks(), self.secret_vault, local=self.settings.callbacks_may_be_local
+            ),
+            clock=self.clock,
+        )
+
+    @cached_property
     def tokens(self) -> TokenStore:
         from freebusy.adapters.dynamodb.tokens import DynamoTokens
 
@@ -114,6 +159,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.events import DynamoEvents
 
         return DynamoEvents(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def managed_availability(self) -> ManagedAvailabilityStore:
+        from freebusy.adapters.dynamodb.managed_availability import DynamoManagedAvailability
+
+        return DynamoManagedAvailability(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def invitation_log(self) -> InvitationLog:
@@ -169,6 +220,12 @@ class Dependencies:
             clock=self.clock,
         )
 
+    @property
+    def free_busy_calendar(self) -> FreeBusyWriter:
+        from freebusy.adapters.free_busy_calendar import free_busy_calendar
+
+        return free_busy_calendar
+
     @cached_property
     def inbound_mailbox(self) -> InboundMailbox:
         import boto3
@@ -178,17 +235,21 @@ class Dependencies:
         return S3Mailbox(boto3.client("s3", config=_patience()), self.settings.inbound_bucket)
 
     @cached_property
-    def vault(self) -> Vault:
+    def _kms(self) -> KMSClient:
         import boto3
 
+        return boto3.client("kms", config=_patience())
+
+    @cached_property
+    def vault(self) -> Vault:
         from freebusy.adapters.vault import KmsVault
 
-        return KmsVault(
-            boto3.client("kms", config=_patience()),
-            self.dynamodb,
-            self.settings.table_name,
-            key_id=self.settings.credential_key_id,
-        )
+        key_id = self.settings.credential_key_id
+        return KmsVault(self._kms, self.dynamodb, self.settings.table_name, key_id=key_id)
+
+    @cached_property
+    def secret_vault(self) -> SecretVault:
+        return secret_vault(self._kms, self.dynamodb, self.settings.table_name, key_id=self.settings.credential_key_id)
 
     @cached_property
     def _secrets(self) -> ProviderSecrets:
@@ -331,6 +392,13 @@ def application_registry(dynamodb: DynamoDBClient, table_name: str) -> Applicati
     from freebusy.adapters.dynamodb.applications import DynamoApplications
 
     return DynamoApplications(dynamodb, table_name)
+
+
+def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:
+    """Also for the command line, as above, and for the laptop stack."""
+    from freebusy.adapters.vault import KmsSecretVault
+
+    return KmsSecretVault(kms, dynamodb, table_name, key_id=key_id)
 
 
 def redelivery(

@@ -1,22 +1,25 @@
 """What the services need from outside, as Protocols. Each says which errors may come out; nothing else does.
 
 Hashes are those of ``domain.identifiers.hashed``; times are epoch seconds; ``now`` is passed in, so that
-tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of the vault may
+tests own the clock. Nothing here scans: every lookup is by key. Every method of a store or of a vault may
 raise StorageUnavailable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
+    from freebusy.domain.access_request import AccessRequest
     from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
     from freebusy.domain.application import Appearance, Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.callback import Destination
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
@@ -218,6 +221,18 @@ class SetupStore(Protocol):
         """True for one caller, of the browser that it is bound to: one conditional delete."""
 
 
+class AccessRequestStore(Protocol):
+    """Requests for access to mailboxes, by their ids, until they are answered or expire."""
+
+    def save(self, requests: Sequence[AccessRequest]) -> None:
+        """All of them, at most ``MOST_AT_ONCE``, or none."""
+
+    def find(self, request_id: str, now: int) -> AccessRequest | None: ...
+
+    def delete(self, request_id: str) -> None:
+        """One that is gone already is no error."""
+
+
 class PageStore(Protocol):
     """The later pages of an answer, kept for a while so that all pages show the same moment."""
 
@@ -238,6 +253,15 @@ class Vault(Protocol):
 
     def derive(self, client_id: str, value: str) -> bytes:
         """32 bytes that only this deployment can derive from ``value`` (HMAC under the application's data key)."""
+
+
+class SecretVault(Protocol):
+    """Seals client secrets, for signing what is sent to their application; a hash is enough to recognise one."""
+
+    def seal(self, secret: str, *, client_id: str) -> bytes: ...
+
+    def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
+        """Raises ``ValueError`` when the bytes are not this application's secret of this hash."""
 
 
 class CalendarProvider(Protocol):
@@ -354,6 +378,22 @@ class DomainRecords(Protocol):
         """The TXT records of this name, in no order; none where there is no such name. Raises ProviderUnavailable."""
 
 
+class HostResolver(Protocol):
+    def addresses(self, hosts: Collection[str], *, within: float) -> Mapping[str, Sequence[str]]:
+        """Every IP address of each of these names, looked up side by side within so many seconds.
+
+        A host that has none, or of which nothing is known by then, is left out. Raises nothing.
+        """
+
+
+class CallbackSender(Protocol):
+    def post(self, destination: Destination, address: str, body: bytes, *, signature: str) -> None:
+        """Sends JSON to this address and to no other, in the name of the destination's host, which TLS verifies.
+
+        Done when the answer is a 2xx; of it, nothing else is read. Raises CallbackFailed for everything else.
+        """
+
+
 class EventStore(Protocol):
     """Managed events by account. Reads are strongly consistent, so an event counts from the moment it was stored."""
 
@@ -381,6 +421,34 @@ class EventStore(Protocol):
         """Every event of the account, deleted ones included, in no order."""
 
 
+class ManagedAvailabilityStore(Protocol):
+    """Rules and available periods, one item for each account that has any. All reads are strongly consistent."""
+
+    def find(self, sub: str) -> ManagedAvailability:
+        """What is not stored is empty."""
+
+    def find_many(self, subs: Collection[str]) -> dict[str, ManagedAvailability]:
+        """Every one of ``subs``, in as few reads as possible (100 keys a call)."""
+
+    def save_rule(self, sub: str, rule: AvailabilityRule, *, client_id: str) -> bool:
+        """Stores the rule, in place of one of its id; False when it would be one more than ``MOST_RULES``."""
+
+    def delete_rule(self, sub: str, rule_id: str) -> None:
+        """One that is not there is no error."""
+
+    def save_period(self, sub: str, period: AvailablePeriod, *, client_id: str) -> bool:
+        """Stores the period, in place of one of its id; False when it would be one more than MOST_AVAILABLE_PERIODS."""
+
+    def delete_period(self, sub: str, period_id: str) -> None:
+        """One that is not there is no error."""
+
+    def delete_periods(self, sub: str) -> None:
+        """All of them; rules stay."""
+
+    def forget_periods(self, sub: str, *, ended_before: int) -> None:
+        """Deletes the earliest of those that ended before, up to FORGOTTEN_AT_ONCE; not when they change meanwhile."""
+
+
 class InvitationLog(Protocol):
     """What each attendee was sent, so that a retry after a crash does not send it again.
 
@@ -393,20 +461,27 @@ class InvitationLog(Protocol):
         """Keeps the higher revision of what is stored and ``sent``; of equal ones, ``sent``."""
 
 
-class InvitationQueue(Protocol):
+class RetriedQueue(Protocol):
     """Raises StorageUnavailable, and nothing else."""
-
-    def put(self, due: Sequence[InvitationDue]) -> None:
-        """Queues each, in order per event and attendee; the same one twice within minutes is one.
-
-        When it raises, some may be queued: put all of them again.
-        """
 
     def postpone(self, receipt: str, *, received: int) -> None:
         """Lets a message that failed wait, the longer the more often it was ``received``.
 
         ``receipt`` is that of its last delivery. A message that is gone meanwhile is no error.
         """
+
+
+class InvitationQueue(RetriedQueue, Protocol):
+    def put(self, due: Sequence[InvitationDue]) -> None:
+        """Queues each, in order per event and attendee; the same one twice within minutes is one.
+
+        When it raises, some may be queued: put all of them again.
+        """
+
+
+class AccessRequestQueue(RetriedQueue, Protocol):
+    def put(self, request_ids: Sequence[str]) -> None:
+        """Queues each. When it raises, some may be queued."""
 
 
 class DeadLetters(Protocol):
@@ -425,6 +500,19 @@ class InvitationWriter(Protocol):
         ``changed`` says that they were sent an earlier version; ``zone`` is where they read it, an IANA name. Raises
         MailRefused for an address that no mail service takes.
         """
+
+
+class FreeBusyWriter(Protocol):
+    def __call__(
+        self,
+        account: Account,
+        window: Period,
+        periods: Iterable[FreeBusyPeriod],
+        managed: ManagedAvailability,
+        *,
+        now: int,
+    ) -> bytes:
+        """An iCalendar object (RFC 5545, CRLF) that says what is known of the window, and nothing beyond it."""
 
 
 class Mailer(Protocol):

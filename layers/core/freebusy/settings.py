@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 
 class Settings(NamedTuple):
-    """``*_origin`` stand in for the providers' own hosts; the template cannot set them, the laptop stack does.
+    """``*_origin`` stand in for the providers' own hosts, and ``callbacks_may_be_local`` lets applications be called on
+    this very machine; the template cannot set them, the laptop stack does.
 
     ``public_url`` is the deployment's own domain; without one, each request says which host it came to
     (a function cannot name the API it belongs to: CloudFormation would see a circle).
@@ -29,9 +30,11 @@ class Settings(NamedTuple):
     configuration_set: str | None
     invitation_queue_url: str
     dead_letter_queue_url: str
+    access_queue_url: str
     inbound_bucket: str
     google_origin: str | None
     microsoft_origin: str | None
+    callbacks_may_be_local: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -49,9 +52,11 @@ class Settings(NamedTuple):
             configuration_set=environment.get("CONFIGURATION_SET") or None,
             invitation_queue_url=environment.get("INVITATION_QUEUE_URL", ""),
             dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
+            access_queue_url=environment.get("ACCESS_QUEUE_URL", ""),
             inbound_bucket=environment.get("INBOUND_BUCKET", ""),
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,
+            callbacks_may_be_local=environment.get("CALLBACKS_MAY_BE_LOCAL") == "true",
         )
 
 

@@ -17,16 +17,18 @@ const shown = new WeakMap();
 
 /**
  * Fills a container with what `build` makes of `data`, and leaves it alone when the data is what it was.
- * Whoever has the focus keeps it: elements are known again by their `data-key`.
+ * Whoever has the focus keeps it: elements are known again by their `data-key`. Says whether anything was drawn.
  */
 export function show(container, data, build) {
   const said = JSON.stringify(data);
-  if (shown.get(container) === said) return;
+  if (shown.get(container) === said) return false;
   shown.set(container, said);
   const focused = document.activeElement;
   const key = container.contains(focused) ? focused.dataset.key : undefined;
   container.replaceChildren(...[build(data)].flat());
-  if (!key) return;
-  container.tabIndex = -1; // Where the focus goes when what had it is gone.
-  (container.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? container).focus({ preventScroll: true });
+  if (key) {
+    container.tabIndex = -1; // Where the focus goes when what had it is gone.
+    (container.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? container).focus({ preventScroll: true });
+  }
+  return true;
 }

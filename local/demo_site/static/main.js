@@ -46,11 +46,11 @@ function draw() {
   show(at("people-list"), { people: picture.people, without, room: picture.room }, (data) => people(data, { toggle, disconnect }));
   show(at("week-controls"), { week: picture.week, minutes }, (data) => week.controls(data, { turn, last }));
   const drawn = { days: picture.days, busy: picture.busy, starts: picture.starts, meetings: picture.meetings, people: picture.people };
-  show(at("week-days"), { picture: drawn, without, chosen }, (data) => week.days(data, { choose, pick, point }));
+  show(at("week-tabs"), { days: picture.days, chosen }, (data) => week.tabs(data, choose));
+  if (show(at("week-days"), { picture: drawn, without, chosen }, (data) => week.days(data, { pick, point }))) rest();
   show(at("legend"), null, week.legend);
   show(at("meetings"), { meetings: picture.meetings, people: picture.people }, (data) => meetings(data, { move, cancel }));
   show(at("inbox"), { letters: picture.letters, people: picture.people, inboxOf, opened }, (data) => inbox(data, { read: readOf, open, answer }));
-  settle();
 }
 
 /** Shows nothing of the last action, does this one, and watches what comes of it. */
@@ -112,13 +112,14 @@ function point(start, text) {
 const settle = week.steer(at("week-days"), (number) => {
   if (number !== state.chosen) choose(number);
 });
-at("week-days").addEventListener("pointerleave", () => {
-  const focused = at("week-days").querySelector(".start:focus-visible");
-  for (const ghost of document.querySelectorAll(".ghost")) ghost.hidden = true;
-  if (focused) focused.dispatchEvent(new Event("focus"));
-  else at("readout").textContent = HINT;
-});
-at("readout").textContent = HINT;
+
+/** Nothing is pointed at any more; the keyboard may still be at a time. */
+function rest() {
+  at("readout").textContent = HINT;
+  settle();
+}
+
+at("week-days").addEventListener("pointerleave", rest);
 setInterval(() => document.visibilityState === "visible" && look(), NOW_AND_THEN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
 look();

@@ -3,7 +3,7 @@
 import { confirm } from "./dialogs.js";
 import { h } from "./dom.js";
 
-export const PROVIDERS = { google_free_busy: "Google Calendar", ms_graph_free_busy: "Microsoft 365" };
+const PROVIDERS = { google_free_busy: "Google Calendar", ms_graph_free_busy: "Microsoft 365" };
 
 const UNREADABLE = {
   credential_revoked: "The calendar is no longer connected.",
@@ -101,7 +101,7 @@ function trouble(person) {
   return h(
     "p",
     { class: "trouble" },
-    `${UNREADABLE[person.unreadable] ?? "The calendar cannot be read."} Until it can, ${person.name} never counts as free. `,
+    `${UNREADABLE[person.unreadable] ?? "The calendar cannot be read."} Until it can be read again, ${person.name} never counts as free. `,
     person.relink_url && h("a", { href: person.relink_url, target: "_blank", rel: "noreferrer" }, "Connect it again"),
   );
 }

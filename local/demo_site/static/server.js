@@ -1,6 +1,6 @@
 // The demo's own server, which is the client of the service.
 
-export class Refused extends Error {}
+class Refused extends Error {}
 
 export async function picture(asked) {
   const query = new URLSearchParams(Object.entries(asked).flatMap(([name, value]) => [value].flat().map((each) => [name, each])));

@@ -13,7 +13,12 @@ export function controls({ week, minutes }, { turn, last }) {
   return h(
     "div",
     { class: "controls" },
-    h("h2", { id: "week-heading" }, `Week of ${date(`${week.monday}T12:00`)}`),
+    h(
+      "div",
+      { class: "title" },
+      h("h2", { id: "week-heading" }, `Week of ${date(`${week.monday}T12:00`)}`),
+      h("p", { class: "soft" }, `Times in ${zone.replaceAll("_", " ")}`),
+    ),
     h(
       "div",
       { class: "turn" },
@@ -31,8 +36,14 @@ export function controls({ week, minutes }, { turn, last }) {
         Object.entries(LENGTHS).map(([value, text]) => h("option", { value, selected: Number(value) === minutes }, text)),
       ),
     ),
-    h("p", { class: "soft" }, `Times in ${zone.replaceAll("_", " ")}`),
   );
+}
+
+/** On narrow screens, which show one day at a time. */
+export function tabs({ days, chosen }, choose) {
+  const tab = (day, number) =>
+    h("button", { "aria-pressed": String(number === chosen), "data-key": `day-${number}`, click: () => choose(number) }, shortDay(day.start));
+  return h("div", { class: "tabs", role: "group", "aria-label": "Day" }, days.map(tab));
 }
 
 export function legend() {
@@ -49,29 +60,20 @@ export function legend() {
 }
 
 /** `chosen` is the number of the day that narrow screens show. */
-export function days({ picture, without, chosen }, { choose, pick, point }) {
+export function days({ picture, without, chosen }, { pick, point }) {
   const asked = picture.people.filter((person) => !without.includes(person.sub));
-  const names = new Map(picture.people.map((person) => [person.sub, person.name]));
+  const who = new Map(picture.people.map((person) => [person.sub, person]));
   const columns = picture.days.map((day, number) => {
     const within = (each) => each.start < day.end && day.start < each.end;
-    const starts = picture.starts.filter(within).map((start) => ({ ...start, day, shared: isShared(start, asked), names }));
+    const starts = picture.starts.filter(within).map((start) => ({ ...start, day, shared: isShared(start, asked), who }));
     return { day, number, starts, within };
   });
-  return [
-    h(
-      "div",
-      { class: "tabs", role: "group", "aria-label": "Day" },
-      columns.map(({ day, number }) =>
-        h("button", { "aria-pressed": String(number === chosen), "data-key": `day-${number}`, click: () => choose(number) }, shortDay(day.start)),
-      ),
-    ),
-    h(
-      "div",
-      { class: "days", style: { "--lanes": String(picture.people.length) } },
-      hours(picture.days[0]),
-      columns.map((column) => dayColumn(column, picture, without, chosen, { pick, point })),
-    ),
-  ];
+  return h(
+    "div",
+    { class: "days", style: { "--lanes": String(picture.people.length) } },
+    hours(picture.days[0]),
+    columns.map((column) => dayColumn(column, picture, without, chosen, { pick, point })),
+  );
 }
 
 const isShared = (start, asked) => asked.length > 0 && start.free?.length === asked.length;
@@ -110,7 +112,7 @@ function dayColumn({ day, number, starts, within }, picture, without, chosen, { 
 
 function bookedBand(meeting, status, place) {
   const [sign] = ANSWERS[status] ?? ANSWERS.unknown;
-  return h("i", { class: `band meeting ${status}`, style: place(meeting) }, `${sign} ${meeting.title}`);
+  return h("i", { class: `band meeting ${status}`, style: place(meeting) }, sign, h("span", {}, ` ${meeting.title}`));
 }
 
 /** Where something is within the hours of a day, as percentages. */
@@ -156,17 +158,20 @@ function aim(element, start, text, point, place) {
   ghost.hidden = Boolean(start.outside);
   ghost.classList.toggle("free", start.shared);
   for (const [key, value] of Object.entries(place(start))) ghost.style.setProperty(key, value);
-  ghost.replaceChildren(h("b", {}, span(start.start, start.end)), " ", start.shared ? "everybody is free" : text);
+  ghost.replaceChildren(h("b", {}, span(start.start, start.end)), " ", start.shared ? "everybody is free" : notFree(start));
   point(start, text);
 }
 
+/** By the letters over the lanes, since there is not much room. */
+const notFree = ({ kept = {}, who }) => `not free: ${Object.keys(kept).map((sub) => initials(who.get(sub))).join(", ") || "–"}`;
+
 /** Who is free then, and what keeps the others. */
-function said({ start, end, outside, free = [], kept = {}, shared, names }) {
+function said({ start, end, outside, free = [], kept = {}, shared, who }) {
   if (outside === "past") return "That time is over.";
   if (outside === "late") return `A meeting then would end at ${time(end)}, after the hours shown.`;
-  const those = (subs) => sentence(subs.map((sub) => names.get(sub)));
+  const those = (subs) => sentence(subs.map((sub) => who.get(sub).name));
   if (shared) return free.length > 1 ? `Everybody is free: ${those(free)}.` : `${those(free)} is free.`;
-  const reasons = Object.entries(kept).map(([sub, cause]) => `${names.get(sub)} ${why(cause, start)}.`);
+  const reasons = Object.entries(kept).map(([sub, cause]) => `${who.get(sub).name} ${why(cause, start)}.`);
   const others = free.length > 0 && `${those(free)} ${free.length > 1 ? "are" : "is"} free.`;
   return [...reasons, others].filter(Boolean).join(" ") || "Nobody is chosen to meet.";
 }
@@ -185,7 +190,7 @@ function why(cause, start) {
 
 /**
  * One stop for the Tab key, and arrow keys within: up and down through a day, left and right from day to day.
- * `reveal` shows a day that a narrow screen hides.
+ * `reveal` shows a day that a narrow screen hides. Gives what is to be done when the pointer is gone, or all is drawn anew.
  */
 export function steer(container, reveal) {
   const columns = () => [...container.querySelectorAll(".day")].map((day) => [...day.querySelectorAll(".start")]);
@@ -215,7 +220,9 @@ export function steer(container, reveal) {
     container.querySelector(`[data-key="${key}"]`).focus(); // Looked up anew: revealing may have drawn it again.
   });
   return () => {
+    for (const ghost of container.querySelectorAll(".ghost")) ghost.hidden = true;
     const focused = container.querySelector(".start:focus");
+    focused?.dispatchEvent(new Event("focus"));
     stop(focused ?? container.querySelector(".chosen .start.free") ?? container.querySelector(".start.free") ?? container.querySelector(".start"));
   };
 }

@@ -21,7 +21,7 @@ from local.stack import (
     service_account_key,
     write_atomically,
 )
-from tests.laptop import free_ports, ready, running_stack, start_stack
+from tests.laptop import PORTS, free_ports, ready, running_stack, start_stack
 
 GONE_WITHIN = 20.0
 
@@ -61,7 +61,7 @@ def survivors(pids):
 class TestAStackThatRuns:
     def test_says_where_everything_is(self, stack):
         simulators = {"google", "microsoft", "mailbox"}
-        assert stack.keys() == {"url", "client_id", "client_secret", "redirect_uris", "aws", *simulators}
+        assert stack.keys() == {"url", "client_id", "client_secret", "redirect_uris", "aws", "demo", *simulators}
         assert stack["redirect_uris"] == ["http://127.0.0.1:9999/callback"]
 
     def test_has_the_simulators_where_it_says(self, stack):
@@ -69,11 +69,23 @@ class TestAStackThatRuns:
             assert httpx.get(f"{stack[provider]}/sim/requests").status_code == 200
         assert httpx.get(f"{stack['mailbox']}/messages", params={"to": "nobody@example.com"}).json() == []
 
-    def test_has_the_simulated_clients_in_the_secrets(self, stack):
+    def test_has_a_demo_that_registered_an_application_of_its_own(self, stack):
+        link = httpx.get(f"{stack['demo']}/connect").headers["location"]
+        asked = httpx.URL(link).params
+        assert link.startswith(f"{stack['url']}/oauth/authorize?")
+        assert asked["redirect_uri"] == f"{stack['demo']}/callback"
+        assert asked["client_id"] != stack["client_id"]
+
+    def test_has_the_simulated_clients_and_service_account_in_the_secrets(self, stack):
         secrets = aws.client("secretsmanager", stack["aws"])
-        for secret in secrets.list_secrets()["SecretList"]:
-            value = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
-            assert json.loads(value).keys() == {"client_id", "client_secret"}
+        values = [
+            json.loads(secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"])
+            for secret in secrets.list_secrets()["SecretList"]
+        ]
+        clients = [value for value in values if value.keys() == {"client_id", "client_secret"}]
+        (key_file,) = [value for value in values if value not in clients]
+        assert len(clients) == 2
+        assert key_file["type"] == "service_account"
 
     def test_answers_from_a_function(self, stack):
         answer = httpx.get(f"{stack['url']}/.well-known/oauth-authorization-server", timeout=30)
@@ -85,7 +97,7 @@ class TestAStackThatRuns:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loopback has one address")
     def test_lets_only_this_machine_in(self, stack):
-        for name in ("url", "google", "microsoft", "mailbox", "aws"):
+        for name in ("url", "google", "microsoft", "mailbox", "aws", "demo"):
             port = httpx.URL(stack[name]).port
             with socket.socket() as other, pytest.raises(ConnectionRefusedError):
                 # Another address of the loopback: a server on 0.0.0.0 would answer here.
@@ -117,7 +129,7 @@ def test_the_children_of_a_stack_that_is_killed_end_by_themselves(tmp_path):
 
 @pytest.mark.stack
 def test_a_stack_that_is_stopped_while_it_starts_leaves_nothing(tmp_path):
-    process = start_stack(tmp_path / "stack.json", free_ports(5))
+    process = start_stack(tmp_path / "stack.json", free_ports(PORTS))
     while not (children := descendants(process.pid)):
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
@@ -136,7 +148,7 @@ def test_two_stacks_run_side_by_side(stack, tmp_path):
 @pytest.mark.stack
 def test_a_stack_whose_emulator_dies_says_so_and_ends(tmp_path):
     file = tmp_path / "stack.json"
-    process = start_stack(file, free_ports(5))
+    process = start_stack(file, free_ports(PORTS))
     ready(process, file)
     (emulator,) = (child for child in descendants(process.pid) if "ministack" in command_of(child))
     os.kill(emulator, signal.SIGKILL)
@@ -148,7 +160,7 @@ def test_a_stack_whose_emulator_dies_says_so_and_ends(tmp_path):
 
 @pytest.mark.stack
 def test_a_taken_port_is_named_and_nothing_is_started(tmp_path):
-    base = free_ports(5)
+    base = free_ports(PORTS)
     with socket.socket() as somebody:
         somebody.bind(("127.0.0.1", base + 1))
         somebody.listen()
@@ -159,11 +171,13 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path):
 
 
 def test_the_default_ports_are_the_well_known_ones():
-    assert Ports.from_base(8080) == Ports(gateway=8080, google=8081, microsoft=8082, mailbox=8083, aws=4566)
+    expected = Ports(gateway=8080, google=8081, microsoft=8082, mailbox=8083, aws=4566, demo=8085)
+    assert Ports.from_base(8080) == expected
 
 
 def test_another_base_moves_every_port():
-    assert Ports.from_base(9000) == Ports(gateway=9000, google=9001, microsoft=9002, mailbox=9003, aws=9004)
+    expected = Ports(gateway=9000, google=9001, microsoft=9002, mailbox=9003, aws=9004, demo=9005)
+    assert Ports.from_base(9000) == expected
 
 
 def test_a_client_of_your_own_replaces_the_simulator(monkeypatch):

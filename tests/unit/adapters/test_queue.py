@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 import boto3
@@ -10,7 +12,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from freebusy.adapters import queue
-from freebusy.adapters.queue import FIRST_PAUSE, LONGEST_PAUSE, SqsDeadLetters, SqsInvitations, pause
+from freebusy.adapters.queue import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    SqsAccessRequests,
+    SqsDeadLetters,
+    SqsInvitations,
+    pause,
+)
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.event import InvitationDue
 from tests.template.deployment import RESOURCES
@@ -122,8 +131,10 @@ def test_each_failure_doubles_the_pause_up_to_an_hour():
     assert all(round(0.75 * most) <= waited <= most for waited, most in zip(pauses, longest, strict=True))
 
 
-def test_all_tries_together_last_longer_than_the_quota_of_a_day():
-    tries = RESOURCES["InvitationQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+@pytest.mark.parametrize("name", ["InvitationQueue", "AccessRequests"])
+def test_all_tries_together_last_longer_than_a_day(name):
+    """The quota of SES comes round once a day, and so do people who look after an application's server."""
+    tries = RESOURCES[name]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
     assert sum(0.75 * min(FIRST_PAUSE * 2**number, LONGEST_PAUSE) for number in range(tries - 1)) > 86_400
 
 
@@ -158,3 +169,32 @@ def test_dead_letters_are_kept_as_json(sqs):
     SqsDeadLetters(sqs.client, url).put({"eventID": "1", "Keys": None})
     (message,) = sqs.client.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == '{"eventID": "1", "Keys": null}'
+
+
+class TestAccessRequests:
+    @pytest.fixture
+    def requests(self, sqs):
+        return SqsAccessRequests(sqs.client, sqs.client.create_queue(QueueName="access")["QueueUrl"])
+
+    def received(self, requests) -> list[str]:
+        found, receive = [], partial(requests._client.receive_message, QueueUrl=requests._url, MaxNumberOfMessages=10)
+        while messages := receive().get("Messages"):
+            found += [json.loads(message["Body"])["request_id"] for message in messages]
+        return sorted(found)
+
+    def test_each_is_a_message_of_its_own(self, requests):
+        ids = [f"req_{number:02}" for number in range(50)]
+        requests.put(ids)
+        assert self.received(requests) == ids
+
+    def test_what_was_not_taken_is_put_again(self, sqs, requests):
+        sqs.not_taken = [4, 1]
+        ids = [f"req_{number}" for number in range(10)]
+        requests.put(ids)
+        assert self.received(requests) == ids
+
+    def test_a_postponed_message_stays_hidden(self, requests):
+        requests.put(["req_1"])
+        (message,) = requests._client.receive_message(QueueUrl=requests._url, VisibilityTimeout=0)["Messages"]
+        requests.postpone(message["ReceiptHandle"], received=3)
+        assert self.received(requests) == []

@@ -13,9 +13,10 @@ from botocore.config import Config
 from moto import mock_aws
 
 from freebusy.adapters.dynamodb.applications import DynamoApplications
-from freebusy.adapters.vault import KEPT_SECONDS, KmsVault
+from freebusy.adapters.vault import KEPT_SECONDS, KmsSecretVault, KmsVault
 from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.identifiers import hashed
 from tests.fakes import FakeClock
 from tests.tables import create_table
 
@@ -49,6 +50,10 @@ class Cloud:
     def sandbox(self) -> KmsVault:
         """A vault with nothing in memory yet."""
         return KmsVault(self.kms, self.dynamodb, self.table, key_id=self.key_id, clock=self.clock)
+
+    def secrets(self) -> KmsSecretVault:
+        """Of a function that signs, as new."""
+        return KmsSecretVault(self.kms, self.dynamodb, self.table, key_id=self.key_id, clock=self.clock)
 
     def add_key(self, client_id: str, key_id: int) -> None:
         """What rotating an application's data key comes to."""
@@ -230,3 +235,53 @@ def test_a_key_in_memory_is_not_shown(vault):
     vault.seal(CREDENTIAL, **FOR_ANA)
     (shown,) = {repr(key) for key in vault._kept.values()}
     assert "plaintext" not in shown
+
+
+SECRET = "fbc_cs_secret"
+OWN = {"client_id": "app", "secret_hash": hashed(SECRET)}
+
+
+class TestClientSecrets:
+    def test_a_secret_opens_in_any_sandbox_and_cannot_be_read_before(self, cloud):
+        sealed = cloud.secrets().seal(SECRET, client_id="app")
+        assert b"fbc" not in sealed
+        assert cloud.secrets().unseal(sealed, **OWN) == SECRET
+
+    @pytest.mark.parametrize(
+        "instead",
+        [
+            pytest.param({"client_id": "other"}, id="another application"),
+            pytest.param({"secret_hash": hashed("another secret")}, id="another secret"),
+        ],
+    )
+    def test_it_opens_as_nothing_else(self, cloud, instead):
+        vault = cloud.secrets()
+        sealed = vault.seal(SECRET, client_id="app")
+        vault.seal(SECRET, client_id="other")
+        with pytest.raises(ValueError, match="sealed"):
+            vault.unseal(sealed, **{**OWN, **instead})
+
+    def test_a_data_key_is_of_use_for_its_own_purpose_alone(self, cloud, vault):
+        """Whoever may open credentials can read the whole table, and even write to it."""
+        sealed = cloud.secrets().seal(SECRET, client_id="app")
+        with pytest.raises(ValueError, match="sealed"):
+            vault.unseal(sealed, client_id="app", profile_id=hashed(SECRET))
+        key = {"pk": {"S": "SECRET_KEY#app"}, "sk": {"S": "00001"}}
+        item = cloud.dynamodb.get_item(TableName=cloud.table, Key=key)["Item"]
+        cloud.dynamodb.put_item(TableName=cloud.table, Item={**item, "pk": {"S": "KEY#app"}})
+        with pytest.raises(ValueError, match="data key"):
+            vault.unseal(sealed, client_id="app", profile_id=hashed(SECRET))
+
+    def test_even_under_one_data_key_a_secret_would_not_open_as_a_credential(self, cloud, vault):
+        """What is authenticated names the purpose too."""
+        secrets = cloud.secrets()
+        sealed = secrets.seal(SECRET, client_id="app")
+        vault._kept = secrets._kept
+        with pytest.raises(ValueError, match="not sealed for"):
+            vault.unseal(sealed, client_id="app", profile_id=hashed(SECRET))
+
+    def test_an_erased_application_takes_these_keys_along_too(self, cloud):
+        sealed = cloud.secrets().seal(SECRET, client_id="app")
+        DynamoApplications(cloud.dynamodb, cloud.table, pause=lambda _: None).erase("app")
+        with pytest.raises(ValueError, match="sealed"):
+            cloud.secrets().unseal(sealed, **OWN)

@@ -6,9 +6,17 @@ import pytest
 
 from freebusy.domain.errors import MailUnavailable
 from freebusy.domain.event import InvitationDue
-from freebusy.entrypoints.records import UnreadableRecord, event_change, groups_of, invitation_due, trouble
+from freebusy.entrypoints.records import (
+    UnreadableRecord,
+    access_request_id,
+    event_change,
+    groups_of,
+    invitation_due,
+    messages_of,
+    trouble,
+)
 from freebusy.service.invitations import EventState, recipient_of
-from tests.records import due_record, queue_record, stream_record
+from tests.records import access_record, due_record, queue_record, stream_record
 
 
 def message(body: str):
@@ -49,6 +57,21 @@ def test_messages_stay_in_order_within_their_group():
     records = [queue_record("", group, name) for group, name in (("a", "1"), ("b", "2"), ("a", "3"))]
     names = [[each.message_id for each in group] for group in groups_of({"Records": records})]
     assert names == [["1", "3"], ["2"]]
+
+
+def test_a_message_names_a_request_for_access():
+    (read,) = messages_of({"Records": [access_record("req_1", message_id="id", received=3)]})
+    assert access_request_id(read) == "req_1"
+    assert (read.message_id, read.received, read.receipt) == ("id", 3, "receipt of id")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "[" * 100_000, "null", "1", '"req_1"', '["req_1"]', "{}", '{"request_id": null}', '{"request_id": 1}'],
+)
+def test_a_message_that_names_none_is_unreadable(body):
+    with pytest.raises(UnreadableRecord):
+        access_request_id(message(body))
 
 
 def image(revision: int = 1, **uninvited: bool):

@@ -24,10 +24,11 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
-from tests.fakes import NOW, FakeApplications, FakeTokens
+from tests.fakes import NOW, FakeApplications, FakeSecretVault, FakeTokens
 from tests.pictures import png
 
 CALLBACK = "https://app.example/callback"
+VAULT = FakeSecretVault()
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def registry(tokens) -> FakeApplications:
 
 @pytest.fixture
 def registered(registry) -> tuple[Application, str]:
-    application, secret = register_application("Scheduler", [CALLBACK], registry=registry, now=NOW)
+    application, secret = register_application("Scheduler", [CALLBACK], registry=registry, vault=VAULT, now=NOW)
     assert secret
     return application, secret
 
@@ -64,21 +65,37 @@ class TestRegistration:
         assert len(application.secrets[0].hint) < 16
         assert secret not in repr(application)
 
+    def test_the_secret_is_kept_sealed_for_signing_what_the_application_is_sent(self, registered):
+        application, secret = registered
+        (listed,) = application.secrets
+        opened = VAULT.unseal(listed.sealed, client_id=application.client_id, secret_hash=listed.secret_hash)
+        assert opened == secret
+
     def test_a_public_application_gets_none(self, registry):
         application, secret = register_application(
-            "Front end", [CALLBACK], public=True, origins=["https://APP.example"], registry=registry, now=NOW
+            "Front end",
+            [CALLBACK],
+            public=True,
+            origins=["https://APP.example"],
+            registry=registry,
+            vault=VAULT,
+            now=NOW,
         )
         assert secret is None
         assert application.secrets == ()
         assert application.origins == ("https://app.example",)
 
     def test_no_two_applications_share_id_or_secret(self, registry):
-        made = [register_application("Scheduler", [CALLBACK], registry=registry, now=NOW) for _ in range(10)]
+        made = [
+            register_application("Scheduler", [CALLBACK], registry=registry, vault=VAULT, now=NOW) for _ in range(10)
+        ]
         assert len({application.client_id for application, _ in made}) == 10
         assert len({secret for _, secret in made}) == 10
 
     def test_what_is_given_twice_is_listed_once(self, registry):
-        application, _ = register_application("S", [CALLBACK, CALLBACK + "2", CALLBACK], registry=registry, now=NOW)
+        application, _ = register_application(
+            "S", [CALLBACK, CALLBACK + "2", CALLBACK], registry=registry, vault=VAULT, now=NOW
+        )
         assert application.redirect_uris == (CALLBACK, CALLBACK + "2")
 
     @pytest.mark.parametrize(
@@ -102,7 +119,9 @@ class TestRegistration:
     )
     def test_a_registration_that_makes_no_sense_is_refused(self, registry, field, given):
         with pytest.raises(InvalidRequest) as caught:
-            register_application(**{"name": "S", "redirect_uris": [CALLBACK], **given}, registry=registry, now=NOW)
+            register_application(
+                **{"name": "S", "redirect_uris": [CALLBACK], **given}, registry=registry, vault=VAULT, now=NOW
+            )
         assert list(caught.value.errors) == [field]
         assert registry.names() == {}
 
@@ -122,7 +141,7 @@ class TestAuthentication:
         assert not authenticated(client_id, registered[1], registry, tokens)
 
     def test_the_secret_of_another_application_is_refused(self, registered, registry, tokens):
-        other, _ = register_application("Other", [CALLBACK], registry=registry, now=NOW)
+        other, _ = register_application("Other", [CALLBACK], registry=registry, vault=VAULT, now=NOW)
         assert not authenticated(other.client_id, registered[1], registry, tokens)
 
     def test_another_kind_of_token_is_no_client_secret(self, registered, registry, tokens):
@@ -131,7 +150,7 @@ class TestAuthentication:
         assert not authenticated(client_id, "token", registry, tokens)
 
     def test_a_public_application_is_known_by_its_id_and_sends_no_secret(self, registry, tokens):
-        public, _ = register_application("Front end", [CALLBACK], public=True, registry=registry, now=NOW)
+        public, _ = register_application("Front end", [CALLBACK], public=True, registry=registry, vault=VAULT, now=NOW)
         assert authenticated(public.client_id, None, registry, tokens)
         assert authenticated(public.client_id, "", registry, tokens)
         assert not authenticated(public.client_id, "anything", registry, tokens)
@@ -140,22 +159,27 @@ class TestAuthentication:
 class TestSecrets:
     def test_two_secrets_live_at_once(self, registered, registry, tokens):
         application, first = registered
-        changed, second = rotate_secret(application.client_id, registry=registry, now=NOW + 5)
+        changed, second = rotate_secret(application.client_id, registry=registry, vault=VAULT, now=NOW + 5)
         assert [secret.created_at for secret in changed.secrets] == [NOW, NOW + 5]
         assert authenticated(application.client_id, first, registry, tokens)
         assert authenticated(application.client_id, second, registry, tokens)
+        sealed_for = [(each.sealed, each.secret_hash) for each in changed.secrets]
+        opened = [
+            VAULT.unseal(sealed, client_id=application.client_id, secret_hash=name) for sealed, name in sealed_for
+        ]
+        assert opened == [first, second]
 
     def test_a_third_is_refused(self, registered, registry):
         client_id = registered[0].client_id
-        rotate_secret(client_id, registry=registry, now=NOW)
+        rotate_secret(client_id, registry=registry, vault=VAULT, now=NOW)
         before = registry.find(client_id)
         with pytest.raises(InvalidRequest):
-            rotate_secret(client_id, registry=registry, now=NOW)
+            rotate_secret(client_id, registry=registry, vault=VAULT, now=NOW)
         assert registry.find(client_id) == before
 
     def test_a_revoked_secret_is_dead_at_once_and_the_other_lives(self, registered, registry, tokens):
         application, first = registered
-        _, second = rotate_secret(application.client_id, registry=registry, now=NOW)
+        _, second = rotate_secret(application.client_id, registry=registry, vault=VAULT, now=NOW)
         revoke_secret(application.client_id, application.secrets[0].hint, registry=registry)
         assert not authenticated(application.client_id, first, registry, tokens)
         assert authenticated(application.client_id, second, registry, tokens)
@@ -163,7 +187,7 @@ class TestSecrets:
     def test_even_the_last_secret_can_be_revoked_and_replaced(self, registered, registry, tokens):
         application, _ = registered
         assert revoke_secret(application.client_id, application.secrets[0].hint, registry=registry).secrets == ()
-        _, second = rotate_secret(application.client_id, registry=registry, now=NOW)
+        _, second = rotate_secret(application.client_id, registry=registry, vault=VAULT, now=NOW)
         assert authenticated(application.client_id, second, registry, tokens)
 
     @pytest.mark.parametrize("hint", ["", "fbc_cs_", "unknown"])
@@ -173,9 +197,9 @@ class TestSecrets:
         assert registry.find(registered[0].client_id) == registered[0]
 
     def test_a_public_application_cannot_have_one(self, registry):
-        public, _ = register_application("Front end", [CALLBACK], public=True, registry=registry, now=NOW)
+        public, _ = register_application("Front end", [CALLBACK], public=True, registry=registry, vault=VAULT, now=NOW)
         with pytest.raises(InvalidRequest):
-            rotate_secret(public.client_id, registry=registry, now=NOW)
+            rotate_secret(public.client_id, registry=registry, vault=VAULT, now=NOW)
 
 
 class TestChanges:
@@ -257,4 +281,4 @@ class TestChanges:
         with pytest.raises(NotFound):
             rename_application("unknown", "Planner", registry=registry)
         with pytest.raises(NotFound):
-            rotate_secret("unknown", registry=registry, now=NOW)
+            rotate_secret("unknown", registry=registry, vault=VAULT, now=NOW)

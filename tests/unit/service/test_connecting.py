@@ -4,8 +4,9 @@ import pytest
 
 from freebusy.domain.account import Disconnected, ProviderCredential, ProviderName
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.service.connecting import Consent, connect
+from freebusy.service.connecting import Consent, connect, connect_mailbox
 from tests.fakes import NOW, FakeAccounts
+from tests.people import organization
 from tests.trips import ANA, REDIRECT_URI, World
 
 
@@ -79,16 +80,16 @@ class TestConsentingAgain:
         assert world.account_of(ANA).sub != world.account_of(namesake).sub
 
 
+class Overtaken(FakeAccounts):
+    """Somebody else makes the account between our look and our write."""
+
+    def create(self, account):
+        super().create(replace(account, sub="acc_rival"))
+        return super().create(account)
+
+
 class TestConsentingTwiceAtOnce:
-    """Another trip of the same person makes the account between our look and our write."""
-
     def test_both_get_the_same_account(self, world):
-        class Overtaken(FakeAccounts):
-            def create(self, account):
-                rival = replace(account, sub="acc_rival")
-                super().create(rival)
-                return super().create(account)
-
         accounts = Overtaken()
         consent = Consent("app", ANA, ProviderCredential("mine", "refresh", NOW + 60))
         connected = connect(consent, accounts=accounts, vault=world.vault, now=NOW)
@@ -104,3 +105,43 @@ class TestConsentingTwiceAtOnce:
         consent = Consent("app", ANA, ProviderCredential("mine", "refresh", NOW + 60))
         with pytest.raises(StorageUnavailable):
             connect(consent, accounts=Contrary(), vault=world.vault, now=NOW)
+
+
+class TestAMailboxOfAnOrganization:
+    SER = organization()
+
+    def connect(self, accounts, mailbox="ana@example.com", service_account=SER):
+        return connect_mailbox(service_account, mailbox, accounts=accounts, now=NOW)
+
+    def test_is_read_through_the_organization_and_has_no_credential_of_its_own(self):
+        accounts = FakeAccounts()
+        account = accounts.find(self.connect(accounts).sub)
+        free_busy, managed = account.profiles
+        assert (free_busy.service_account, free_busy.sealed_credential) == ("ser_1", None)
+        assert (account.email, account.name, managed.name) == ("ana@example.com", None, "ana@example.com")
+        assert (managed.provider, managed.service_account) == (ProviderName.MANAGED, None)
+
+    def test_is_one_account_however_it_is_spelled_and_goes_by_the_last_spelling(self):
+        accounts = FakeAccounts()
+        first, second = self.connect(accounts), self.connect(accounts, "Ana@Example.com")
+        assert first == second
+        assert accounts.find(first.sub).profiles[0].name == "Ana@Example.com"
+
+    def test_is_one_account_when_it_is_asked_for_twice_at_once(self):
+        accounts = Overtaken()
+        assert self.connect(accounts).sub == "acc_rival"
+        assert set(accounts._accounts) == {"acc_rival"}
+
+    def test_is_nobody_who_signed_in_with_that_address(self, world):
+        world.trip(ANA)
+        ser = organization(client_id="app")
+        assert self.connect(world.accounts, ANA.email, ser).sub != world.account_of(ANA).sub
+
+    def test_belongs_to_one_application_and_one_organization(self):
+        accounts = FakeAccounts()
+        others = [
+            organization(client_id="other"),
+            organization(provider=ProviderName.MICROSOFT),
+            organization(key="other.example"),
+        ]
+        assert len({self.connect(accounts, service_account=each).sub for each in (self.SER, *others)}) == 4

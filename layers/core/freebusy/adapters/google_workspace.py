@@ -40,9 +40,6 @@ RESOURCES_URL = "https://admin.googleapis.com/admin/directory/v1/customer/my_cus
 RESOURCES_PER_PAGE = 500
 """The largest ``maxResults``."""
 
-RESOURCE_DOMAIN = "resource.calendar.google.com"
-"""Where rooms have their addresses. Nobody signs in as a room, so nobody can speak for one either."""
-
 QUOTA_USER_LENGTH = 40
 
 
@@ -132,7 +129,7 @@ class GoogleWorkspaceCalendars:
     def own_free_busy(
         self, organization: Organization, mailbox: str, window: Period, *, deadline: float
     ) -> Sequence[FreeBusyPeriod]:
-        if _domain_of(mailbox) == RESOURCE_DOMAIN:
+        if organization.may_be_resource(mailbox):
             raise CalendarUnreadable("nobody can speak for a room")
 
         def read(access_token: str) -> list[FreeBusyPeriod]:

@@ -1,6 +1,7 @@
-"""Amazon SQS: the FIFO queue of invitations that are due, and the queue of records that nobody could read.
+"""Amazon SQS: the queues of invitations that are due and of requests for access, and of records that nobody could read.
 
-A group is one attendee of one event, so that whoever cannot be reached holds up nobody else.
+Of the invitations' FIFO queue, a group is one attendee of one event, so that whoever cannot be reached holds up nobody
+else.
 """
 
 from __future__ import annotations
@@ -34,17 +35,10 @@ outlasts a daily sending quota."""
 _GONE = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
 
 
-class SqsInvitations:
-    """Implements ``ports.InvitationQueue``."""
-
+class _SqsQueue:
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
-
-    def put(self, due: Sequence[InvitationDue]) -> None:
-        for first in range(0, len(due), _MOST_AT_ONCE):
-            entries = [_entry(str(number), each) for number, each in enumerate(due[first : first + _MOST_AT_ONCE])]
-            self._send(entries)
 
     def postpone(self, receipt: str, *, received: int) -> None:
         try:
@@ -56,8 +50,12 @@ class SqsInvitations:
             if code_of(error).rpartition(".")[2] not in _GONE:
                 raise
 
-    def _send(self, entries: list[SendMessageBatchRequestEntryTypeDef]) -> None:
-        """Those that SQS did not take are sent again; what was taken twice is one by its deduplication id."""
+    def _put(self, entries: Sequence[SendMessageBatchRequestEntryTypeDef]) -> None:
+        for first in range(0, len(entries), _MOST_AT_ONCE):
+            self._send(entries[first : first + _MOST_AT_ONCE])
+
+    def _send(self, entries: Sequence[SendMessageBatchRequestEntryTypeDef]) -> None:
+        """Those that SQS did not take are sent again; what it took twice is recognised, or does no harm."""
         for seconds in (*_PAUSES, None):
             with aws_errors():
                 failed = self._client.send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed", [])
@@ -68,6 +66,21 @@ class SqsInvitations:
             if seconds is not None:
                 sleep(random.uniform(0, seconds))  # noqa: S311 - jitter keeps callers apart, nothing is guessed
         raise StorageUnavailable(f"SQS did not take {len(entries)} messages")
+
+
+class SqsInvitations(_SqsQueue):
+    """Implements ``ports.InvitationQueue``."""
+
+    def put(self, due: Sequence[InvitationDue]) -> None:
+        self._put([_entry(str(number), each) for number, each in enumerate(due)])
+
+
+class SqsAccessRequests(_SqsQueue):
+    """Implements ``ports.AccessRequestQueue``."""
+
+    def put(self, request_ids: Sequence[str]) -> None:
+        bodies = [json.dumps({"request_id": request_id}) for request_id in request_ids]
+        self._put([{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)])
 
 
 class SqsDeadLetters:

@@ -6,7 +6,9 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
+
+from freebusy.domain.uri import LOOPBACK_HOSTS, split
 
 MOST_SECRETS = 2
 """Two, so that a new secret can be rolled out while the old one still works."""
@@ -20,21 +22,22 @@ MOST_LOGO_PIXELS = 1024
 _LONGEST_NAME = 100
 _LONGEST_HOME_PAGE = 300
 _LONGEST_URI = 2000
-_URI_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
-_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _LOOPBACK_PORT = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\]|localhost)):[0-9]{1,5}(?=[/?]|\Z)")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"IDAT", b"IEND"})
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """One live secret of an application, by its hash; the first characters help people tell two apart."""
+    """One live secret of an application, by its hash; the first characters help people tell two apart.
+
+    ``sealed`` is the secret itself, to sign callbacks with; a secret that was made before there were any has none.
+    """
 
     secret_hash: str
     hint: str
     created_at: int
+    sealed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def checked_redirect_uri(uri: str) -> str:
 
     Plain http is for loopback hosts alone (RFC 8252, 7.3), and there is no fragment (RFC 6749, 3.1.2).
     """
-    parts = _split(uri)
+    parts = split(uri)
     if "#" in uri:
         raise ValueError(f"a redirect URI has no fragment: {uri}")
     if len(uri) > _LONGEST_URI:
@@ -105,7 +108,7 @@ def checked_redirect_uri(uri: str) -> str:
 
 def checked_origin(origin: str) -> str:
     """The origin as browsers send it (RFC 6454, 6.2): lower case, without a default port. Raises ``ValueError``."""
-    parts = _split(origin)
+    parts = split(origin)
     if parts.path or parts.query or "?" in origin or "#" in origin:
         raise ValueError(f"an origin ends after its host and port: {origin}")
     _check_transport(parts, origin)
@@ -116,7 +119,7 @@ def checked_origin(origin: str) -> str:
 
 def checked_home_page(uri: str) -> str:
     """An https address that people can go to. Raises ``ValueError``."""
-    parts = _split(uri)
+    parts = split(uri)
     if len(uri) > _LONGEST_HOME_PAGE:
         raise ValueError(f"a home page has at most {_LONGEST_HOME_PAGE} characters")
     _check_transport(parts, uri)
@@ -158,21 +161,6 @@ def _without_loopback_port(uri: str) -> str:
     return _LOOPBACK_PORT.sub(r"\1", uri)
 
 
-def _split(uri: str) -> SplitResult:
-    if not _URI_CHARACTERS.fullmatch(uri):
-        raise ValueError(f"not a URI (spaces and letters beyond ASCII are percent-encoded): {uri!r}")
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError(f"not a URI: {uri}") from error
-    if parts.scheme not in {"https", "http"} or not _HOST.fullmatch(parts.hostname or ""):
-        raise ValueError(f"not an absolute https URI: {uri}")
-    if "@" in parts.netloc:
-        raise ValueError("a URI must not hold a user name or a password")
-    return parts
-
-
 def _check_transport(parts: SplitResult, uri: str) -> None:
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK_HOSTS:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         raise ValueError(f"plain http is for localhost, 127.0.0.1 and [::1] alone: {uri}")

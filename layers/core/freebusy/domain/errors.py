@@ -198,6 +198,20 @@ class ProviderUnavailable(ProviderError):
     reason = "provider_unavailable"
 
 
+# --- Callbacks ------------------------------------------------------------------------------------------
+
+
+class CallbackFailed(FreeBusyError):
+    """The application was not reached, or did not take what it was sent: try again later.
+
+    Says what happened in words of ours, and nothing of the URL.
+    """
+
+
+class CallbackUnsigned(FreeBusyError):
+    """None of the application's secrets can sign what it would be sent; a new one could."""
+
+
 # --- Mail ------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 The prefixes of public identifiers are those of the wire contract. Secrets carry 256 bits and a prefix
 that secret scanners can recognise; only their SHA-256 is ever stored, which is enough for values that
-cannot be guessed.
+cannot be guessed. Client secrets alone are kept as well, sealed, since something is signed with them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ def new_calendar_id(profile_id: str) -> str:
 
 def new_grant_id() -> str:
     return secrets.token_hex(12)
+
+
+def new_access_request_id() -> str:
+    return f"req_{secrets.token_hex(16)}"
 
 
 def new_event_uid() -> str:

@@ -17,6 +17,9 @@ _BEYOND_FREE_BUSY = frozenset(
 )
 """Scopes of the contract that would need more than free/busy; accepted in a request, left out of the grant."""
 
+_GOOGLE_RESOURCES = "resource.calendar.google.com"
+"""The domain of every Workspace's rooms, which says nothing about whose they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Organization:
@@ -32,6 +35,12 @@ class Organization:
 
     def may_hold(self, mailbox: str) -> bool:
         return not self.domains or mailbox.rpartition("@")[2].lower() in self.domains
+
+    def may_be_resource(self, mailbox: str) -> bool:
+        """Whether it is the address of a room at Google, which nobody can be signed in as; at Microsoft rooms are
+        mailboxes as all others.
+        """
+        return self.provider is ProviderName.GOOGLE and mailbox.rpartition("@")[2].lower() == _GOOGLE_RESOURCES
 
 
 @dataclass(frozen=True, slots=True)

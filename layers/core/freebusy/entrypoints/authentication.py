@@ -28,6 +28,13 @@ class Person(NamedTuple):
             raise InsufficientScope(permission)
 
 
+class Enterprise(NamedTuple):
+    """A connected organization under one grant."""
+
+    service_account: ServiceAccount
+    scope: str
+
+
 def caller_of(event: Mapping[str, Any], permission: Permission | None = None) -> Caller:
     """Any kind of caller. Raises AuthenticationFailed or InsufficientScope."""
     wired = dependencies()
@@ -45,11 +52,11 @@ def person(event: Mapping[str, Any], permission: Permission | None = None) -> Pe
     return Person(caller.account, caller.scope)
 
 
-def organization(event: Mapping[str, Any], scope: str) -> ServiceAccount:
+def organization(event: Mapping[str, Any], scope: str) -> Enterprise:
     """The service account that the request is about, under a grant with ``scope``. Raises as ``person``."""
     caller = caller_of(event)
     if caller.holder is None or isinstance(caller.holder, Account):
         raise InsufficientScope("this needs the access token of a service account")
     if scope not in split(caller.scope):
         raise InsufficientScope(scope)
-    return caller.holder
+    return Enterprise(caller.holder, caller.scope)

@@ -19,10 +19,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import application_registry, redelivery
+from freebusy.bootstrap import application_registry, redelivery, secret_vault
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
-from freebusy.ports import ApplicationRegistry
+from freebusy.ports import ApplicationRegistry, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -82,6 +82,7 @@ def _create(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
         public=options.public,
         origins=options.origin,
         registry=registry,
+        vault=_vault(options),
         now=int(time()),
     )
     return _shown(application, secret)
@@ -144,7 +145,7 @@ def _remove_origins(options: argparse.Namespace, registry: ApplicationRegistry) 
 
 
 def _rotate_secret(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
-    return _shown(*rotate_secret(options.client_id, registry=registry, now=int(time())))
+    return _shown(*rotate_secret(options.client_id, registry=registry, vault=_vault(options), now=int(time())))
 
 
 def _revoke_secret(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -187,6 +188,17 @@ def _registry(options: argparse.Namespace) -> ApplicationRegistry:
     return application_registry(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
 
 
+def _vault(options: argparse.Namespace) -> SecretVault:
+    """For commands that make a secret. Raises as ``_registry``."""
+    session, endpoint = _session(options)
+    return secret_vault(
+        session.client("kms", endpoint_url=endpoint, config=_TIMES),
+        session.client("dynamodb", endpoint_url=endpoint, config=_TIMES),
+        _table(options, session, endpoint),
+        key_id=options.key or _of_stack("CredentialKeyId", options, session, endpoint),
+    )
+
+
 def _table(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
     return options.table or _of_stack("TableName", options, session, endpoint)
 
@@ -195,8 +207,8 @@ def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, end
     """An output of the stack."""
     stack = options.stack or (LAPTOP_STACK_NAME if endpoint else None)
     if stack is None:
-        ways = "--stack NAME, --table NAME," if key == "TableName" else "--stack NAME,"
-        raise CommandRefused(f"say which deployment: {ways} or --local for the laptop stack")
+        instead = {"TableName": " --table NAME,", "CredentialKeyId": " --key KEY beside --table,"}.get(key, "")
+        raise CommandRefused(f"say which deployment: --stack NAME,{instead} or --local for the laptop stack")
     return _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, key)
 
 
@@ -261,7 +273,7 @@ def _in_columns(answer: _Answer) -> str:
         f"{name if first else '':{width}}{line}" for name, value in answer.items() for first, line in _lines(value)
     ]
     if "client_secret" in answer:
-        lines.append("Keep the client_secret now: only its hash is stored, and it cannot be shown again.")
+        lines.append("Keep the client_secret now: it cannot be shown again.")
     return "\n".join(lines)
 
 
@@ -383,6 +395,9 @@ def _add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:
         "--stack", metavar="NAME", default=default, help="its CloudFormation stack, which names the table"
     )
     options.add_argument("--table", metavar="NAME", default=default, help="its table, where the stack cannot be read")
+    options.add_argument(
+        "--key", metavar="KEY", default=default, help="its KMS key, beside --table, for commands that make a secret"
+    )
     options.add_argument("--region", metavar="REGION", default=default, help="its AWS region")
     options.add_argument(
         "--local",

@@ -1,4 +1,4 @@
-"""Writing events for one caller, request by request or many in one batch.
+"""Writing events for one caller, request by request or many in one batch, which writes available periods too.
 
 Loaded by the routes that write: reading events needs no models.
 """
@@ -18,12 +18,15 @@ from freebusy.domain.errors import FreeBusyError, InvalidRequest, NotFound
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import Person
 from freebusy.entrypoints.http import logger, refusal
+from freebusy.entrypoints.wire.available_periods import available_period, period_deletion
 from freebusy.entrypoints.wire.event_request import bulk_deletion, event_deletion, event_upsert
 from freebusy.service.events import delete_all_events, delete_event, require_writable, upsert_event
+from freebusy.service.managed_availability import delete_periods, save_period
 
 MOST_ENTRIES = 50
 
 _EVENTS = re.compile(r"/v1/calendars/([^/?#]+)/events/?(\?.*)?")
+_PERIODS = re.compile(r"/v1/available_periods/?(\?.*)?")
 
 
 class EventWriter:
@@ -82,11 +85,23 @@ class EventWriter:
     def _carry_out(self, entry: object) -> None:
         if not isinstance(entry, dict):
             raise InvalidRequest.of("batch", "errors.invalid_format", "an entry must be an object")
-        method, data = str(entry.get("method")).upper(), entry.get("data") or {}
-        target = _EVENTS.fullmatch(str(entry.get("relative_url")))
-        if not target or method not in {"POST", "DELETE"}:
-            raise NotFound("a batch can only create, change and delete events")
+        method, data, url = str(entry.get("method")).upper(), entry.get("data") or {}, str(entry.get("relative_url"))
+        events, periods = _EVENTS.fullmatch(url), _PERIODS.fullmatch(url)
+        if not (events or periods) or method not in {"POST", "DELETE"}:
+            raise NotFound("a batch can only create, change and delete events and available periods")
         if not isinstance(data, dict):
             raise InvalidRequest.of("data", "errors.invalid_format", "data must be an object")
-        write = self.upsert if method == "POST" else self.delete
-        write(unquote(target[1]), data)
+        if events:
+            write = self.upsert if method == "POST" else self.delete
+            write(unquote(events[1]), data)
+        else:
+            self._write_period(method, data)
+
+    def _write_period(self, method: str, data: Mapping[str, Any]) -> None:
+        """As ``functions/available_periods`` does."""
+        account, store = self._caller.account, self._wired.managed_availability
+        self._caller.require(Permission.READ_FREE_BUSY)
+        if method == "POST":
+            save_period(account, available_period(data), store=store, now=self._wired.clock())
+        else:
+            delete_periods(account, period_deletion(data), store=store)

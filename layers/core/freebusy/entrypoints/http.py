@@ -20,6 +20,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import (
     AuthenticationFailed,
+    DelegationMissing,
     FieldError,
     FreeBusyError,
     InsufficientScope,
@@ -48,6 +49,7 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     ProfileLocked: HTTPStatus.LOCKED,
     TokenError: HTTPStatus.BAD_REQUEST,
+    DelegationMissing: HTTPStatus.FORBIDDEN,
     ProviderError: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -22,6 +22,7 @@ from freebusy.entrypoints.records import (
     groups_of,
     invitation_due,
     name_of,
+    postpone,
     sequence_number,
     trouble,
 )
@@ -82,7 +83,7 @@ def _deliver_group(messages: list[Message], *, sender: InvitationSender, queue: 
             _deliver(message, sender)
         except UnreadableRecord as error:
             logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))  # noqa: TRY400 - as above
-            _postpone([message], queue, received=1)
+            postpone([message], queue, received=1)
             unreadable.append(message)
         except Exception as error:  # noqa: BLE001 - an error that nobody expected may be mended before the tries end
             logger.warning(
@@ -91,7 +92,8 @@ def _deliver_group(messages: list[Message], *, sender: InvitationSender, queue: 
                 received=message.received,
                 trouble=trouble(error),
             )
-            _postpone(messages[position:], queue, received=message.received)
+            # Together, since a FIFO queue gives out nothing of a group while any of its messages is still hidden.
+            postpone(messages[position:], queue, received=message.received)
             return [*unreadable, *messages[position:]]
     return unreadable
 
@@ -107,12 +109,3 @@ def _deliver(message: Message, sender: InvitationSender) -> None:
         recipient=due.recipient,
         outcome=outcome,
     )
-
-
-def _postpone(messages: Sequence[Message], queue: InvitationQueue, *, received: int) -> None:
-    """Together, since a FIFO queue gives out nothing of a group while any of its messages is still hidden."""
-    for message in messages:
-        try:
-            queue.postpone(message.receipt, received=received)
-        except Exception as error:  # noqa: BLE001 - then it waits for the queue's own visibility timeout
-            logger.warning("a message keeps its timeout", message_id=message.message_id, trouble=trouble(error))

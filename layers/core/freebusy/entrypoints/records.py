@@ -13,9 +13,14 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
 from freebusy.domain.errors import FreeBusyError
 from freebusy.domain.event import InvitationDue
+from freebusy.ports import RetriedQueue
 from freebusy.service.invitations import EventState, recipient_of
+
+logger = Logger(service="freebusy")
 
 _PARTITION = "EVENTS#"
 
@@ -88,7 +93,10 @@ def _event_state(image: Mapping[str, Any]) -> EventState:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """``received`` counts deliveries, this one included; ``receipt`` is that of this delivery."""
+    """``received`` counts deliveries, this one included; ``receipt`` is that of this delivery.
+
+    Only messages of a FIFO queue have a ``group``.
+    """
 
     message_id: str
     group: str
@@ -97,20 +105,34 @@ class Message:
     body: str = field(repr=False)
 
 
-def groups_of(event: Mapping[str, Any]) -> list[list[Message]]:
-    """The messages of a FIFO queue in their order, group by group."""
-    groups: dict[str, list[Message]] = defaultdict(list)
-    for record in event["Records"]:
-        attributes = record["attributes"]
-        message = Message(
+def messages_of(event: Mapping[str, Any]) -> list[Message]:
+    return [
+        Message(
             message_id=record["messageId"],
-            group=attributes["MessageGroupId"],
-            received=int(attributes["ApproximateReceiveCount"]),
+            group=record["attributes"].get("MessageGroupId", ""),
+            received=int(record["attributes"]["ApproximateReceiveCount"]),
             receipt=record["receiptHandle"],
             body=record["body"],
         )
+        for record in event["Records"]
+    ]
+
+
+def groups_of(event: Mapping[str, Any]) -> list[list[Message]]:
+    """The messages of a FIFO queue in their order, group by group."""
+    groups: dict[str, list[Message]] = defaultdict(list)
+    for message in messages_of(event):
         groups[message.group].append(message)
     return list(groups.values())
+
+
+def postpone(messages: Iterable[Message], queue: RetriedQueue, *, received: int) -> None:
+    """Lets messages that failed wait, as if each had been ``received`` so often."""
+    for message in messages:
+        try:
+            queue.postpone(message.receipt, received=received)
+        except Exception as error:  # noqa: BLE001 - then it waits for the queue's own visibility timeout
+            logger.warning("a message keeps its timeout", message_id=message.message_id, trouble=trouble(error))
 
 
 def invitation_due(message: Message) -> InvitationDue:
@@ -124,3 +146,14 @@ def invitation_due(message: Message) -> InvitationDue:
     if not all(isinstance(text, str) and text for text in texts) or type(due.version) is not int:
         raise UnreadableRecord("no invitation that is due")
     return due
+
+
+def access_request_id(message: Message) -> str:
+    """Raises UnreadableRecord."""
+    try:
+        request_id = json.loads(message.body)["request_id"]
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise UnreadableRecord("no request for access") from error
+    if not isinstance(request_id, str):
+        raise UnreadableRecord("no request for access")
+    return request_id

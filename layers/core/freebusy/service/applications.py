@@ -21,7 +21,7 @@ from freebusy.domain.application import (
 from freebusy.domain.authorization import TokenKind
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
-from freebusy.ports import ApplicationRegistry, ApplicationStore, TokenStore
+from freebusy.ports import ApplicationRegistry, ApplicationStore, SecretVault, TokenStore
 
 _ATTEMPTS = 5
 _HINT_LENGTH = 13
@@ -57,9 +57,10 @@ def register_application(  # noqa: PLR0913 - what a registration consists of
     public: bool = False,
     origins: Iterable[str] = (),
     registry: ApplicationRegistry,
+    vault: SecretVault,
     now: int,
 ) -> tuple[Application, str | None]:
-    """The new application with its client secret, which is not stored and cannot be had again; none if public.
+    """The new application with its client secret, which cannot be had again; none if public.
 
     Raises InvalidRequest.
     """
@@ -74,8 +75,8 @@ def register_application(  # noqa: PLR0913 - what a registration consists of
     if public:
         registry.create(application)
         return application, None
-    listed, secret = _new_secret(now)
-    application = replace(application, secrets=(listed,))
+    secret = new_client_secret()
+    application = replace(application, secrets=(_listed(secret, application.client_id, vault, now),))
     registry.create(application)
     return application, secret
 
@@ -160,19 +161,21 @@ def remove_origins(client_id: str, origins: Iterable[str], *, registry: Applicat
     return _change(client_id, change, registry)
 
 
-def rotate_secret(client_id: str, *, registry: ApplicationRegistry, now: int) -> tuple[Application, str]:
+def rotate_secret(
+    client_id: str, *, registry: ApplicationRegistry, vault: SecretVault, now: int
+) -> tuple[Application, str]:
     """Adds a second secret beside the first, so that both work while the new one is rolled out.
 
     Raises NotFound, and InvalidRequest for a public application and when two live already.
     """
-    listed, secret = _new_secret(now)
+    secret = new_client_secret()
 
     def change(application: Application) -> Application:
         if application.public:
             raise _invalid("secrets", "a public application has no client secret")
         if len(application.secrets) >= MOST_SECRETS:
             raise _invalid("secrets", "two secrets live already: revoke one first")
-        return replace(application, secrets=(*application.secrets, listed))
+        return replace(application, secrets=(*application.secrets, _listed(secret, client_id, vault, now)))
 
     return _change(client_id, change, registry), secret
 
@@ -213,9 +216,9 @@ def _change(client_id: str, change: Callable[[Application], Application], regist
     raise StorageUnavailable(f"the application {client_id} is being changed by others: try again")
 
 
-def _new_secret(now: int) -> tuple[ClientSecret, str]:
-    secret = new_client_secret()
-    return ClientSecret(hashed(secret), secret[:_HINT_LENGTH], now), secret
+def _listed(secret: str, client_id: str, vault: SecretVault, now: int) -> ClientSecret:
+    sealed = vault.seal(secret, client_id=client_id)
+    return ClientSecret(hashed(secret), secret[:_HINT_LENGTH], now, sealed)
 
 
 def _checked(field: str, check: Callable[[str], str], values: Iterable[str]) -> tuple[str, ...]:

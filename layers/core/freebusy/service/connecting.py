@@ -1,16 +1,19 @@
-"""What a person's consent does to accounts: a new one, another profile, or a profile connected again.
+"""What consent does to accounts: a new one, another profile, or a profile connected again.
 
-People are matched by what never changes at the provider, and never by their address or by a browser's cookie.
+People are matched by what never changes at the provider, and never by their address or by a browser's cookie. The
+mailboxes of an organization, for which its administrator consented, are matched by organization and address.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
+from freebusy.domain.service_account import ServiceAccount, mailbox_identity
 from freebusy.ports import AccountStore, TokenStore, Vault
 
 ZONE = "Etc/UTC"
@@ -39,16 +42,30 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
 
     Raises StorageUnavailable, and NotFound when the account is erased meanwhile.
     """
-    known = accounts.sub_of(consent.client_id, consent.identity)
-    if known is None:
-        account = _new_account(consent, vault, now)
-        if accounts.create(account):
-            return Connected(account.sub, account.profiles[0].profile_id)
-        # The same person finished another trip in this very moment.
-        known = accounts.sub_of(consent.client_id, consent.identity)
-    if known is None:
-        raise StorageUnavailable("the identity was taken and given up again in one moment")
-    return _reconnect(known, consent, accounts, vault)
+    return _one_account(
+        consent.client_id,
+        consent.identity,
+        new=lambda: _free_busy_profile(consent, vault),
+        again=lambda at: _replace_credential(at, consent, accounts, vault),
+        accounts=accounts,
+        now=now,
+    )
+
+
+def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: AccountStore, now: int) -> Connected:
+    """The account of a mailbox that an organization gives access to: the one there is, connected again, or a new one.
+
+    Raises as ``connect``.
+    """
+    identity = mailbox_identity(service_account.organization, mailbox)
+
+    def new() -> Profile:
+        return replace(_new_profile(identity), service_account=service_account.sub)
+
+    def again(at: Connected) -> None:
+        accounts.delegate(at.sub, at.profile_id, identity=identity, service_account=service_account.sub)
+
+    return _one_account(service_account.client_id, identity, new=new, again=again, accounts=accounts, now=now)
 
 
 def link(  # noqa: PLR0913 - a consent, a link token and the ports that they need
@@ -67,7 +84,9 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
     if owner == sub:
-        return _reconnect(sub, consent, accounts, vault)
+        at = _place_of(consent.identity, sub, accounts)
+        _replace_credential(at, consent, accounts, vault)
+        return at
     if accounts.find(sub) is None:
         raise NotFound("the account was erased meanwhile")
     return Connected(sub, profile.profile_id, profile)
@@ -109,13 +128,35 @@ def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Pr
     return account, profile
 
 
-def _reconnect(sub: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
+def _one_account(  # noqa: PLR0913 - whose, what to do about it, and the port
+    client_id: str,
+    identity: Identity,
+    *,
+    new: Callable[[], Profile],
+    again: Callable[[Connected], None],
+    accounts: AccountStore,
+    now: int,
+) -> Connected:
+    """Of one identity there is one account in an application, whoever asks for it at the same moment."""
+    known = accounts.sub_of(client_id, identity)
+    if known is None:
+        account = _new_account(client_id, identity, new(), now)
+        if accounts.create(account):
+            return Connected(account.sub, account.profiles[0].profile_id)
+        # Somebody else made it in this very moment.
+        known = accounts.sub_of(client_id, identity)
+    if known is None:
+        raise StorageUnavailable("the identity was taken and given up again in one moment")
+    at = _place_of(identity, known, accounts)
+    again(at)
+    return at
+
+
+def _place_of(identity: Identity, sub: str, accounts: AccountStore) -> Connected:
     account = accounts.find(sub)
     for profile in account.free_busy_profiles if account else ():
-        if profile.identity is not None and _who(profile.identity) == _who(consent.identity):
-            at = Connected(sub, profile.profile_id)
-            _replace_credential(at, consent, accounts, vault)
-            return at
+        if profile.identity is not None and _who(profile.identity) == _who(identity):
+            return Connected(sub, profile.profile_id)
     raise NotFound("the account was erased meanwhile")
 
 
@@ -129,32 +170,31 @@ def _who(identity: Identity) -> tuple[ProviderName, str]:
     return identity.provider, identity.subject
 
 
-def _new_account(consent: Consent, vault: Vault, now: int) -> Account:
-    identity, profile_id = consent.identity, new_profile_id()
-    managed = Profile(profile_id, ProviderName.MANAGED, identity.email, new_calendar_id(profile_id))
+def _new_account(client_id: str, identity: Identity, profile: Profile, now: int) -> Account:
+    managed_id = new_profile_id()
+    managed = Profile(managed_id, ProviderName.MANAGED, identity.email, new_calendar_id(managed_id))
     return Account(
         sub=new_account_id(),
-        client_id=consent.client_id,
+        client_id=client_id,
         email=identity.email,
         name=identity.name,
         zone=ZONE,
-        profiles=(_free_busy_profile(consent, vault), managed),
+        profiles=(profile, managed),
         grants={},
         created_at=now,
     )
 
 
 def _free_busy_profile(consent: Consent, vault: Vault) -> Profile:
-    identity, profile_id = consent.identity, new_profile_id()
-    return Profile(
-        profile_id=profile_id,
-        provider=identity.provider,
-        name=identity.email,
-        calendar_id=new_calendar_id(profile_id),
-        identity=identity,
-        sealed_credential=vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile_id),
-        credential_expires_at=consent.credential.expires_at,
-    )
+    profile = _new_profile(consent.identity)
+    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile.profile_id)
+    return replace(profile, sealed_credential=sealed, credential_expires_at=consent.credential.expires_at)
+
+
+def _new_profile(identity: Identity) -> Profile:
+    """Without anything yet to read the calendar with."""
+    profile_id = new_profile_id()
+    return Profile(profile_id, identity.provider, identity.email, new_calendar_id(profile_id), identity)
 
 
 def _connected_elsewhere() -> AuthorizationError:

@@ -52,6 +52,9 @@ class UnreadableCalendar:
 
 @dataclass(frozen=True, slots=True)
 class FreeBusyAnswer:
+    """``window`` is what is told about: the asked-for one within the contract's limits, ``None`` if it lies beyond."""
+
+    window: Period | None
     rows: list[FreeBusyRow]
     unreadable: list[UnreadableCalendar]
 
@@ -63,8 +66,8 @@ def read_free_busy(account: Account, query: FreeBusyQuery, *, reader: CalendarRe
     that the person is free. Raises InvalidRequest for a calendar that is not this account's.
     """
     require_calendars(account, query.calendar_ids)
-    answer = FreeBusyAnswer([], [])
     window = _window(query, now)
+    answer = FreeBusyAnswer(window, [], [])
     if window is None:
         return answer
     profiles = [

@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from local.demo_site.made_up import PEOPLE, week
+from local.demo_site.made_up import PEOPLE, waiting, week
 from local.simulators.people import Person
 
 MONDAYS = [date(2026, 11, 23) + timedelta(weeks=number) for number in range(40)]
@@ -44,3 +44,8 @@ def test_everybody_shares_some_hours_of_every_week_and_not_most_of_them(monday):
         not any(each.overlapping(start, start + timedelta(hours=1)) for each in calendars) for start in starts(monday)
     ]
     assert 5 <= sum(shared) <= len(shared) / 2
+
+
+def test_nobody_waits_at_a_real_provider():
+    assert {person.provider for person in waiting({"microsoft": "http://127.0.0.1:8082"})} == {"microsoft"}
+    assert waiting({}) == []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import sleep
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours
+from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours
 from freebusy.adapters.dynamodb.tokens import token_item
 from freebusy.domain.application import Appearance, Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
@@ -115,7 +115,12 @@ def _values(application: Application) -> dict[str, Value]:
         "public": application.public,
         "origins": application.origins,
         "secrets": [
-            {"hash": secret.secret_hash, "hint": secret.hint, "created_at": secret.created_at}
+            {
+                "hash": secret.secret_hash,
+                "hint": secret.hint,
+                "created_at": secret.created_at,
+                "sealed": secret.sealed,
+            }
             for secret in application.secrets
         ],
         "created_at": application.created_at,
@@ -150,4 +155,6 @@ def _application(item: Item) -> Application:
 
 
 def _secret(values: Item) -> ClientSecret:
-    return ClientSecret(values["hash"]["S"], values["hint"]["S"], int(values["created_at"]["N"]))
+    return ClientSecret(
+        values["hash"]["S"], values["hint"]["S"], int(values["created_at"]["N"]), binary(values, "sealed")
+    )

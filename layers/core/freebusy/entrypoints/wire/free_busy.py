@@ -1,17 +1,21 @@
-"""``GET /v1/free_busy``: its query and its rows."""
+"""``GET /v1/free_busy`` and ``/v1/free_busy.ics``: their query, and what they tell."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from freebusy.domain.errors import InvalidRequest
 from freebusy.domain.event import ExtendedTransparency, ManagedEvent
-from freebusy.domain.free_busy import FreeBusyStatus
+from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.entrypoints.times import format_local, format_time
 from freebusy.entrypoints.wire.events import period_json
 from freebusy.entrypoints.wire.reading import ReadQuery
-from freebusy.service.free_busy import FreeBusyAnswer, FreeBusyQuery
+from freebusy.service.event_times import in_zone
+from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS, FreeBusyAnswer, FreeBusyQuery
 from freebusy.service.managed_events import EventsQuery, Occurrence
 
+ICALENDAR = "text/calendar; charset=utf-8"
 BOOLEANS = ("include_managed", "localized_times", "include_ids", "include_free", "include_deleted")
 
 
@@ -50,6 +54,28 @@ def managed_rows(found: list[Occurrence], asked: ReadQuery) -> list[dict[str, An
         }
         for event, period in found
         if event.deleted or "include_free" in asked.flags or _status(event) is not FreeBusyStatus.FREE
+    ]
+
+
+def told_window(answer: FreeBusyAnswer) -> Period:
+    """Raises InvalidRequest where nothing can be told: a calendar object without busy time would look free."""
+    if answer.window is None:
+        problem = f"free/busy is known from {PAST_DAYS} days back to {FUTURE_DAYS} days ahead"
+        raise InvalidRequest.of("from", "errors.not_supported", problem)
+    return answer.window
+
+
+def known_periods(answer: FreeBusyAnswer, managed: Iterable[Occurrence], asked: ReadQuery) -> list[FreeBusyPeriod]:
+    """All rows, as free/busy and nothing else. A deleted event is none; dates are those of the zone asked for."""
+    free = "include_free" in asked.flags
+    own = [
+        FreeBusyPeriod(*(in_zone(period, asked.zone) if event.details.when.all_day else period), _status(event))
+        for event, period in managed
+        if not event.deleted
+    ]
+    return [
+        *(FreeBusyPeriod(row.start, row.end, row.status) for row in answer.rows),
+        *(period for period in own if free or period.status is not FreeBusyStatus.FREE),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Accounts, profiles and calendars as JSON.
+"""Accounts, profiles, calendars and resources as JSON.
 
 Keys that a caller must never see as ``null`` are left out instead (the C# SDK refuses null booleans and times).
 """
@@ -11,7 +11,9 @@ from freebusy.domain.account import Account, Profile
 from freebusy.service.accounts import is_connected
 
 if TYPE_CHECKING:
-    from freebusy.domain.service_account import ServiceAccount
+    from collections.abc import Iterable
+
+    from freebusy.domain.service_account import Resource, ServiceAccount
 
 MANAGED_CALENDAR_NAME = "Cronofy Calendar"
 
@@ -89,6 +91,10 @@ def calendars_json(account: Account) -> dict[str, Any]:
             for profile in account.profiles
         ]
     }
+
+
+def resources_json(resources: Iterable[Resource]) -> dict[str, Any]:
+    return {"resources": [{"email": resource.email, "name": resource.name} for resource in resources]}
 
 
 def _profile(account: Account, profile: Profile, public_url: str) -> dict[str, Any]:

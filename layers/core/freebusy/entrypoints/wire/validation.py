@@ -5,11 +5,12 @@ Only functions that read large bodies load this: pydantic costs a tenth of a sec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictStr, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from freebusy.domain.errors import FieldError, InvalidRequest
@@ -20,6 +21,8 @@ EARLIEST, LATEST = 0, parse_time("2200-01-01T00:00:00Z")
 
 MAX_ERRORS = 100
 """A refusal lists no more: complaining about everything in a large request would be larger than it."""
+
+_OWN_ID = re.compile(r"[ -~]{1,64}")
 
 
 def _not_a_boolean(value: object) -> object:
@@ -40,9 +43,18 @@ def _time(value: object) -> object:
     return moment
 
 
+def _own_id(value: str) -> str:
+    if not _OWN_ID.fullmatch(value):
+        raise PydanticCustomError("errors.invalid_format", "must be of 1 to 64 printable characters of ASCII")
+    return value
+
+
 Minutes = Annotated[int, BeforeValidator(_not_a_boolean)]
 Time = Annotated[int, BeforeValidator(_time)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+OwnId = Annotated[StrictStr, AfterValidator(_own_id)]
+"""What an application calls a rule or a period of its own."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

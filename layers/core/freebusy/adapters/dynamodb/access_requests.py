@@ -1,0 +1,65 @@
+"""Requests for access to mailboxes: one item each, which expires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from freebusy.adapters.dynamodb.table import Item, Key, Table, attributes, may_be_ours, text
+from freebusy.domain.access_request import AccessRequest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoAccessRequests:
+    """Implements ``ports.AccessRequestStore``."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._table = Table(client, table_name)
+
+    def save(self, requests: Sequence[AccessRequest]) -> None:
+        self._table.transact([self._table.putting(_item(request)) for request in requests])
+
+    def find(self, request_id: str, now: int) -> AccessRequest | None:
+        item = self._table.get(_key(request_id)) if may_be_ours(request_id) else None
+        request = None if item is None else _request(item)
+        return request if request and request.expires_at > now else None
+
+    def delete(self, request_id: str) -> None:
+        self._table.write(self._table.deleting(_key(request_id)))
+
+
+def _key(request_id: str) -> Key:
+    return f"ACCESS#{request_id}", "ACCESS"
+
+
+def _item(request: AccessRequest) -> Item:
+    pk, sk = _key(request.request_id)
+    return attributes(
+        {
+            "pk": pk,
+            "sk": sk,
+            "application": request.client_id,
+            "service_account": request.service_account,
+            "email": request.email,
+            "callback_url": request.callback_url,
+            "scope": request.scope,
+            "state": request.state,
+            "requested_at": request.requested_at,
+            "expires_at": request.expires_at,
+        }
+    )
+
+
+def _request(item: Item) -> AccessRequest:
+    return AccessRequest(
+        request_id=item["pk"]["S"].removeprefix("ACCESS#"),
+        client_id=item["application"]["S"],
+        service_account=item["service_account"]["S"],
+        email=item["email"]["S"],
+        callback_url=item["callback_url"]["S"],
+        scope=item["scope"]["S"],
+        state=text(item, "state"),
+        requested_at=int(item["requested_at"]["N"]),
+    )

@@ -1,0 +1,35 @@
+"""The rooms and other things to book of an organization, and who can be asked about organizations at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from freebusy.domain.account import ProviderName
+from freebusy.domain.errors import ProviderMisconfigured
+from freebusy.domain.service_account import Organization, Resource, ServiceAccount
+from freebusy.ports import OrganizationCalendars
+
+READING_SECONDS = 20.0
+
+Calendars = Mapping[ProviderName, OrganizationCalendars]
+
+
+def list_resources(service_account: ServiceAccount, *, calendars: Calendars) -> Sequence[Resource]:
+    """As its administrator sees them. Raises the ``ProviderError`` family.
+
+    DelegationMissing among them is no trouble that passes: listing takes a permission of its own, which the
+    administrator did not give, and an empty list would say that there is nothing to book.
+    """
+    organization = service_account.organization
+    deadline = time.monotonic() + READING_SECONDS
+    speaker = service_account.administrator.email
+    return calendars_of(organization, calendars).resources(organization, speaker, deadline=deadline)
+
+
+def calendars_of(organization: Organization, calendars: Calendars) -> OrganizationCalendars:
+    """Raises ProviderMisconfigured."""
+    found = calendars.get(organization.provider)
+    if found is None:
+        raise ProviderMisconfigured(f"no access to organizations at {organization.provider}")
+    return found
