@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,14 +11,20 @@ import pytest
 from local import emulator as aws
 from local.processes import Children
 from tests.background import background_loop
+from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The contents of stack.json of a running laptop stack."""
-    with running_stack(tmp_path_factory.mktemp("stack") / "stack.json") as (_, content):
+    """The contents of stack.json of a running laptop stack. All that it was asked must be as its document says."""
+    folder = tmp_path_factory.mktemp("stack")
+    exchanges = folder / "exchanges"
+    exchanges.touch()
+    with running_stack(folder / "stack.json", EXCHANGES_FILE=str(exchanges)) as (_, content):
         yield content
+    recorded = [json.loads(line) for line in exchanges.read_text(encoding="utf-8").splitlines()]
+    assert [deviation for each in recorded for deviation in deviations(**each)] == []
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ _REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSO
 
 
 @contextmanager
-def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """The process of a stack that is ready, and what its stack.json says."""
-    process = start_stack(file, free_ports(PORTS))
+def running_stack(file: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The process of a stack that is ready, and what its stack.json says; ``more`` variables of its environment."""
+    process = start_stack(file, free_ports(PORTS), **more)
     try:
         yield process, ready(process, file)
     finally:
@@ -31,12 +31,12 @@ def running_stack(file: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str,
         process.communicate()
 
 
-def start_stack(file: Path, base: int) -> subprocess.Popen[str]:
+def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in _REAL_CLIENTS}
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file)},
+        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

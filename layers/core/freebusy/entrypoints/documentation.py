@@ -1,0 +1,119 @@
+"""The OpenAPI document as pages that people can browse: an overview, and a page for each of its sections."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from freebusy.domain.errors import NotFound
+from freebusy.entrypoints.openapi.document import answers_of, openapi
+from freebusy.entrypoints.openapi.operations import ABOUT, OPERATIONS, Caller, Operation, Section
+from freebusy.entrypoints.openapi.shapes import Schema
+from freebusy.entrypoints.pages import page
+
+_REFERENCE = re.compile(r"#/components/schemas/(\w+)")
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A line about a field, ``depth`` fields below the body."""
+
+    name: str
+    depth: int
+    kind: str
+    about: str
+    required: bool
+
+
+def overview(event: Mapping[str, Any], public_url: str) -> Response[str]:
+    sections = [
+        (section, title, about, [operation for operation in OPERATIONS if operation.section is section])
+        for section, (title, about) in ABOUT.items()
+    ]
+    return page(event, "docs.html", sections=sections, address=public_url)
+
+
+def section_page(event: Mapping[str, Any], name: str) -> Response[str]:
+    """Raises NotFound when there is no such section."""
+    if name not in set(Section):
+        raise NotFound("no such section")
+    section = Section(name)
+    title, about = ABOUT[section]
+    return page(
+        event,
+        "docs_section.html",
+        section=title,
+        about=about,
+        operations=[_described(operation) for operation in OPERATIONS if operation.section is section],
+    )
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    return {
+        "operation": operation,
+        "callers": [caller.value for caller in operation.callers if caller is not Caller.ANYBODY],
+        "parameters": [
+            *(Field(name, 0, "string", "", required=True) for name in re.findall(r"\{(\w+)\}", operation.path)),
+            *(
+                Field(name, 0, _kind(schema), schema.get("description", ""), required)
+                for name, schema, required in operation.query
+            ),
+        ],
+        "body": list(_fields(operation.body)) if operation.body else [],
+        "body_example": _example(operation.body_example),
+        "answers": [
+            (status, answer.about, list(_fields(answer.schema)) if answer.schema else [], _example(answer.example))
+            for status, answer in answers_of(operation).items()
+        ],
+    }
+
+
+def _example(example: Any) -> str:
+    return "" if example is None else json.dumps(example, indent=2, ensure_ascii=False)
+
+
+def _fields(schema: Schema, depth: int = 0) -> Iterator[Field]:
+    """The fields of an object, of what is in a list, and of every alternative, each followed by its own."""
+    schema = _resolved(schema)
+    for alternative in schema.get("anyOf", ()):
+        yield from _fields(alternative, depth)
+    if "items" in schema:
+        yield from _fields(schema["items"], depth)
+    for name, described in schema.get("properties", {}).items():
+        required = name in schema.get("required", ())
+        about = described.get("description") or _resolved(_given(described)).get("description", "")
+        yield Field(name, depth, _kind(described), about, required)
+        if depth < _DEEPEST:
+            yield from _fields(described, depth + 1)
+
+
+def _kind(schema: Schema) -> str:
+    """In a word or two: ``string``, ``list of objects``, ``busy | free``."""
+    schema = _resolved(_given(schema))
+    if "anyOf" in schema:
+        return " | ".join(dict.fromkeys(_kind(each) for each in schema["anyOf"]))
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}s" if schema.get("items") else "list"
+    return str(schema.get("type", "anything"))
+
+
+def _given(schema: Schema) -> Schema:
+    """Without the ``null`` that every optional field of a request may be."""
+    alternatives = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    return alternatives[0] if len(alternatives) == 1 else schema
+
+
+def _resolved(schema: Schema) -> Schema:
+    found = _REFERENCE.fullmatch(schema.get("$ref", ""))
+    if not found:
+        return schema
+    component: Schema = openapi("")["components"]["schemas"][found[1]]
+    return component
