@@ -181,3 +181,16 @@ def test_another_browser_has_to_sign_in_to_a_setup(ada, browser):
     visitor.page.goto(address)
     visitor.sees("this browser does not show that it is theirs")
     looks_right(visitor)
+
+
+def test_the_api_can_be_browsed(visitor, stack):
+    visitor.page.goto(f"{stack['url']}/docs")
+    looks_right(visitor)
+    visitor.link("POST /v1/availability").click()
+    expect(visitor.page).to_have_title("Availability")
+    visitor.page.get_by_text("Fields", exact=True).first.click()
+    visitor.sees("unreadable_members")
+    looks_right(visitor)
+    visitor.link("The API of Free/Busy Connect").click()
+    visitor.link("Events").click()
+    looks_right(visitor)
