@@ -84,5 +84,6 @@ def call(
     }
     result = handler(function)(event, Context())
     answer = Answer(result["statusCode"], result["headers"], result.get("body", ""), tuple(result.get("cookies", ())))
-    assert deviations(method, path, event.get("body"), answer.status, answer.headers, answer.body) == []
+    found = deviations(method, path, event.get("body"), answer.status, answer.headers, answer.body)
+    assert not found, found
     return answer

@@ -289,7 +289,7 @@ OPERATIONS: tuple[Operation, ...] = (
         Section.ACCOUNTS,
         "Disconnect a profile",
         answers={202: TAKEN},
-        refusals=(*_KNOWN, 404),
+        refusals=(*_KNOWN, 404, 422),
     ),
     Operation(
         "GET",
