@@ -13,6 +13,9 @@ from pathlib import Path
 
 MEASUREMENTS = (
     "engine",
+    "options",
+    "explanations",
+    "sequences",
     "memory",
     "warm_request",
     "encoding",

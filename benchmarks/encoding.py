@@ -11,7 +11,8 @@ from functools import partial
 from benchmarks.deployment import sub_of
 from benchmarks.measuring import interleaved, median_ms, verdict
 from freebusy.domain.availability import MAX_RESULTS, Availability
-from freebusy.entrypoints.wire.availability import MAX_MEMBERS, answer_keys, availability_json
+from freebusy.entrypoints.wire.availability import answer_keys, availability_json
+from freebusy.entrypoints.wire.participants import MAX_MEMBERS
 from freebusy.service.availability import AvailabilityAnswer
 
 ROUNDS = 30

@@ -69,9 +69,12 @@ class Behind:
             organizations=no_organizations,
         )
 
-    def ask(self, body: str) -> None:
+    def wire(self) -> None:
         self.wired.accounts, self.wired.tokens = self.stores
         self.wired.calendar_reader = self.reader
+
+    def ask(self, body: str) -> None:
+        self.wire()
         ask_availability(body)
 
 

@@ -147,11 +147,17 @@ async function managedAvailability(given) {
     page = await client.listAvailablePeriods({ ...window, next_page: page.pages.next_page });
     periods.push(...page.available_periods);
   }
+  const { sub } = await client.userInfo();
+  const offered = await client.availability({
+    participants: [{ members: [{ sub, managed_availability: true, availability_rule_ids: [] }], required: "all" }],
+    required_duration: { minutes: 30 },
+    query_periods: [{ start: given.from, end: given.to }],
+  });
   await client.deleteAvailablePeriods({ available_period_id: given.periods[0].available_period_id });
   const kept = await client.listAvailablePeriods();
   await client.deleteAvailablePeriods({ delete_all: true });
   const left = await client.listAvailablePeriods();
-  return { written, listed, read, missing, total, periods, kept, left };
+  return { written, listed, read, missing, total, periods, offered, kept, left };
 }
 
 const [job, given] = process.argv.slice(2);

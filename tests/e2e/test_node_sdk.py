@@ -101,5 +101,7 @@ def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
     assert [period["available_period_id"] for period in seen["periods"]] == [f"p{hour}" for hour in range(101)]
     local = seen["periods"][0]["start"]
     assert (datetime.fromisoformat(local["time"]), local["tzid"]) == (DAY, "Europe/Paris")
+    times = [(period["start"], period["end"]) for period in seen["offered"]["available_periods"]]
+    assert times == [(period["start"], period["end"]) for period in periods]
     assert seen["kept"]["available_periods"][0] == periods[1]
     assert seen["left"]["available_periods"] == []

@@ -72,3 +72,30 @@ def test_a_batch_writes_available_periods_and_a_calendar_program_reads_all_of_it
     (availability,) = calendar.walk("VAVAILABILITY")
     names = [str(available["SUMMARY"]) for available in availability.walk("AVAILABLE")]
     assert names == ["work_hours", "work_hours", "morning", "evening"]
+
+
+def test_people_are_offered_within_their_hours_alone(client):
+    """The person is busy from nine to ten; hours are those of the day's weekday."""
+    weekday = f"{DAY:%A}".lower()
+    hours = {"day": weekday, "start_time": "08:00", "end_time": "12:00"}
+    client.upsert_availability_rule({"availability_rule_id": "day", "tzid": "Etc/UTC", "weekly_periods": [hours]})
+    batch = BatchBuilder()
+    batch.add_entry("DELETE", "/v1/available_periods", {"delete_all": True})
+    evening = {"available_period_id": "evening", "start": at(20), "end": at(22)}
+    batch.add_entry("POST", "/v1/available_periods", evening)
+    assert not client.batch(batch).has_errors()
+
+    def offered(**member):
+        found = client.availability(
+            participants={"members": [{"sub": client.account()["account_id"], **member}]},
+            required_duration=60,
+            available_periods=[{"start": at(0), "end": at(24)}],
+        )
+        return [(period["start"], period["end"]) for period in found]
+
+    assert offered() == [(at(0), at(9)), (at(10), at(24))]
+    assert offered(managed_availability=True) == [(at(8), at(9)), (at(10), at(12)), (at(20), at(22))]
+    assert offered(managed_availability=True, availability_rule_ids=[]) == [(at(20), at(22))]
+    assert offered(managed_availability=True, availability_rule_ids=["day"])[0] == (at(8), at(9))
+    limits = [{"start": at(11), "end": at(21)}]
+    assert offered(managed_availability=True, available_periods=limits) == [(at(11), at(12)), (at(20), at(21))]

@@ -20,10 +20,11 @@ from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
 from tests import browsers
+from tests.asking import SECRET
 from tests.browsers import Deployment, Headquarters
-from tests.fakes import NOW, FakeProvider
+from tests.fakes import NOW, FakeAccounts, FakeProvider
 from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
-from tests.people import FakeCalendars
+from tests.people import CLIENT_ID, FakeCalendars, connected
 from tests.tables import create_table
 
 
@@ -79,6 +80,23 @@ def one_at_a_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             return make_api_call(*args)
 
     monkeypatch.setattr(client, "_make_api_call", call)
+
+
+@pytest.fixture
+def people(wired: Dependencies, sign_in: Callable[[Account, str], Account]) -> None:
+    """Ana, Ben and Cem of one application, and Dan of another."""
+    wired.tokens.save(hashed(SECRET), TokenRecord(TokenKind.CLIENT_SECRET, CLIENT_ID))
+    for name in ("ana", "ben", "cem"):
+        sign_in(connected(name), f"token of {name}")
+    sign_in(connected("dan", client_id="client-2"), "token of dan")
+
+
+@pytest.fixture
+def crowd(wired: Dependencies, people: None) -> list[dict[str, object]]:
+    """200 members, their ids as long as ours are and no calendars to read; in memory, as moto is slow to store them."""
+    subs = [f"acc_{number:024x}" for number in range(200)]
+    wired.accounts = FakeAccounts(*map(connected, subs))
+    return [{"sub": sub, "only_managed_events": True} for sub in subs]
 
 
 @pytest.fixture

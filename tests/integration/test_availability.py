@@ -10,51 +10,9 @@ from freebusy.domain.event import Participation
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
 from tests.api import call
+from tests.asking import DAY, SECRET, ask, at, found
 from tests.fakes import NOW
 from tests.people import CLIENT_ID, busy, connected, managed
-
-SECRET = "client secret"
-DAY = {"start": "2027-01-15T08:00:00Z", "end": "2027-01-15T18:00:00Z"}
-"""From the hour at which the clock stands, which the tests count from."""
-
-
-def at(hour):
-    minutes = round((8 + hour) * 60)
-    return f"2027-01-15T{minutes // 60:02}:{minutes % 60:02}:00Z"
-
-
-@pytest.fixture
-def people(wired, sign_in):
-    """Ana, Ben and Cem of one application, and Dan of another."""
-    wired.tokens.save(hashed(SECRET), TokenRecord(TokenKind.CLIENT_SECRET, CLIENT_ID))
-    for name in ("ana", "ben", "cem"):
-        sign_in(connected(name), f"token of {name}")
-    sign_in(connected("dan", client_id="client-2"), "token of dan")
-
-
-def ask(*groups, bearer=SECRET, **changed):
-    """Each group is (required, member, …) with members by sub, or as they are sent."""
-    body = {
-        "participants": [
-            {
-                "required": required,
-                "members": [{"sub": member} if isinstance(member, str) else member for member in members],
-            }
-            for required, *members in groups
-        ],
-        "required_duration": {"minutes": 60},
-        "query_periods": [DAY],
-        **changed,
-    }
-    return call("availability", "POST", "/v1/availability", body=body, bearer=bearer)
-
-
-def found(answer, key="available_periods"):
-    assert answer.status == 200, answer.body
-    return [
-        (result["start"], result["end"], [participant["sub"] for participant in result["participants"]])
-        for result in answer.json()[key]
-    ]
 
 
 def test_everybody_free_at_once(people, calendars):
@@ -289,12 +247,6 @@ def test_strangers_are_refused(people, bearer, status):
             {"buffer": {"before": {"minutes": -5}}}, "buffer.before.minutes", "errors.invalid_format", id="negative"
         ),
         pytest.param(
-            {"participants": [{"members": [{"sub": "ana", "managed_availability": True}]}]},
-            "participants[0].members[0].managed_availability",
-            "errors.not_supported",
-            id="rules, which would change the answer",
-        ),
-        pytest.param(
             {"excluded_events": [{}]}, "excluded_events[0]", "errors.required", id="an excluded event without a name"
         ),
     ],
@@ -339,14 +291,10 @@ def test_a_refusal_does_not_grow_with_what_is_wrong(people, participants):
     assert sum(map(len, answer.json()["errors"].values())) <= 100
 
 
-def test_the_largest_answer_fits_into_what_lambda_may_return(wired, sign_in):
-    """512 slots of 200 people, each id as long as ours are, escaped once more inside Lambda's own JSON."""
-    wired.tokens.save(hashed(SECRET), TokenRecord(TokenKind.CLIENT_SECRET, CLIENT_ID))
-    subs = [f"acc_{number:024x}" for number in range(200)]
-    for sub in subs:
-        sign_in(connected(sub), f"token of {sub}")
+def test_the_largest_answer_fits_into_what_lambda_may_return(crowd):
+    """512 slots of 200 people, escaped once more inside Lambda's own JSON."""
     answer = ask(
-        ("all", *subs),
+        ("all", *crowd),
         response_format="overlapping_slots",
         start_interval={"minutes": 1},
         required_duration={"minutes": 1},

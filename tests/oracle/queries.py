@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from freebusy.domain.availability import Group, Member, Query, ResponseFormat
@@ -63,10 +64,21 @@ class RandomQuery:
         if like and r.random() < 0.3:
             common = r.choice(like).busy
             busy = [*common] if r.random() < 0.4 else [*r.sample(common, len(common) // 2), *busy]
-        available = None
-        if r.random() < 0.25:
-            available = self._periods(r.choice([0, 1, 1, 2, 3, 6]), longest=INSTANTS)
-        return Member(key, busy, available, readable=r.random() > 0.03)
+        return Member(
+            key,
+            busy,
+            available=self._sometimes(0.25, [0, 1, 1, 2, 3, 6]),
+            readable=r.random() > 0.03,
+            managed=self._sometimes(0.2, [1, 2, 4], longest=8) or (),
+            rules=self._sometimes(0.2, [0, 1, 2, 5]),
+            full=self._sometimes(0.1, [1, 2], longest=INSTANTS // 2) or (),
+            before=r.choice([0, 1, 4, 11]) * self._unit if r.random() < 0.15 else None,
+            after=r.choice([0, 1, 4, 11]) * self._unit if r.random() < 0.15 else None,
+        )
+
+    def _sometimes(self, chance: float, numbers: Sequence[int], longest: int = INSTANTS) -> list[Pair] | None:
+        r = self._random
+        return self._periods(r.choice(numbers), longest=longest) if r.random() < chance else None
 
     def _busy(self) -> list[Pair]:
         r = self._random
@@ -104,8 +116,21 @@ class RandomQuery:
         for _ in range(number):
             start = r.choice(periods)[1] if periods and r.random() < 0.2 else self._inside()
             end = start + r.randint(1, longest) * self._unit
-            periods.append((start, min(end, self.high - MARGIN * self._unit)))
+            periods.append((start, min(end, self.window[1])))
         return [(start, end) for start, end in periods if start < end]
+
+    @property
+    def window(self) -> Pair:
+        return self.low + MARGIN * self._unit, self.high - MARGIN * self._unit
+
+    def another(self) -> Query:
+        """About the same time, and about periods."""
+        query = self._query()
+        return replace(query, starts=None, periods=query.periods or self._periods(1, longest=INSTANTS))
+
+    def anywhere(self) -> int:
+        """A start in the query's time or somewhat outside of it."""
+        return self._inside() + self._random.choice([-9, 0, 0, 0, 9]) * self._unit
 
     def _inside(self) -> int:
         return self.low + (MARGIN + self._random.randrange(INSTANTS)) * self._unit

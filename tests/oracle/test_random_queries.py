@@ -68,9 +68,13 @@ def explained(name, query, low, expected, found):
     for group in query.groups:
         lines.append(f"  {group.required} of {len(group.members)}:")
         for member in group.members:
-            limits = "always" if member.available is None else since(low, member.available)
-            lines.append(f"    {member.key} busy {since(low, member.busy)}")
-            lines.append(f"       available {limits}{'' if member.readable else ', unreadable'}")
+            lines.append(f"    {member.key} {'' if member.readable else 'unreadable '}busy {since(low, member.busy)}")
+            lines += [
+                f"       {name} {since(low, periods)}"
+                for name in ("managed", "available", "rules", "full")
+                if (periods := getattr(member, name)) is not None
+            ]
+            lines.append(f"       buffers {member.before} {member.after}")
     rows = [
         f"{'  ' if left == right else '! '}{shown(low, left):<40} {shown(low, right)}"
         for left, right in zip_longest(expected, found)

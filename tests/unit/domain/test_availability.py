@@ -279,3 +279,48 @@ def test_a_mask_stands_for_members_in_the_order_of_the_request():
     answer = availability.Availability(("acc_2", "acc_1", "acc_3"), [])
     assert answer.free(0b101) == ("acc_2", "acc_3")
     assert answer.free(0) == ()
+
+
+def test_managed_events_make_busy_like_any_other():
+    member = Member("A", [(11, 12)], managed=[(12, 13), (9, 10)])
+    assert when(everyone(member)) == [(10, 11), (13, 17)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "free"),
+    [
+        pytest.param({"rules": [(9, 13)]}, [(9, 11), (12, 13)], id="rules"),
+        pytest.param({"rules": []}, [], id="rules that never apply"),
+        pytest.param({"rules": [(10, 15)], "available": [(12, 17)]}, [(12, 15)], id="rules and available periods"),
+        pytest.param({"full": [(12, 15)]}, [(9, 11), (15, 17)], id="a time that is full"),
+        pytest.param({"full": [(0, 24)]}, [], id="a full day"),
+        pytest.param({"full": [(13, 14)], "rules": [(12, 16)]}, [(12, 13), (14, 16)], id="full within the rules"),
+        pytest.param({"full": [(9, 10)], "available": [(8, 17)]}, [(10, 11), (12, 17)], id="full and available"),
+    ],
+)
+def test_a_slot_lies_within_all_that_limits_a_member(limits, free):
+    assert when(everyone(Member("A", [(11, 12)], **limits))) == free
+
+
+@pytest.mark.parametrize(
+    ("own", "free"),
+    [
+        pytest.param({}, [(9, 10), (13, 17)], id="the query's"),
+        pytest.param({"before": 0}, [(9, 10), (12, 17)], id="their own before, the query's after"),
+        pytest.param({"after": 0}, [(9, 11), (13, 17)], id="their own after, the query's before"),
+        pytest.param({"before": 0, "after": 0}, [(9, 11), (12, 17)], id="none at all"),
+        pytest.param({"before": 3, "after": 2}, [(15, 17)], id="longer ones"),
+    ],
+)
+def test_a_member_may_have_buffers_of_their_own(own, free):
+    assert when(everyone(Member("A", [(11, 12)], **own)), buffer_before=1, buffer_after=1) == free
+
+
+def test_a_buffer_may_lie_in_a_time_that_is_full():
+    member = Member("A", full=[(9, 12), (14, 17)])
+    assert when(everyone(member), duration=2, buffer_before=3, buffer_after=3) == [(12, 14)]
+
+
+def test_who_is_listed_twice_with_different_buffers_keeps_both():
+    hurried, calm = Member("A", [(10, 11)], after=0), Member("A", [(14, 15)], before=2, after=1)
+    assert when(everyone(hurried), everyone(calm)) == [(9, 10), (11, 13)]

@@ -198,6 +198,24 @@ class ProviderUnavailable(ProviderError):
     reason = "provider_unavailable"
 
 
+class UnreadableMember(NamedTuple):
+    """One calendar of a member that could not be read; ``reason`` is that of the ``ProviderError``."""
+
+    sub: str
+    profile_id: str
+    reason: str
+
+
+class MembersUnreadable(ProviderError):
+    """The caller wants no answer while a calendar that counts cannot be read (503, with the list)."""
+
+    reason = "members_unreadable"
+
+    def __init__(self, members: Sequence[UnreadableMember]) -> None:
+        super().__init__(self.reason)
+        self.members = members
+
+
 # --- Callbacks ------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from freebusy.domain.errors import (
     FreeBusyError,
     InsufficientScope,
     InvalidRequest,
+    MembersUnreadable,
     NotFound,
     ProfileLocked,
     ProviderError,
@@ -151,6 +152,9 @@ def refusal(error: FreeBusyError) -> Response[str]:
             return answer(status, {"error": error.code, "error_description": error.description})
         case AuthenticationFailed():
             return answer(status, {"error": "invalid_token"}, {**headers, "WWW-Authenticate": "Bearer"})
+        case MembersUnreadable():
+            members = [member._asdict() for member in error.members]
+            return answer(status, {"error": error.reason, "unreadable_members": members}, headers)
         case ProviderError():
             return answer(status, {"error": error.reason}, headers)
     return answer(status, {"error": status.phrase.lower().replace(" ", "_")}, headers)

@@ -68,8 +68,8 @@ _KEY_OF = {
 }
 
 
-def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
-    """The body as a model. Raises InvalidRequest with the contract's keys."""
+def validated(model: type[_Model], body: Mapping[str, Any], *, under: str = "") -> _Model:
+    """The body, or the part of it at the path ``under``, as a model. Raises InvalidRequest with the contract's keys."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
@@ -77,7 +77,7 @@ def validated(model: type[_Model], body: Mapping[str, Any]) -> _Model:
         for entry in islice(error.errors(include_url=False, include_context=False), MAX_ERRORS):
             absent = entry["input"] is None
             key = "errors.required" if absent else _key(entry["type"])
-            errors.setdefault(_path(entry["loc"]), []).append(FieldError(key, entry["msg"]))
+            errors.setdefault(_path(entry["loc"], under), []).append(FieldError(key, entry["msg"]))
         raise InvalidRequest(errors) from error
 
 
@@ -86,12 +86,11 @@ def _key(kind: str) -> str:
     return kind if kind.startswith("errors.") else _KEY_OF.get(kind, "errors.invalid_format")
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def _path(location: tuple[int | str, ...], path: str) -> str:
     """``("participants", 0, "members")`` → ``participants[0].members``; names of union branches are left out."""
-    path = ""
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step.isidentifier() and step not in {"int", "str"}:
+        elif step.isidentifier() and step not in {"int", "str", "bool"}:
             path += f".{step}" if path else step
     return path
