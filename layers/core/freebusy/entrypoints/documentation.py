@@ -45,16 +45,17 @@ def section_page(event: Mapping[str, Any], name: str) -> Response[str]:
         raise NotFound("no such section")
     section = Section(name)
     title, about = ABOUT[section]
+    shown: set[str] = set()
     return page(
         event,
         "docs_section.html",
         section=title,
         about=about,
-        operations=[_described(operation) for operation in OPERATIONS if operation.section is section],
+        operations=[_described(operation, shown) for operation in OPERATIONS if operation.section is section],
     )
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _described(operation: Operation, shown: set[str]) -> dict[str, Any]:
     return {
         "operation": operation,
         "callers": [caller.value for caller in operation.callers if caller is not Caller.ANYBODY],
@@ -65,10 +66,15 @@ def _described(operation: Operation) -> dict[str, Any]:
                 for name, schema, required in operation.query
             ),
         ],
-        "body": list(_fields(operation.body)) if operation.body else [],
+        "body": list(_fields(operation.body, shown)) if operation.body else [],
         "body_example": _example(operation.body_example),
         "answers": [
-            (status, answer.about, list(_fields(answer.schema)) if answer.schema else [], _example(answer.example))
+            (
+                status,
+                answer.about,
+                list(_fields(answer.schema, shown)) if answer.schema and status in operation.answers else [],
+                _example(answer.example),
+            )
             for status, answer in answers_of(operation).items()
         ],
     }
@@ -78,24 +84,34 @@ def _example(example: Any) -> str:
     return "" if example is None else json.dumps(example, indent=2, ensure_ascii=False)
 
 
-def _fields(schema: Schema, depth: int = 0) -> Iterator[Field]:
-    """The fields of an object, of what is in a list, and of every alternative, each followed by its own."""
+def _fields(schema: Schema, shown: set[str], depth: int = 0) -> Iterator[Field]:
+    """The fields of an object, of what is in a list, and of every alternative, each followed by its own.
+
+    A component that was ``shown`` on the page already is named, and not spelled out again.
+    """
+    if name := _component(schema):
+        if name in shown:
+            return
+        shown.add(name)
     schema = _resolved(schema)
     for alternative in schema.get("anyOf", ()):
-        yield from _fields(alternative, depth)
+        yield from _fields(alternative, shown, depth)
     if "items" in schema:
-        yield from _fields(schema["items"], depth)
+        yield from _fields(schema["items"], shown, depth)
     for name, described in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
         about = described.get("description") or _resolved(_given(described)).get("description", "")
         yield Field(name, depth, _kind(described), about, required)
         if depth < _DEEPEST:
-            yield from _fields(described, depth + 1)
+            yield from _fields(described, shown, depth + 1)
 
 
 def _kind(schema: Schema) -> str:
-    """In a word or two: ``string``, ``list of objects``, ``busy | free``."""
-    schema = _resolved(_given(schema))
+    """In a word or two: ``string``, ``list of Attendees``, ``busy | free``."""
+    given = _given(schema)
+    schema = _resolved(given)
+    if "properties" in schema and (name := _component(given)):
+        return name
     if "anyOf" in schema:
         return " | ".join(dict.fromkeys(_kind(each) for each in schema["anyOf"]))
     if "enum" in schema:
@@ -111,9 +127,14 @@ def _given(schema: Schema) -> Schema:
     return alternatives[0] if len(alternatives) == 1 else schema
 
 
-def _resolved(schema: Schema) -> Schema:
+def _component(schema: Schema) -> str | None:
     found = _REFERENCE.fullmatch(schema.get("$ref", ""))
-    if not found:
+    return found[1] if found else None
+
+
+def _resolved(schema: Schema) -> Schema:
+    name = _component(schema)
+    if name is None:
         return schema
-    component: Schema = openapi("")["components"]["schemas"][found[1]]
+    component: Schema = openapi("")["components"]["schemas"][name]
     return component

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from freebusy.domain.availability import MAX_RESULTS
 from freebusy.domain.event_changes import MOST_ATTENDEES, MOST_LISTED
+from freebusy.domain.explanation import Cause
 from freebusy.entrypoints.openapi.shapes import (
     Schema,
     answered,
@@ -251,27 +252,58 @@ EVENTS: dict[str, Schema] = {
     ),
 }
 
+_OF_ANY_QUERY: dict[str, Schema] = {
+    "excluded_events": items(sent({}, {"event_id": text(), "event_uid": text()}), about="These do not count."),
+    "on_unreadable": exactly("unavailable", "fail", about="fail: a 503 while a calendar that counts is unreadable."),
+    "include_sources": truth("Says from when and where what is known about everybody comes."),
+}
+_QUERY_PERIODS: dict[str, Schema] = {
+    "query_periods": items(named("Period")),
+    "available_periods": items(named("Period"), about="The older name of query_periods."),
+}
+_QUERY: dict[str, Schema] = {
+    **_QUERY_PERIODS,
+    "query_slots": items(sent({"start": text()}), about="Only these starts are tried."),
+    "start_interval": named("Duration"),
+    "buffer": named("Buffer"),
+    "response_format": exactly("periods", "slots", "overlapping_slots"),
+    "max_results": whole(minimum=1, maximum=MAX_RESULTS),
+    "explain": truth("Says why times are missing."),
+    **_OF_ANY_QUERY,
+}
+_ASKED: dict[str, Schema] = {"participants": items(named("Group"), minItems=1), "required_duration": named("Duration")}
+_TOLD: dict[str, Schema] = {"unreadable_members": named("UnreadableMembers"), "sources": items(named("Sources"))}
+_TAGS = sent({}, {"private": items(sent({"value": text()}))})
+_TURNS: dict[str, Schema] = {
+    "group": whole("Its place in the request."),
+    "members": items(answered({"sub": text(), "events": whole()})),
+}
+
 AVAILABILITY: dict[str, Schema] = {
-    "AvailabilityQuery": sent(
+    "AvailabilityQuery": sent(_ASKED, _QUERY),
+    "ExplanationQuery": sent({**_ASKED, "start": text("The start that is asked about.")}, _QUERY),
+    "SequenceQuery": sent(
         {
-            "participants": items(
+            "sequence": items(
                 sent(
-                    {"members": items(named("Member"), minItems=1)},
-                    {"required": either(exactly("all"), _number())},
+                    {"sequence_id": either(text(), whole()), **_ASKED},
+                    {
+                        "ordinal": _number(),
+                        "start_interval": named("Duration"),
+                        "buffer": named("Buffer"),
+                        **_QUERY_PERIODS,
+                    },
                 ),
                 minItems=1,
-            ),
-            "required_duration": named("Duration"),
+            )
         },
+        {**_QUERY_PERIODS, "max_results": whole(minimum=1, maximum=MAX_RESULTS), **_OF_ANY_QUERY},
+    ),
+    "Group": sent(
+        {"members": items(named("Member"), minItems=1)},
         {
-            "query_periods": items(named("Period")),
-            "available_periods": items(named("Period"), about="The older name of query_periods."),
-            "query_slots": items(sent({"start": text()}), about="Only these starts are tried."),
-            "start_interval": named("Duration"),
-            "buffer": named("Buffer"),
-            "response_format": exactly("periods", "slots", "overlapping_slots"),
-            "max_results": whole(minimum=1, maximum=MAX_RESULTS),
-            "excluded_events": items(sent({}, {"event_id": text(), "event_uid": text()}), about="These do not count."),
+            "required": either(exactly("all"), _number()),
+            "round_robin": either(truth(), sent({}, {"days": _number(), "tags": _TAGS})),
         },
     ),
     "Member": sent(
@@ -279,8 +311,15 @@ AVAILABILITY: dict[str, Schema] = {
         {
             "calendar_ids": items(text(), about="Only these calendars count; by default all do."),
             "available_periods": items(named("Period")),
-            "managed_availability": truth(),
-            "availability_rule_ids": items(text()),
+            "managed_availability": truth("Also the person's rules and available periods count."),
+            "availability_rule_ids": items(text(), about="Only these rules count."),
+            "only_managed_events": truth("Only what was booked here counts."),
+            "ignore_tentative": truth(),
+            "availability_constraints": items(
+                sent({"limit": _number(), "period": text()}, {"tzid": text(), "tags": _TAGS}),
+                about="So many events at most.",
+            ),
+            "buffer": named("Buffer"),
         },
     ),
     "AvailabilityAnswer": answered(
@@ -288,12 +327,76 @@ AVAILABILITY: dict[str, Schema] = {
         {
             "available_periods": items(named("Found")),
             "available_slots": items(named("Found")),
-            "unreadable_members": items(
-                answered({"sub": text(), "profile_id": text(), "reason": text()}),
-                "Whoever cannot be read is never free; present only when there is somebody.",
-            ),
+            "round_robin": items(answered(_TURNS)),
+            "explanation": answered({"missing": items(named("Missing"))}, {"explained_until": _TIME}),
+            **_TOLD,
         },
     ),
+    "ExplanationAnswer": answered(
+        {
+            "explanation": answered(
+                {
+                    "start": _TIME,
+                    "end": _TIME,
+                    "available": truth(),
+                    "causes": items(text(), "What is wrong with the start itself."),
+                    "participants": items(answered({"sub": text()}), "Everybody who is free."),
+                    "groups": items(named("Lacking")),
+                }
+            )
+        },
+        _TOLD,
+    ),
+    "SequencesAnswer": answered(
+        {
+            "sequences": items(
+                answered(
+                    {
+                        "sequence": items(
+                            answered(
+                                {
+                                    "sequence_id": text(),
+                                    "start": _TIME,
+                                    "end": _TIME,
+                                    "participants": items(answered({"sub": text()})),
+                                }
+                            )
+                        )
+                    }
+                )
+            )
+        },
+        {"round_robin": items(answered({"sequence_id": text(), **_TURNS})), **_TOLD},
+    ),
+    "Missing": answered({"first_start": _TIME, "last_start": _TIME, "groups": items(named("Lacking"))}),
+    "Lacking": answered(
+        {
+            "group": whole("Its place in the request."),
+            "required": whole(),
+            "free": whole(),
+            "members": items(
+                answered(
+                    {"sub": text(), "causes": items(exactly(*(cause.value for cause in Cause)), "What keeps them.")}
+                )
+            ),
+        },
+        about="A group of which not enough are free, and who is not.",
+    ),
+    "UnreadableMembers": items(
+        answered({"sub": text(), "profile_id": text(), "reason": text()}),
+        "Whoever cannot be read is never free; present only when there is somebody.",
+    ),
+    "Sources": answered(
+        {
+            "sub": text(),
+            "as_of": _TIME,
+            "complete": truth(),
+            "calendars": items(
+                answered({"calendar_id": text(), "provider_name": text()}, {"as_of": _TIME, "reason": text()})
+            ),
+        }
+    ),
+    "MembersUnreadable": answered({"error": text()}, {"unreadable_members": named("UnreadableMembers")}),
     "Found": answered(
         {"start": _TIME, "end": _TIME, "participants": items(answered({"sub": text()}), "Everybody who is free.")}
     ),

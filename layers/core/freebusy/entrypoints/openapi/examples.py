@@ -71,6 +71,47 @@ AVAILABILITY: dict[str, Any] = {
         }
     ]
 }
+EXPLANATION: dict[str, Any] = {
+    "explanation": {
+        "start": _START,
+        "end": "2030-01-07T09:30:00Z",
+        "available": False,
+        "causes": [],
+        "participants": [{"sub": "acc_9b2e77c05d114e2ab0f3"}],
+        "groups": [{"group": 0, "required": 2, "free": 1, "members": [{"sub": _SUB, "causes": ["busy"]}]}],
+    }
+}
+SEQUENCE_QUERY: dict[str, Any] = {
+    "sequence": [
+        {
+            "sequence_id": name,
+            "participants": [{"members": [{"sub": sub}], "required": "all"}],
+            "required_duration": {"minutes": 30},
+        }
+        for name, sub in (("first", _SUB), ("second", "acc_9b2e77c05d114e2ab0f3"))
+    ],
+    "query_periods": [{"start": "2030-01-07T08:00:00Z", "end": "2030-01-07T17:00:00Z"}],
+}
+SEQUENCES: dict[str, Any] = {
+    "sequences": [
+        {
+            "sequence": [
+                {
+                    "sequence_id": "first",
+                    "start": "2030-01-07T10:00:00Z",
+                    "end": "2030-01-07T10:30:00Z",
+                    "participants": [{"sub": _SUB}],
+                },
+                {
+                    "sequence_id": "second",
+                    "start": "2030-01-07T10:30:00Z",
+                    "end": "2030-01-07T11:00:00Z",
+                    "participants": [{"sub": "acc_9b2e77c05d114e2ab0f3"}],
+                },
+            ]
+        }
+    ]
+}
 RULE: dict[str, Any] = {
     "availability_rule_id": "work",
     "tzid": "Europe/Berlin",

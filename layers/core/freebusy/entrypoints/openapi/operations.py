@@ -104,6 +104,8 @@ REFUSALS: dict[int, Answer] = {
     503: Answer("Storage or provider do not answer: try again.", named("Error"), {"error": "service_unavailable"}),
 }
 
+_UNREADABLE = Answer("As always; and with on_unreadable: fail, who could not be read.", named("MembersUnreadable"))
+
 ALWAYS = (500, 503)
 _KNOWN = (401, 403)
 
@@ -341,7 +343,36 @@ OPERATIONS: tuple[Operation, ...] = (
         about="Up to 200 members, in 35 days. Whoever cannot be read is never free, and is listed.",
         body=named("AvailabilityQuery"),
         body_example=examples.AVAILABILITY_QUERY,
-        answers={200: Answer("In order of time.", named("AvailabilityAnswer"), examples.AVAILABILITY)},
+        answers={
+            200: Answer("In order of time.", named("AvailabilityAnswer"), examples.AVAILABILITY),
+            503: _UNREADABLE,
+        },
+        refusals=(*_KNOWN, 422),
+    ),
+    Operation(
+        "POST",
+        "/v1/availability/explain",
+        Section.AVAILABILITY,
+        "Why a start is offered, or is not",
+        (Caller.APPLICATION, Caller.PERSON),
+        about="The same query, and the start that is asked about.",
+        body=named("ExplanationQuery"),
+        body_example={**examples.AVAILABILITY_QUERY, "start": "2030-01-07T09:00:00Z"},
+        answers={
+            200: Answer("Who is free, and what keeps the others.", named("ExplanationAnswer"), examples.EXPLANATION),
+            503: _UNREADABLE,
+        },
+        refusals=(*_KNOWN, 422),
+    ),
+    Operation(
+        "POST",
+        "/v1/sequenced_availability",
+        Section.AVAILABILITY,
+        "When several meetings can follow each other",
+        (Caller.APPLICATION, Caller.PERSON),
+        body=named("SequenceQuery"),
+        body_example=examples.SEQUENCE_QUERY,
+        answers={200: Answer("In order of time.", named("SequencesAnswer"), examples.SEQUENCES), 503: _UNREADABLE},
         refusals=(*_KNOWN, 422),
     ),
     # --- Bookable hours
