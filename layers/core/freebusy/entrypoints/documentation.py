@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -29,6 +30,15 @@ class Field:
     kind: str
     about: str
     required: bool
+
+
+class _Told(NamedTuple):
+    """An answer; of refusals, which are alike, only what they are about."""
+
+    status: int
+    about: str
+    fields: Sequence[Field] = ()
+    example: str = ""
 
 
 def overview(event: Mapping[str, Any], public_url: str) -> Response[str]:
@@ -69,12 +79,9 @@ def _described(operation: Operation, shown: set[str]) -> dict[str, Any]:
         "body": list(_fields(operation.body, shown)) if operation.body else [],
         "body_example": _example(operation.body_example),
         "answers": [
-            (
-                status,
-                answer.about,
-                list(_fields(answer.schema, shown)) if answer.schema and status in operation.answers else [],
-                _example(answer.example),
-            )
+            _Told(status, answer.about, list(_fields(answer.schema, shown)), _example(answer.example))
+            if answer.schema and status < HTTPStatus.BAD_REQUEST
+            else _Told(status, answer.about)
             for status, answer in answers_of(operation).items()
         ],
     }
