@@ -95,7 +95,7 @@ def _list(_: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
 
 def _show(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
     application = find_application(options.client_id, registry=registry)
-    return {**_shown(application), **_appearance(registry.appearance(options.client_id))}
+    return {**_shown(application), **_appearance(options, registry.appearance(options.client_id))}
 
 
 def _rename(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -103,13 +103,11 @@ def _rename(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
 
 
 def _set_home_page(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
-    appearance = show_home_page(options.client_id, options.home_page, registry=registry)
-    return {"client_id": options.client_id, **_appearance(appearance)}
+    return _appearance(options, show_home_page(options.client_id, options.home_page, registry=registry))
 
 
 def _remove_home_page(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
-    options.home_page = ""
-    return _set_home_page(options, registry)
+    return _appearance(options, show_home_page(options.client_id, "", registry=registry))
 
 
 def _set_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -119,13 +117,11 @@ def _set_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _An
         raise CommandRefused(f"{options.logo} cannot be read: {error.strerror}") from error
     if not logo:
         raise CommandRefused(f"{options.logo} is empty")
-    appearance = show_logo(options.client_id, logo, registry=registry)
-    return {"client_id": options.client_id, **_appearance(appearance)}
+    return _appearance(options, show_logo(options.client_id, logo, registry=registry))
 
 
 def _remove_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
-    appearance = show_logo(options.client_id, b"", registry=registry)
-    return {"client_id": options.client_id, **_appearance(appearance)}
+    return _appearance(options, show_logo(options.client_id, b"", registry=registry))
 
 
 def _add_redirect_uris(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -254,8 +250,9 @@ def _shown(application: Application, secret: str | None = None) -> dict[str, Any
     return {**shown, "client_secret": secret} if secret else shown
 
 
-def _appearance(appearance: Appearance) -> dict[str, Any]:
+def _appearance(options: argparse.Namespace, appearance: Appearance) -> dict[str, Any]:
     return {
+        "client_id": options.client_id,
         "home_page": appearance.home_page or None,
         "logo": f"PNG, {len(appearance.logo)} bytes" if appearance.logo else None,
     }

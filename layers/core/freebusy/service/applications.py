@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from freebusy.domain.application import (
     MOST_ORIGINS,
@@ -98,7 +99,7 @@ def rename_application(client_id: str, name: str, *, registry: ApplicationRegist
 def show_home_page(client_id: str, home_page: str, *, registry: ApplicationRegistry) -> Appearance:
     """What pages for people link to; empty for nothing any more. Raises NotFound and InvalidRequest."""
     checked = _checked("home_page", checked_home_page, [home_page])[0] if home_page else ""
-    return _appear(client_id, replace(_appearance(client_id, registry), home_page=checked), registry)
+    return _appear(client_id, registry, home_page=checked)
 
 
 def show_logo(client_id: str, logo: bytes, *, registry: ApplicationRegistry) -> Appearance:
@@ -107,15 +108,12 @@ def show_logo(client_id: str, logo: bytes, *, registry: ApplicationRegistry) -> 
         checked = checked_logo(logo) if logo else b""
     except ValueError as error:
         raise _invalid("logo", str(error)) from error
-    return _appear(client_id, replace(_appearance(client_id, registry), logo=checked), registry)
+    return _appear(client_id, registry, logo=checked)
 
 
-def _appearance(client_id: str, registry: ApplicationRegistry) -> Appearance:
+def _appear(client_id: str, registry: ApplicationRegistry, **changed: Any) -> Appearance:
     find_application(client_id, registry=registry)
-    return registry.appearance(client_id)
-
-
-def _appear(client_id: str, appearance: Appearance, registry: ApplicationRegistry) -> Appearance:
+    appearance = replace(registry.appearance(client_id), **changed)
     registry.show_as(client_id, appearance)
     return appearance
 

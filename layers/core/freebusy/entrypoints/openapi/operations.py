@@ -616,7 +616,7 @@ OPERATIONS: tuple[Operation, ...] = (
         Section.DOCUMENTATION,
         "This API as an OpenAPI document",
         (Caller.ANYBODY,),
-        answers={200: Answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi", "info", "paths"]})},
+        answers={200: Answer("OpenAPI 3.1.", {"type": "object", "required": ["openapi", "info", "paths"]}), 500: PAGE},
     ),
     Operation(
         "GET",
