@@ -132,7 +132,7 @@ POLLING = {
 }
 """What Lambda does in a function's name to bring it records."""
 
-PAGES = {"authorize", "enterprise_connect", "oauth_callback"}
+PAGES = {"authorize", "docs", "enterprise_connect", "oauth_callback"}
 
 
 @contextmanager
