@@ -7,6 +7,7 @@ BIN := .venv/bin
 DEV := .venv/.installed
 EMULATOR := .local/venvs/emulator/.installed
 SAM := .local/venvs/sam/.installed
+BUILD := .aws-sam/build
 
 # An environment that forbids .pyc files would make every start of a function several times slower.
 export PYTHONDONTWRITEBYTECODE :=
@@ -14,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run demo test oracle check bench soak validate build clean
+.PHONY: help run demo test oracle check bench soak load validate build deploy diagram clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,12 +44,23 @@ bench: $(DEV) $(EMULATOR) ## measure speed and memory, as ratios
 soak: $(DEV) $(EMULATOR) ## change 1,000 events while mail fails and functions are killed, and check every calendar
 	@$(BIN)/python -m benchmarks.soak
 
+load: $(DEV) $(EMULATOR) ## 1 to 50 clients ask at once: throughput, p50, p99 and errors of the laptop stack
+	@$(BIN)/python -m benchmarks.load
+
 validate: $(SAM) ## check template.yaml
 	@.local/venvs/sam/bin/sam validate --lint
 
-build: $(SAM) ## build functions and layers into .aws-sam (needs Python 3.13)
+build: $(SAM) ## build functions and layers into .aws-sam, and say how large they are (needs Python 3.13)
 	@python=$$(local/runtime_python.sh) && \
-	PATH="$$(dirname "$$python"):$$PATH" .local/venvs/sam/bin/sam build
+	PATH="$$(dirname "$$python"):$$PATH" .local/venvs/sam/bin/sam build --build-dir $(BUILD) $(ARGS)
+	@$(BIN)/python -m local.built $(BUILD)
+
+deploy: ## build, and deploy with what samconfig.toml says (ARGS="--guided" asks for the parameters)
+	@$(MAKE) --no-print-directory build ARGS=
+	@.local/venvs/sam/bin/sam deploy $(ARGS)
+
+diagram: $(DEV) ## draw docs/architecture.svg from template.yaml
+	@$(BIN)/python -m tests.template.diagram
 
 clean: ## remove everything that these commands have made
 	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache

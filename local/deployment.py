@@ -25,8 +25,9 @@ _TEMPLATES = "laptop-templates"
 
 _EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 _OF_THE_MAILBOX = ("AWS::SES::EmailIdentity", "AWS::SES::ReceiptRuleSet", "AWS::SES::ReceiptRule")
+_WITHOUT_METRICS = ("AWS::CloudWatch::Alarm",)
 
-_INTEGRATED_FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}/invocations$")
+_INTEGRATED_FUNCTION = re.compile(r"\$\{(\w+)(\.Arn)?\}/invocations$")
 _ANY_METHOD = "x-amazon-apigateway-any-method"
 _METHODS = {"get", "head", "post", "put", "patch", "delete", "options", _ANY_METHOD}
 
@@ -76,7 +77,7 @@ def deploy(
     routes = [
         Route(key, functions[logical].name)
         for _, api in apis
-        for key, logical in _routes(api["Properties"]["Body"])
+        for key, logical in _routes(api["Properties"]["Body"], template)
         if logical in functions
     ]
     return Deployment(
@@ -95,13 +96,14 @@ def _for_the_emulator(template: Mapping[str, Any]) -> dict[str, Any]:
     """The template without what the emulator must not do, or cannot.
 
     Event sources are carried by pumps of ours: the emulator would run the functions in its own Python. What SES is
-    told is the mailbox's part; resources that do nothing stand in its place, so that references hold, and outputs
+    told is the mailbox's part, and nothing here makes metrics for alarms, of which the emulator knows the simplest
+    alone; resources that do nothing stand in its place, so that references hold, and outputs
     that tell of it are left out.
     """
     resources = dict(template["Resources"])
     for logical, source in _of_type(template, _EVENT_SOURCE):
         resources[logical] = {**source, "Properties": {**source["Properties"], "Enabled": False}}
-    replaced = [logical for kind in _OF_THE_MAILBOX for logical, _ in _of_type(template, kind)]
+    replaced = [logical for kind in (*_OF_THE_MAILBOX, *_WITHOUT_METRICS) for logical, _ in _of_type(template, kind)]
     for logical in replaced:
         kept = {key: resources[logical][key] for key in ("Condition", "DependsOn") if key in resources[logical]}
         resources[logical] = {"Type": "AWS::CloudFormation::WaitConditionHandle", **kept}
@@ -190,7 +192,7 @@ def _logging(configuration: Mapping[str, Any]) -> dict[str, str]:
     return {variable: logging[key] for variable, key in variables.items() if key in logging}
 
 
-def _routes(api: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _routes(api: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each route key with the logical id of its function, from the OpenAPI body that SAM writes.
 
     Also of functions that a condition of the template may have ruled out.
@@ -205,12 +207,19 @@ def _routes(api: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if not integrated:
                 raise DeploymentFailed(f"{method} {path} leads to something other than a function: {uri}")
             verb = ANY if method == _ANY_METHOD else method.upper()
-            yield (DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{verb} {path}"), integrated[1]
+            yield (DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{verb} {path}"), _behind(integrated[1], template)
 
 
 def _then(value: Any) -> Any:
     """What a value is where its condition holds; SAM makes all of a route depend on its function's."""
     return value["Fn::If"][1] if "Fn::If" in value else value
+
+
+def _behind(logical: str, template: Mapping[str, Any]) -> str:
+    """The function that an alias is for; every alias here leads to the newest version. A function stays as it is."""
+    resource = template["Resources"][logical]
+    is_alias = resource["Type"] == "AWS::Lambda::Alias"
+    return str(resource["Properties"]["FunctionName"]["Ref"]) if is_alias else logical
 
 
 def _of_type(template: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:

@@ -38,6 +38,8 @@ PROVIDERS = ("google", "microsoft")
 PARAMETERS = {"MailDomain": "invites.example", "EnterpriseConnect": "true", "GoogleDomainProof": "sign_in"}
 """What an operator of the laptop chooses in the template."""
 
+RECORDER = ROOT / "local" / "recorder"
+
 PARENT_CHECK = 0.5  # seconds
 
 _DEFAULT_BASE = 8080
@@ -115,8 +117,8 @@ class Stack:
             host = LambdaHost(
                 deployment.functions,
                 children,
-                layers=deployment.layers,
-                environment=self._environment(endpoint, origins, mailbox),
+                layers=[*deployment.layers, *([RECORDER] if recording() else [])],
+                environment=self._environment(endpoint, origins, mailbox) | recording(),
             )
             pumps = Pumps(deployment.sources, host.invoke, endpoint)
             gateway = Gateway(
@@ -212,6 +214,13 @@ class Stack:
         if tenant := os.environ.get("MICROSOFT_TENANT"):
             environment["MICROSOFT_TENANT"] = tenant
         return environment
+
+
+def recording() -> dict[str, str]:
+    """What has functions note which permissions they need, into the folder ``RECORD_PERMISSIONS`` if there is one."""
+    folder = os.environ.get("RECORD_PERMISSIONS")
+    plugin = {"BOTOCORE_EXPERIMENTAL__PLUGINS": "recorder=recorded_calls"}
+    return {"RECORD_PERMISSIONS": folder, **plugin} if folder else {}
 
 
 def real_registration(provider: str) -> dict[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,25 @@ from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What all other tests have the stack's functions do is compared with what these may do."""
+    items.sort(key=lambda item: item.path.stem == "test_least_privilege")
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def recorded_permissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder to which functions of the stack write which permissions they needed, each to a file of its own."""
+    return tmp_path_factory.mktemp("permissions")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, recorded_permissions: Path) -> Iterator[dict[str, Any]]:
     """The contents of stack.json of a running laptop stack. All that it was asked must be as its document says."""
     folder = tmp_path_factory.mktemp("stack")
     exchanges = folder / "exchanges"
     exchanges.touch()
-    with running_stack(folder / "stack.json", EXCHANGES_FILE=str(exchanges)) as (_, content):
+    recording = {"EXCHANGES_FILE": str(exchanges), "RECORD_PERMISSIONS": str(recorded_permissions)}
+    with running_stack(folder / "stack.json", **recording) as (_, content):
         yield content
     recorded = [json.loads(line) for line in exchanges.read_text(encoding="utf-8").splitlines()]
     assert [deviation for each in recorded for deviation in deviations(**each)] == []

@@ -22,7 +22,7 @@ _REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSO
 
 @contextmanager
 def running_stack(file: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """The process of a stack that is ready, and what its stack.json says; ``more`` variables of its environment."""
+    """The process of a stack that is ready, and what its stack.json says. ``more`` goes into its environment."""
     process = start_stack(file, free_ports(PORTS), **more)
     try:
         yield process, ready(process, file)
@@ -36,7 +36,7 @@ def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file)},
+        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file), **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -107,7 +108,7 @@ class Inbox:
             self._proposed.discard(letter.id)
 
     def _calendar(self, address: str) -> list[dict[str, Any]]:
-        return list(self._get(f"/calendars/{address}"))
+        return list(self._get(f"/calendars/{quote(address)}"))
 
     def _get(self, path: str, **options: Any) -> Any:
         answer = self._mailbox.get(path, **options)

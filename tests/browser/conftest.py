@@ -18,9 +18,9 @@ NEXT_WEEK = Reach.at(datetime.now(UTC), ZoneInfo(ZONE)).current + timedelta(week
 TUESDAY = NEXT_WEEK + timedelta(days=1)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Ends with the last test here: while Playwright runs, nothing else in this thread may run an event loop."""
+    """Ends with the tests of a file: while Playwright runs, nothing else in this thread can run an event loop."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM)
         yield chromium

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from functools import partial
 
-import httpx
 import pycronofy
 import pytest
 
-from local.browser import visit
+from tests.e2e.administrators import ORGANIZATIONS, connect_organization, describe
 
 pytestmark = pytest.mark.stack
-
-SCOPE = "service_account/accounts/manage"
-ORGANIZATIONS = {"google": ("google_free_busy", "domains"), "microsoft": ("ms_graph_free_busy", "tenants")}
 
 
 @pytest.fixture(params=ORGANIZATIONS)
@@ -24,32 +20,13 @@ def provider(request):
 @pytest.fixture
 def organization(stack, provider):
     """Says how an organization of this provider is from now on."""
-
-    def described(domain: str, **how: object) -> None:
-        address = f"{stack[provider]}/sim/{ORGANIZATIONS[provider][1]}/{domain}"
-        httpx.put(address, json={"admin": f"ada@{domain}", "users": [f"eve@{domain}"], **how}).raise_for_status()
-
-    return described
+    return partial(describe, stack, provider)
 
 
 @pytest.fixture
 def connect(stack, provider):
     """What the application is told after somebody went the way of an administrator."""
-
-    def connected(email: str, **more: str) -> dict[str, str]:
-        asked = {
-            "response_type": "code",
-            "client_id": stack["client_id"],
-            "redirect_uri": stack["redirect_uris"][0],
-            "scope": SCOPE,
-            "delegated_scope": "free_busy_write",
-            "state": "s p&ace",
-            "provider_name": ORGANIZATIONS[provider][0],
-        }
-        link = f"{stack['url']}/enterprise_connect/oauth/authorize?{urlencode(asked)}"
-        return visit(link, until=stack["redirect_uris"][0], consent={"sim_user": email, **more})
-
-    return connected
+    return partial(connect_organization, stack, provider)
 
 
 def test_an_organization_that_lets_us_in_becomes_a_service_account(stack, provider, organization, connect):

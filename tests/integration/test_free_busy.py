@@ -314,3 +314,9 @@ class TestCalendarObject:
         assert (answer.status, list(answer.json()["errors"])) == (422, ["from"])
         (free_busy,) = self.read(("from", "2027-07-01"), ("to", "2028-01-01")).walk("VFREEBUSY")
         assert free_busy["DTEND"].to_ical() == b"20270804T000000Z"
+
+
+def test_without_a_mail_domain_events_have_no_organizers_address(wired, booked, monkeypatch):
+    monkeypatch.setattr(wired, "settings", wired.settings._replace(mail_domain=""))
+    (event,) = read(UTC, ("only_managed", "true"), function="events", path="/v1/events").json()["events"]
+    assert "organizer" not in event

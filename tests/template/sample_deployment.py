@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from freebusy.adapters.callbacks import HttpCallbacks
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
@@ -232,7 +231,12 @@ def service_account() -> ServiceAccount:
 def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
-        case "events" | "events_delete" | "events_delete_all" | "events_delete_calendars" | "on_invitation_due":
+        case (
+            "availability"
+            | "free_busy_all_calendars"
+            | ("events" | "events_delete" | "events_delete_all" | "events_delete_calendars")
+            | "on_invitation_due"
+        ):
             store_event(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
@@ -369,41 +373,66 @@ def store_request(wired: Dependencies, client_id: str, provider: ProviderName, *
 @contextmanager
 def deployment_for(sample: str) -> Iterator[Dependencies]:
     """One that holds what the sample event refers to, at the time it was sent; the sandbox has just started."""
+    from moto import mock_aws
+
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setattr(Dependencies, "clock", lambda _: NOW)
         patch.setenv("AWS_ACCESS_KEY_ID", "example")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
-        patch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
-        patch.setenv("INBOUND_BUCKET", "inbound-mail")
-        patch.setenv("MAIL_DOMAIN", MAIL_DOMAIN)
-        boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
-        queues = {"INVITATION_QUEUE_URL": "due.fifo", "DEAD_LETTER_QUEUE_URL": "dead", "ACCESS_QUEUE_URL": "access"}
-        for variable, queue in queues.items():
-            fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
-            patch.setenv(variable, boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"])
-        settings.cache_clear()
-        dependencies.cache_clear()
+        store(sample, patch)
+        stage(sample, patch)
+        yield dependencies()
+    settings.cache_clear()
+    dependencies.cache_clear()
+
+
+def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Makes what the deployment consists of, at the AWS of the environment; returns a function's own variables."""
+    name = sample.replace("_", "-")
+    variables = {
+        "TABLE_NAME": create_table(boto3.client("dynamodb"), name),
+        "CREDENTIAL_KEY_ID": boto3.client("kms").create_key()["KeyMetadata"]["KeyId"],
+        "INBOUND_BUCKET": f"{name}-mail",
+        "MAIL_DOMAIN": MAIL_DOMAIN,
+        "CONFIGURATION_SET": "reports",
+    }
+    boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
+    queues = {
+        "INVITATION_QUEUE_URL": f"{name}.fifo",
+        "DEAD_LETTER_QUEUE_URL": f"{name}-dead",
+        "ACCESS_QUEUE_URL": f"{name}-access",
+    }
+    for variable, queue in queues.items():
+        fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
+        variables[variable] = boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"]
+    for variable, value in variables.items():
+        patch.setenv(variable, value)
+    settings.cache_clear()
+    dependencies.cache_clear()
+    with pytest.MonkeyPatch.context() as meanwhile:
+        meanwhile.setattr(Dependencies, "clock", lambda _: NOW)
         store_everything(dependencies())
         store_for(sample, dependencies())
         store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
         if sample.startswith("on_access_requested"):
             store_access_request(sample, dependencies())
-        dependencies.cache_clear()
-        providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
-        patch.setattr(Dependencies, "providers", providers)
-        mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
-        lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
-        calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
-        patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
-        patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
-        patch.setattr(Dependencies, "domain_records", Dns())
-        patch.setattr(Dependencies, "hosts", FakeHosts())
-        sender = FakeCallbackSender()
-        sender.troubles = [CallbackFailed("status 503")] if sample == "on_access_requested_unreachable" else []
-        patch.setattr(HttpCallbacks, "post", lambda _, *told, **signed: sender.post(*told, **signed))
-        yield dependencies()
-    settings.cache_clear()
     dependencies.cache_clear()
+    return variables
+
+
+def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
+    """Sets the clock to when the samples were sent, and stands in for the providers."""
+    patch.setattr(Dependencies, "clock", lambda _: NOW)
+    providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
+    patch.setattr(Dependencies, "providers", providers)
+    mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
+    lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}
+    calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
+    patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
+    patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
+    patch.setattr(Dependencies, "domain_records", Dns())
+    patch.setattr(Dependencies, "hosts", FakeHosts())
+    sender = FakeCallbackSender()
+    sender.troubles = [CallbackFailed("status 503")] if sample == "on_access_requested_unreachable" else []
+    patch.setattr(HttpCallbacks, "post", lambda _, *told, **signed: sender.post(*told, **signed))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from freebusy.adapters.vault import KmsSecretVault, KmsVault
-from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_list, of_type, statements
+from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_list, of_type, resources_of, statements
 
 MEET_PROVIDERS = {
     *("authorize", "oauth_callback", "free_busy", "availability"),
@@ -15,9 +15,6 @@ READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterp
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
-SES_RESOURCE = re.compile(
-    r"arn:\$\{AWS::Partition\}:ses:\$\{AWS::Region\}:\$\{AWS::AccountId\}:(?:identity|configuration-set)/\$\{(\w+)\}"
-)
 OPENS = {
     **dict.fromkeys(("enterprise_connect", "oauth_callback", "token", "free_busy", "availability"), KmsVault.purpose),
     "on_access_requested": KmsSecretVault.purpose,
@@ -29,24 +26,6 @@ def variables(function: str) -> set[str]:
     return set(RESOURCES[LOGICAL_ID[function]]["Properties"].get("Environment", {}).get("Variables", {}))
 
 
-def named_resources(resource: object) -> set[str]:
-    """The logical ids behind the ``Resource`` of a statement; fails on anything spelled out."""
-    match resource:
-        case {"Ref": name} | {"Fn::GetAtt": [name, "Arn" | "StreamArn"]}:
-            return {name}
-        case {"Fn::Sub": str(text)} if found := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/\w+", text):
-            return {found[1]}
-        case {"Fn::Sub": str(text)} if found := re.fullmatch(r"\$\{(\w+)\.Arn\}/\*", text):  # objects of a bucket
-            return {found[1]}
-        case {"Fn::Sub": str(text)} if found := SES_RESOURCE.fullmatch(text):
-            return {found[1]}
-        case {"Fn::If": [_, yes, no]}:
-            return named_resources(yes) | named_resources(no)
-        case list():
-            return set().union(*map(named_resources, resource))
-    pytest.fail(f"not a resource of this stack: {resource}")
-
-
 @pytest.mark.parametrize("function", LOGICAL_ID)
 class TestFunction:
     def test_is_granted_actions_by_name(self, function):
@@ -55,7 +34,9 @@ class TestFunction:
     def test_is_granted_resources_of_this_stack_alone(self, function):
         for statement in statements(function):
             assert statement["Effect"] == "Allow"
-            assert named_resources(statement["Resource"]) - {"AWS::NoValue"} <= set(RESOURCES)
+            named = {name for name, _ in resources_of(statement["Resource"])}
+            assert named
+            assert named <= set(RESOURCES)
 
     def test_never_scans(self, function):
         assert not {action for action in actions(function) if "Scan" in action or "PartiQL" in action}

@@ -6,19 +6,10 @@ in both directions. Only the providers are stood in for.
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from types import SimpleNamespace
-from typing import Any, NamedTuple
-
 import pytest
-from botocore.client import BaseClient
 
-from tests.template.deployment import ANSWERING, LOGICAL_ID, ROOT, actions
-from tests.template.sample_deployment import deployment_for
+from tests.template.deployment import ANSWERING, LOGICAL_ID, POLLING, ROOT, granted
+from tests.template.sample_events import FRONT_END_ORIGIN, in_a_front_end, needed_by, outcome
 
 STATUS = {
     "account": 200,
@@ -79,6 +70,7 @@ STATUS = {
     "events_upsert_everything": 202,
     "events_upsert_read_only_calendar": 403,
     "free_busy": 200,
+    "free_busy_all_calendars": 200,
     "free_busy_calendar": 200,
     "free_busy_colleague": 200,
     "free_busy_page": 200,
@@ -126,61 +118,7 @@ FAILURES = {
 }
 """Which records of a sample come again; where none are named, none do."""
 
-POLLING = {
-    *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-    *("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
-}
-"""What Lambda does in a function's name to bring it records."""
-
 PAGES = {"authorize", "docs", "enterprise_connect", "oauth_callback"}
-
-
-@contextmanager
-def recorded_permissions() -> Iterator[set[str]]:
-    """Fills up with the IAM actions that calls to AWS need."""
-    needed: set[str] = set()
-    call = BaseClient._make_api_call
-
-    def recorded(client: Any, operation: str, parameters: Any) -> Any:
-        needed.update(permissions_for(client.meta.service_model.signing_name, operation, parameters))
-        return call(client, operation, parameters)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", recorded)
-        yield needed
-
-
-def permissions_for(service: str, operation: str, parameters: Any) -> set[str]:
-    """A transaction needs the permission of each of its parts, and none of its own; so does a batch for a queue."""
-    if operation != "TransactWriteItems":
-        return {f"{service}:{operation.removesuffix('Batch') if service == 'sqs' else operation}"}
-    kinds = {kind for part in parameters["TransactItems"] for kind in part}
-    return {f"{service}:{kind}" if kind == "ConditionCheck" else f"{service}:{kind}Item" for kind in kinds}
-
-
-class Outcome(NamedTuple):
-    function: str
-    answer: dict[str, Any]
-    needed: set[str]
-
-
-@cache
-def outcome(name: str, *, origin: str | None = None) -> Outcome:
-    """Of one sample event, in a deployment of its own and a sandbox that has just started."""
-    function = max((folder for folder in LOGICAL_ID if name.startswith(folder)), key=len)
-    event = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
-    if origin:
-        event["headers"]["origin"] = origin
-    context = SimpleNamespace(
-        aws_request_id="request",
-        function_name=function,
-        memory_limit_in_mb=512,
-        invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
-        get_remaining_time_in_millis=lambda: 28_000,
-    )
-    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
-    with deployment_for(name), recorded_permissions() as needed:
-        return Outcome(function, handler(event, context), needed)
 
 
 def test_every_sample_event_is_tried():
@@ -196,23 +134,18 @@ def test_a_sample_event_does_what_it_shows(name):
 def test_a_sample_of_records_is_done_with_and_does_what_it_shows(name):
     failures = [{"itemIdentifier": identifier} for identifier in FAILURES.get(name, [])]
     assert outcome(name).answer == {"batchItemFailures": failures}
-    assert outcome(name).needed == REACTIONS[name]
+    assert outcome(name).actions == REACTIONS[name]
 
 
 @pytest.mark.parametrize("name", [*STATUS, *REACTIONS])
 def test_a_function_may_make_the_calls_that_it_makes(name):
-    assert outcome(name).needed <= actions(outcome(name).function)
-
-
-def in_a_front_end(function: str) -> Outcome:
-    """What comes of the function's first sample event when a front end's page has sent it."""
-    return outcome(next(name for name in STATUS if name.startswith(function)), origin="https://front.example.com")
+    assert outcome(name).needed <= granted(outcome(name).function)
 
 
 @pytest.mark.parametrize("function", sorted(set(ANSWERING) - PAGES))
 def test_a_function_may_look_up_whose_front_end_asks(function):
-    assert in_a_front_end(function).answer["headers"]["Access-Control-Allow-Origin"] == "https://front.example.com"
-    assert in_a_front_end(function).needed <= actions(function)
+    assert in_a_front_end(function).answer["headers"]["Access-Control-Allow-Origin"] == FRONT_END_ORIGIN
+    assert in_a_front_end(function).needed <= granted(function)
 
 
 @pytest.mark.parametrize("function", sorted(PAGES))
@@ -222,8 +155,6 @@ def test_pages_for_people_are_no_front_ends_business(function):
 
 @pytest.mark.parametrize("function", LOGICAL_ID)
 def test_a_function_may_do_nothing_that_it_never_does(function):
-    """The providers are stood in for here, so nobody asks for their secrets; and Lambda's poller brings the records."""
-    needed = [outcome(name).needed for name in (*STATUS, *REACTIONS) if outcome(name).function == function]
-    if function in ANSWERING:
-        needed.append(in_a_front_end(function).needed)
-    assert actions(function) - {"secretsmanager:GetSecretValue"} - POLLING <= set().union(*needed)
+    """Here the providers are stood in for, so nobody asks for their secrets: tests/e2e/test_least_privilege.py does."""
+    unused = granted(function) - needed_by(function)
+    assert {action for action, _ in unused} - POLLING <= {"secretsmanager:GetSecretValue"}

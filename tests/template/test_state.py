@@ -15,7 +15,10 @@ def test_state_survives_the_deletion_of_the_stack(name):
 
 
 def test_the_table_can_be_restored_and_not_be_deleted_by_accident():
-    assert TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert TABLE["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True,
+        "RecoveryPeriodInDays": {"Ref": "RecoveryDays"},
+    }
     assert TABLE["DeletionProtectionEnabled"] is True
 
 

@@ -30,7 +30,7 @@ STRETCHES_EACH = 80
 SAMPLES_EACH = 16
 """Periods that are looked at, for each batch, to find out where it should end."""
 
-_end = itemgetter(1)
+_start, _end = itemgetter(0), itemgetter(1)
 
 
 def merged(periods: Iterable[Pair]) -> list[Pair]:
@@ -215,10 +215,30 @@ class _Reader:
     def _take(self, busy: Sequence[Pair], until: int) -> None:
         starts, ends = stretches(busy, self._need, self._cursor, until)
         if self._available is not None:
-            pairs = overlaps(zip(starts, ends, strict=True), self._available, self._need.duration)
-            starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
+            starts, ends = _within(self._available, starts, ends, self._need.duration)
         self._starts += starts
         self._ends += ends
+
+
+def _within(limits: Sequence[Pair], starts: list[int], ends: list[int], shortest: int) -> Stretches:
+    """What the limits leave of stretches, as ``overlaps``. They cut few of them, so all between are taken at once."""
+    if not starts:
+        return starts, ends
+    kept_starts: list[int] = []
+    kept_ends: list[int] = []
+    low = 0
+    since = bisect_left(limits, starts[0] + shortest, key=_end)
+    until = bisect_right(limits, ends[-1] - shortest, key=_start)
+    for opens, closes in limits[since:until]:
+        low = bisect_left(ends, opens + shortest, low)
+        high = bisect_right(starts, closes - shortest, low)
+        if low < high and closes - opens >= shortest:
+            first, last = max(starts[low], opens), min(ends[high - 1], closes)
+            kept_starts.append(first)
+            kept_starts += starts[low + 1 : high]
+            kept_ends += ends[low : high - 1]
+            kept_ends.append(last)
+    return kept_starts, kept_ends
 
 
 def tidy(busy: Sequence[Pair]) -> Sequence[Pair]:

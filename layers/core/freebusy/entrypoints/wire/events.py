@@ -40,6 +40,7 @@ def events_query(asked: ReadQuery) -> EventsQuery | None:
 
 
 def events_json(found: list[Occurrence], asked: ReadQuery, mail_domain: str) -> list[dict[str, Any]]:
+    """A deployment without a ``mail_domain`` mails nobody, and its events have no organizer's address."""
     return [_event(occurrence, asked, mail_domain) for occurrence in found]
 
 
@@ -70,7 +71,7 @@ def _event(occurrence: Occurrence, asked: ReadQuery, mail_domain: str) -> dict[s
         **_details(event.details),
         "participation_status": event.person.participation.value,
         "attendees": [_attendee(attendee) for attendee in event.attendees if not attendee.uninvited],
-        "organizer": {"email": f"{event.organizer}@{mail_domain}"},
+        **({"organizer": {"email": f"{event.organizer}@{mail_domain}"}} if mail_domain else {}),
         "status": "cancelled" if event.deleted else "confirmed",
         "recurring": bool(event.details.recurrence),
         **({"series_identifier": event.uid} if event.details.recurrence else {}),

@@ -1,0 +1,197 @@
+"""What the operator is told and can set: alarms to one topic, a dashboard, concurrency, snapshots, tags."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from tests.template.deployment import (
+    ANSWERING,
+    LOGICAL_ID,
+    REACTING,
+    RESOURCES,
+    ROOT,
+    TEMPLATE,
+    metrics,
+    of_type,
+    watched,
+)
+
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+GUIDE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+MOST_METRICS = 10
+"""Of one alarm that adds up. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+
+
+def alarms_on(metric_name: str) -> list[str]:
+    return [name for name, alarm in ALARMS.items() if metric_name in {each["MetricName"] for each in metrics(alarm)}]
+
+
+def parameter(name: str) -> dict:
+    return TEMPLATE["Parameters"][name]
+
+
+@pytest.mark.parametrize("name", ALARMS)
+class TestAlarm:
+    def test_reaches_the_operator_and_says_where_to_read_on(self, name):
+        alarm = ALARMS[name]["Properties"]
+        assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+        (page,) = re.findall(r"docs/\w+\.md", alarm["AlarmDescription"])
+        assert (ROOT / page).is_file()
+
+    def test_is_explained_to_the_operator(self, name):
+        assert f"`{name}`" in GUIDE
+
+    def test_stays_quiet_while_nothing_happens(self, name):
+        """Metrics of what is not used are missing."""
+        assert ALARMS[name]["Properties"]["TreatMissingData"] in {"notBreaching", "ignore"}
+
+    def test_adds_up_no_more_than_cloudwatch_can(self, name):
+        queries = ALARMS[name]["Properties"].get("Metrics", [])
+        assert len(metrics(ALARMS[name])) <= MOST_METRICS
+        assert len([query for query in queries if query.get("ReturnData", True) and "Fn::If" not in query]) <= 1
+
+    def test_is_about_something_that_is_deployed(self, name):
+        assert watched(ALARMS[name])
+        assert watched(ALARMS[name]) <= set(RESOURCES)
+
+
+@pytest.mark.parametrize("folder", LOGICAL_ID)
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_is_watched(folder, metric):
+    watching = [name for name in alarms_on(metric) if LOGICAL_ID[folder] in watched(ALARMS[name])]
+    assert len(watching) == 1
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_a_function_that_is_not_always_deployed_is_watched_only_where_it_is(metric):
+    for name in alarms_on(metric):
+        for query in ALARMS[name]["Properties"]["Metrics"][1:]:
+            (logical_id,) = re.findall(r"\w+Function", json.dumps(query))
+            condition = RESOURCES[logical_id].get("Condition")
+            assert query.get("Fn::If", [None])[0] == condition
+
+
+@pytest.mark.parametrize(
+    ("metric", "about"),
+    [
+        ("5xx", {"HttpApi"}),
+        ("Latency", {"HttpApi"}),
+        ("ReadThrottleEvents", {"Table"}),
+        ("WriteThrottleEvents", {"Table"}),
+        ("Reputation.BounceRate", {"ConfigurationSet"}),
+        ("Reputation.ComplaintRate", {"ConfigurationSet"}),
+    ],
+)
+def test_trouble_of_the_whole_service_raises_an_alarm(metric, about):
+    (name,) = alarms_on(metric)
+    assert watched(ALARMS[name]) == about
+
+
+@pytest.mark.parametrize(("metric", "review"), [("Reputation.BounceRate", 0.05), ("Reputation.ComplaintRate", 0.001)])
+def test_the_operator_hears_of_bounces_and_complaints_before_ses_reviews_the_account(metric, review):
+    (name,) = alarms_on(metric)
+    assert ALARMS[name]["Properties"]["Threshold"] < review
+    assert RESOURCES["ConfigurationSet"]["Properties"]["ReputationOptions"] == {"ReputationMetricsEnabled": True}
+
+
+def test_alarms_go_to_a_topic_that_is_there_whether_or_not_somebody_is_mailed():
+    assert "Condition" not in RESOURCES["Alarms"]
+    assert RESOURCES["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
+    assert TEMPLATE["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": "Alarms"}
+
+
+class TestDashboard:
+    TEXT = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    WIDGETS = json.loads(TEXT)["widgets"]
+
+    def test_names_only_what_is_always_deployed(self):
+        named = {name.partition(".")[0] for name in re.findall(r"\$\{([\w.:]+)\}", self.TEXT)}
+        resources = {name for name in named if not name.startswith("AWS::")}
+        assert resources <= set(RESOURCES)
+        assert not [name for name in resources if "Condition" in RESOURCES[name]]
+
+    def test_shows_every_queue(self):
+        for queue in of_type("AWS::SQS::Queue"):
+            assert f"${{{queue}.QueueName}}" in self.TEXT
+
+    def test_has_no_widget_over_another(self):
+        places = [
+            (widget["x"] + column, widget["y"] + row)
+            for widget in self.WIDGETS
+            for column in range(widget["width"])
+            for row in range(widget["height"])
+        ]
+        assert len(places) == len(set(places))
+        assert max(column for column, _ in places) < 24
+
+
+class TestConcurrency:
+    @pytest.mark.parametrize("folder", REACTING)
+    def test_is_reserved_for_workers_where_the_operator_says_so(self, folder):
+        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
+        reserved = ["ReservesConcurrency", {"Ref": "WorkerConcurrency"}, {"Ref": "AWS::NoValue"}]
+        assert properties["ReservedConcurrentExecutions"] == {"Fn::If": reserved}
+
+    @pytest.mark.parametrize("folder", ANSWERING)
+    def test_is_never_limited_for_requests(self, folder):
+        assert "ReservedConcurrentExecutions" not in RESOURCES[LOGICAL_ID[folder]]["Properties"]
+
+    def test_is_shared_unless_the_operator_says_otherwise(self):
+        assert parameter("WorkerConcurrency")["Default"] == 0
+        assert TEMPLATE["Conditions"]["ReservesConcurrency"] == {
+            "Fn::Not": [{"Fn::Equals": [{"Ref": "WorkerConcurrency"}, 0]}]
+        }
+
+    def test_that_is_reserved_is_enough_for_what_the_queues_bring_at_once(self):
+        """Lambda would fetch messages that it cannot hand over, and they would end among the dead letters."""
+        least = min(value for value in parameter("WorkerConcurrency")["AllowedValues"] if value)
+        for mapping in of_type("AWS::Lambda::EventSourceMapping").values():
+            assert mapping["Properties"].get("ScalingConfig", {"MaximumConcurrency": 0})["MaximumConcurrency"] <= least
+
+
+class TestSnapshots:
+    @pytest.mark.parametrize("folder", ANSWERING)
+    def test_start_functions_that_somebody_waits_for_where_the_operator_says_so(self, folder):
+        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
+        assert properties["SnapStart"] == {"ApplyOn": {"Fn::If": ["UsesSnapStart", "PublishedVersions", "None"]}}
+        assert parameter("SnapStart")["Default"] == "false"
+
+    @pytest.mark.parametrize("folder", ANSWERING)
+    def test_are_of_versions_and_a_version_follows_the_layers_too(self, folder):
+        """Our code is in the layers: with the function's own folder alone, a deployment would change nothing."""
+        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
+        assert properties["AutoPublishAlias"] == "live"
+        assert properties["AutoPublishAliasAllProperties"] is True
+
+    @pytest.mark.parametrize("folder", REACTING)
+    def test_are_not_paid_for_where_nobody_waits(self, folder):
+        assert not {"SnapStart", "AutoPublishAlias"} & set(RESOURCES[LOGICAL_ID[folder]]["Properties"])
+
+
+def test_everything_that_a_deployment_makes_is_tagged():
+    """CloudFormation hands the tags of a stack on to all its resources that can have some."""
+    deploy = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]["deploy"]["parameters"]
+    assert deploy["tags"] == "application=freebusy-connect"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for kind in (
+            "DynamoDB::Table",
+            "KMS::Key",
+            "Logs::LogGroup",
+            "S3::Bucket",
+            "SQS::Queue",
+            "SecretsManager::Secret",
+        )
+        for name in of_type(f"AWS::{kind}")
+    ],
+)
+def test_what_holds_something_says_what_becomes_of_it(name):
+    assert {RESOURCES[name].get(policy) for policy in ("DeletionPolicy", "UpdateReplacePolicy")} <= {"Retain", "Delete"}
