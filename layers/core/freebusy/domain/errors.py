@@ -95,9 +95,9 @@ class AuthorizationRefused(FreeBusyError):
     ``unknown_state`` (never issued, used before or expired) and ``other_browser``; where a profile was being connected
     again, which leads back to no application: ``consent_refused``, ``scope_unticked``, ``wrong_account``,
     ``administrator_decides``, ``other_person``, ``connected_elsewhere``, ``organization_decides``,
-    ``provider_misconfigured``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun, finished or expired),
-    ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``, ``sign_in_refused`` and
-    ``sign_in_unavailable``.
+    ``provider_misconfigured``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun,
+    finished or expired), ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``,
+    ``sign_in_refused`` and ``sign_in_unavailable``.
     """
 
     def __init__(self, reason: str) -> None:
