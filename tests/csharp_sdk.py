@@ -243,9 +243,11 @@ def _events(time: Reader) -> Reader:
 EVENTS = _events(event_time)
 LOCALIZED_EVENTS = _events(local_time)
 
-_FOUND = array(record({"start": timestamp, "end": timestamp, "participants": array(record({"sub": text}))}))
+_SLOT = {"start": timestamp, "end": timestamp, "participants": array(record({"sub": text}))}
+_FOUND = array(record(_SLOT))
 AVAILABLE_PERIODS = record({"available_periods": _FOUND})
 AVAILABLE_SLOTS = record({"available_slots": _FOUND})
+SEQUENCES = record({"sequences": array(record({"sequence": array(record({"sequence_id": text, **_SLOT}))}))})
 
 _RULE = record(
     {

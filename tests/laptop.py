@@ -22,7 +22,10 @@ ROOT = Path(__file__).parent.parent
 PORTS = 6
 START_LIMIT = 120.0
 
-_REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT") for part in ("ID", "SECRET")}
+_REAL_CLIENTS = {
+    "CRONOFY_DATA_CENTER",
+    *(f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT", "CRONOFY") for part in ("ID", "SECRET")),
+}
 
 
 @contextmanager
@@ -41,7 +44,7 @@ def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file), **more},
+        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

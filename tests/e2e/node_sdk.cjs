@@ -98,6 +98,36 @@ async function events(given) {
   return { created, messages, answered, updated, deleted, batch, batched, kept, left, refused };
 }
 
+// Asks about the time from `from` to `to`, hour by hour.
+async function scheduling(given) {
+  const client = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  client.urls.api = given.url;
+  await client.requestAccessToken({ code: given.code, redirect_uri: given.redirect_uri });
+  const { sub } = await client.userInfo();
+  const query_periods = [{ start: given.from, end: given.to }];
+  const hour = { minutes: 60 };
+  const member = { sub, ignore_tentative: true, buffer: { before: { minutes: 0 } } };
+  const query = {
+    participants: [{ members: [{ ...member, availability_constraints: [{ limit: 3, period: "day" }] }], required: 1 }],
+    required_duration: hour,
+    start_interval: hour,
+    response_format: "overlapping_slots",
+    query_periods,
+  };
+  const explained = await client.availability({ ...query, explain: true, include_sources: true });
+  const step = (sequence_id, ordinal) => ({
+    sequence_id,
+    ordinal,
+    participants: [{ members: [{ sub, ignore_tentative: true }], required: "all" }],
+    required_duration: hour,
+    start_interval: hour,
+    buffer: { after: { minimum: { minutes: 0 }, maximum: { minutes: 120 } } },
+  });
+  const steps = [step("second", 2), step("first", 1), step("third", 3)];
+  const { sequences } = await client.sequencedAvailability({ query_periods, sequence: steps });
+  return { explained, sequences };
+}
+
 // Asks for one colleague with the tokens of their organization, and reads them with the code that the callback brought.
 async function enterprise(given) {
   const service = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
@@ -161,7 +191,7 @@ async function managedAvailability(given) {
 }
 
 const [job, given] = process.argv.slice(2);
-({ mainJob, events, enterprise, managedAvailability })[job](JSON.parse(given)).then(
+({ mainJob, events, scheduling, enterprise, managedAvailability })[job](JSON.parse(given)).then(
   (seen) => console.log(JSON.stringify(seen)),
   (error) => {
     console.error(error);

@@ -85,6 +85,24 @@ def test_the_node_sdk_writes_events_that_arrive_as_invitations(node_sdk):
     assert seen["refused"] == 403
 
 
+def test_the_node_sdk_schedules(node_sdk):
+    busy = [{"start": at(120), "end": at(180)}, {"start": at(60), "end": at(90), "status": "tentative"}]
+    seen = node_sdk("scheduling", "node-plans@contoso.example", busy, until=at(240))
+
+    explained = seen["explained"]
+    assert [slot["start"] for slot in explained["available_slots"]] == [at(0), at(60), at(180)]
+    (missing,) = explained["explanation"]["missing"]
+    assert (missing["first_start"], missing["last_start"]) == (at(120), at(120))
+    assert [member["causes"] for member in missing["groups"][0]["members"]] == [["busy"]]
+    assert [source["complete"] for source in explained["sources"]] == [True]
+    (found,) = seen["sequences"]
+    assert [(step["sequence_id"], step["start"]) for step in found["sequence"]] == [
+        ("first", at(0)),
+        ("second", at(60)),
+        ("third", at(180)),
+    ]
+
+
 def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
     rule = {"tzid": "Europe/Paris", "weekly_periods": [{"day": "monday", "start_time": "09:30", "end_time": "17:00"}]}
     work, evenings = ({**rule, "availability_rule_id": name} for name in ("work_hours", "evenings"))

@@ -12,6 +12,8 @@ from tests.e2e.days import at
 
 pytestmark = pytest.mark.stack
 
+TAGS = {"private": [{"value": "interview"}]}
+
 
 @pytest.mark.parametrize(
     ("provider", "provider_name"), [("google", "google_free_busy"), ("microsoft", "ms_graph_free_busy")]
@@ -84,6 +86,74 @@ def test_two_people_of_different_providers_share_slots(connect):
     assert all(slot["participants"] == [{"sub": sub} for sub in subs] for slot in slots)
     assert [(period["start"], period["participants"]) for period in periods] == [(at(8), [{"sub": subs[1]}])]
     assert [slot["start"] for slot in tested] == [at(10)]
+
+
+def test_members_have_options_of_their_own(stack, connect):
+    fay = connect("google", "fay@google.example", [(9, 10)])
+    gus = connect("microsoft", "gus@contoso.example", [])
+    subs = [client.account()["account_id"] for client in (fay, gus)]
+    microsoft = httpx.put(
+        f"{stack['microsoft']}/sim/users/gus@contoso.example",
+        json={"busy": [{"start": at(11), "end": at(12), "status": "tentative"}]},
+    )
+    microsoft.raise_for_status()
+    gus.delete_all_events()
+    calendar_id = gus.list_calendars()[-1]["calendar_id"]
+    event = {"event_id": "e1", "summary": "Interview", "start": at(16), "end": at(17), "tags": TAGS}
+    gus.upsert_event(calendar_id, event)
+
+    def starts(**options):
+        slots = fay.availability(
+            participants=[{"members": [{"sub": subs[0]}, {"sub": subs[1], **options}], "required": "all"}],
+            required_duration=60,
+            available_periods=[{"start": at(8), "end": at(18)}],
+            response_format="slots",
+            start_interval=60,
+        )
+        return [hour for hour in range(8, 18) if at(hour) in {slot["start"] for slot in slots}]
+
+    plain = [8, 10, 12, 13, 14, 15, 17]
+    assert starts() == plain
+    assert starts(ignore_tentative=True) == [8, 10, 11, 12, 13, 14, 15, 17]
+    assert starts(only_managed_events=True) == [8, 10, 11, 12, 13, 14, 15, 17]
+    assert starts(available_periods=[{"start": at(10), "end": at(14)}]) == [10, 12, 13]
+    assert starts(buffer={"before": {"minutes": 30}, "after": {"minimum": {"minutes": 30}}}) == [8, 13, 14]
+    assert starts(availability_constraints=[{"limit": 1, "period": "day", "tags": TAGS}]) == []
+    assert starts(availability_constraints=[{"limit": 2, "period": "week", "tags": TAGS}]) == plain
+    gus.delete_event(calendar_id, "e1")
+
+
+def test_several_meetings_follow_each_other(connect):
+    hal = connect("google", "hal@google.example", [(9, 10), (11, 12)])
+    ivy = connect("microsoft", "ivy@contoso.example", [(8, 11)])
+    subs = [client.account()["account_id"] for client in (hal, ivy)]
+
+    sequences = hal.sequenced_availability(
+        sequence=[
+            {
+                "sequence_id": "interview",
+                "ordinal": 1,
+                "participants": {"members": [subs[0]]},
+                "required_duration": 60,
+                "start_interval": 60,
+                "buffer": {"after": {"minimum": 0, "maximum": 60}},
+            },
+            {
+                "sequence_id": "debrief",
+                "ordinal": 2,
+                "participants": [{"members": [{"sub": sub} for sub in subs], "required": "all"}],
+                "required_duration": {"minutes": 30},
+            },
+        ],
+        available_periods=[{"start": at(8), "end": at(14)}],
+    )
+
+    found = [[(step["sequence_id"], step["start"]) for step in each["sequence"]] for each in sequences]
+    assert found == [
+        [("interview", at(10)), ("debrief", at(12))],
+        [("interview", at(12)), ("debrief", at(13))],
+    ]
+    assert sequences[0]["sequence"][1]["participants"] == [{"sub": sub} for sub in subs]
 
 
 def test_the_same_person_connecting_twice_is_the_same_account(connect):

@@ -12,6 +12,7 @@ from tests.csharp_sdk import (
     LOCALIZED_EVENTS,
     LOCALIZED_FREE_BUSY,
     PROFILES,
+    SEQUENCES,
     TOKENS,
     CannotParse,
 )
@@ -114,6 +115,12 @@ def test_the_contracts_own_examples_are_read():
             {"available_periods": [{"start": "2030-01-07", "end": "2030-01-08", "participants": []}]},
             "start",
             id="dates are no timestamps",
+        ),
+        pytest.param(
+            SEQUENCES,
+            {"sequences": [{"sequence": [{"start": "2030-01-07T09:00:00Z", "end": "2030-01-07T10:00:00Z"}]}]},
+            "sequence[0]",
+            id="a step without an id",
         ),
     ],
 )

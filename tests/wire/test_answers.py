@@ -99,6 +99,12 @@ def test_rule_13_the_strictest_parser_reads_every_answer(service, calendar, prov
         }
         return CSHARP.post(service.url("/v1/availability"), body, bearer=token).json()
 
+    def sequences():
+        step = {"participants": [{"members": [{"sub": tokens["sub"]}]}], "required_duration": {"minutes": 60}}
+        steps = [{"sequence_id": name, "ordinal": number, **step} for number, name in enumerate(("first", "second"))]
+        body = {"sequence": steps, "available_periods": [{"start": calendar.at(6), "end": calendar.at(12)}]}
+        return CSHARP.post(service.url("/v1/sequenced_availability"), body, bearer=token).json()
+
     def read_everything():
         csharp_sdk.ACCOUNT(read("/v1/account"), "account")
         csharp_sdk.USERINFO(read("/v1/userinfo"), "userinfo")
@@ -110,9 +116,12 @@ def test_rule_13_the_strictest_parser_reads_every_answer(service, calendar, prov
         csharp_sdk.AVAILABLE_PERIODS(free(), "availability")
         csharp_sdk.AVAILABLE_SLOTS(free(response_format="slots"), "availability")
         csharp_sdk.AVAILABLE_SLOTS(free(response_format="overlapping_slots"), "availability")
+        csharp_sdk.AVAILABLE_PERIODS(free(explain=True, include_sources=True), "availability")
+        csharp_sdk.SEQUENCES(sequences(), "sequences")
 
     read_everything()
     assert free()["available_periods"]
+    assert sequences()["sequences"]
     profile_id = tokens["linking_profile"]["profile_id"]
     CSHARP.post(service.url(f"/v1/profiles/{profile_id}/revoke"), bearer=token)
     read_everything()

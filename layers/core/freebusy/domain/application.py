@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult
 
+from freebusy.domain.account import Upstream
 from freebusy.domain.uri import LOOPBACK_HOSTS, split
 
 MOST_SECRETS = 2
@@ -36,7 +37,8 @@ class ClientSecret:
 class Application:
     """``public`` applications (front ends) have no secret, must use PKCE and get rotating refresh tokens.
 
-    ``origins`` are the browser origins that may call the API with this application's tokens (CORS).
+    ``origins`` are the browser origins that may call the API with this application's tokens (CORS). ``upstream`` is
+    where its people are sent to connect; None is wherever the deployment sends them.
     """
 
     client_id: str
@@ -46,6 +48,7 @@ class Application:
     origins: tuple[str, ...] = ()
     secrets: tuple[ClientSecret, ...] = ()
     created_at: int = 0
+    upstream: Upstream | None = None
 
     def allows_redirect_to(self, uri: str) -> bool:
         """Whether ``uri`` is registered, character by character (RFC 9700, 2.1).

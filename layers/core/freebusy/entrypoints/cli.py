@@ -19,13 +19,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import application_registry, redelivery, secret_vault
+from freebusy.bootstrap import account_store, application_registry, redelivery, secret_vault
+from freebusy.domain.account import Upstream
 from freebusy.domain.application import Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
 from freebusy.ports import ApplicationRegistry, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
+    choose_upstream,
     erase_application,
     find_application,
     register_application,
@@ -35,11 +37,16 @@ from freebusy.service.applications import (
     revoke_secret,
     rotate_secret,
 )
+from freebusy.service.authorization import relink_url
 from freebusy.service.invitations import deliver_again
+from freebusy.service.moving import mark_moving
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"
 LAPTOP_REGION = "us-east-1"
+
+_DEPLOYMENTS = "default"
+"""Instead of an upstream of its own: the deployment's."""
 
 _REFUSED = 2
 _INTERRUPTED = 130
@@ -131,6 +138,34 @@ def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
     return {"client_id": options.client_id, "erased": erase_application(options.client_id, registry=registry)}
 
 
+def _choose_upstream(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    upstream = None if options.upstream == _DEPLOYMENTS else Upstream(options.upstream)
+    return _shown(choose_upstream(options.client_id, upstream, registry=registry))
+
+
+def _move_application(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    """Whoever connects from now on does so directly as well, or there would be no end to it."""
+    if not options.undo:
+        choose_upstream(options.client_id, Upstream.DIRECT, registry=registry)
+    application = find_application(options.client_id, registry=registry)
+    return _moved(registry.accounts_of(application.client_id), options)
+
+
+def _move_accounts(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    return _moved(options.accounts, options)
+
+
+def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
+    """With the address at which each person consents, for the application to send them to."""
+    session, endpoint = _session(options)
+    table = _table(options, session, endpoint)
+    accounts = account_store(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
+    marked = mark_moving(subs, moving=not options.undo, accounts=accounts)
+    public_url = _public_url(options, session, endpoint)
+    moving = [{"account": sub, "relink_url": relink_url(public_url, sub, profile_id)} for sub, profile_id in marked]
+    return {"stay" if options.undo else "moving": moving}
+
+
 def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     session, endpoint = _session(options)
     events, log, queue = redelivery(
@@ -183,6 +218,14 @@ def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, end
     return _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, key)
 
 
+def _public_url(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
+    """Empty, so that addresses begin with their path, where only the table is known."""
+    if endpoint:
+        url: str = json.loads(Path(options.local).read_text(encoding="utf-8"))["url"]
+        return url
+    return _of_stack("ApiUrl", options, session, endpoint) if options.stack else ""
+
+
 def _session(options: argparse.Namespace) -> tuple[boto3.Session, str | None]:
     """With the endpoint of the laptop stack, whose emulator takes any credentials but wants some."""
     region = options.region
@@ -219,6 +262,7 @@ def _shown(application: Application, secret: str | None = None) -> _Answer:
         "public": application.public,
         "redirect_uris": list(application.redirect_uris),
         "origins": list(application.origins),
+        "upstream": application.upstream or _DEPLOYMENTS,
         "secrets": [{"hint": each.hint, "created_at": _moment(each.created_at)} for each in application.secrets],
         "created_at": _moment(application.created_at),
     }
@@ -306,6 +350,17 @@ def _parser() -> argparse.ArgumentParser:
     delete = _add(applications, "delete", _delete, "erase an application with all its accounts", "client_id")
     delete.add_argument("--yes", action="store_true", help="do not ask for the name first")
 
+    upstream = _add(
+        applications, "upstream", _choose_upstream, "say through whom people connect from now on", "client_id"
+    )
+    upstream.add_argument(
+        "upstream",
+        choices=[*(each.value for each in Upstream), _DEPLOYMENTS],
+        help="default is what the deployment says",
+    )
+    move = "take all its people off Cronofy, each at their next consent, and show where they consent"
+    _add_undo(_add(applications, "move", _move_application, move, "client_id"))
+
     redirect_uris = _group(applications, "redirect-uris", "where people are sent back to after they consented")
     _add(redirect_uris, "add", _add_redirect_uris, "list more redirect URIs", "client_id", "uris")
     _add(redirect_uris, "remove", _remove_redirect_uris, "take redirect URIs off the list", "client_id", "uris")
@@ -317,6 +372,10 @@ def _parser() -> argparse.ArgumentParser:
     secrets = _group(applications, "secrets", "client secrets, of which two can live at once")
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
+
+    accounts = _group(commands, "accounts", "people who have connected")
+    move = "take people off Cronofy, each at their next consent, and show where they consent"
+    _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
 
     invitations = _group(commands, "invitations", "mail that events bring about")
     _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
@@ -338,6 +397,10 @@ def _add(commands: _Commands, name: str, command: _Command, about: str, *argumen
         parser.add_argument(argument, **_ARGUMENTS[argument])  # type: ignore[arg-type]
     _add_options(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def _add_undo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--undo", action="store_true", help="leave at Cronofy who has not consented again yet")
 
 
 def _add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from freebusy.domain.account import Upstream
 from freebusy.domain.application import (
     MOST_ORIGINS,
     MOST_REDIRECT_URIS,
@@ -111,6 +112,11 @@ def remove_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Appli
         return replace(application, redirect_uris=_checked_redirect_uris(left))
 
     return _change(client_id, change, registry)
+
+
+def choose_upstream(client_id: str, upstream: Upstream | None, *, registry: ApplicationRegistry) -> Application:
+    """Where people who connect from now on are sent; None leaves it to the deployment. Raises NotFound."""
+    return _change(client_id, lambda application: replace(application, upstream=upstream), registry)
 
 
 def add_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:

@@ -12,6 +12,7 @@ from freebusy.domain.errors import (
     ConsentRefused,
     IdentityRejected,
     NotAnAdministrator,
+    OtherAccessMode,
     ProviderError,
     ProviderUnavailable,
 )
@@ -37,6 +38,10 @@ _TOLD: Mapping[type[ProviderError], tuple[str, str]] = {
     ConsentIncomplete: (
         "access_denied",
         "the calendar permission was not ticked at the consent screen: send the person there again",
+    ),
+    OtherAccessMode: (
+        "access_denied",
+        "the person chose another access than free/busy at Cronofy: send them there again, with a provider_name",
     ),
     ConsentRefused: ("access_denied", "the person, or a policy of their organization, refused"),
     IdentityRejected: (

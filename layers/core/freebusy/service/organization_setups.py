@@ -173,7 +173,7 @@ class OrganizationSetups:
             profile_id="",
             redirect_uri=request.redirect_uri,
             scope=request.scope,
-            code_challenge=None,
+            code_challenge=request.code_challenge,
             expires_at=now + AUTHORIZATION_CODE_LIFETIME,
         )
         issued = issue_code(code, self.tokens)

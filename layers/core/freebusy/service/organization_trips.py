@@ -81,6 +81,7 @@ class OrganizationTrips:
                 scope=asked.scope,
                 delegated_scope=asked.delegated_scope,
                 provider=asked.provider,
+                code_challenge=asked.code_challenge,
             )
             return self._departure(request, Leg.SIGN_IN if asked.narrowed else Leg.CONSENT, public_url, now)
         except AuthorizationError as error:

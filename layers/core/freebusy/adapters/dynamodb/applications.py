@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours
 from freebusy.adapters.dynamodb.tokens import token_item
+from freebusy.domain.account import Upstream
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.identifiers import is_service_account
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +41,11 @@ class DynamoApplications:
     def names(self) -> dict[str, str]:
         return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
 
+    def accounts_of(self, client_id: str) -> list[str]:
+        keys = self._table.keys_of(client_id) if may_be_ours(client_id) else ()
+        subs = (pk.removeprefix("ACCOUNT#") for pk, _ in keys if pk.startswith("ACCOUNT#"))
+        return [sub for sub in subs if not is_service_account(sub)]
+
     def create(self, application: Application) -> None:
         pk, sk = _key(application.client_id)
         item = attributes({"pk": pk, "sk": sk, "application": application.client_id, **_values(application)})
@@ -48,16 +55,21 @@ class DynamoApplications:
 
     def change(self, before: Application, after: Application) -> bool:
         old, new = _values(before), _values(after)
+        kept = ", ".join(f"#{name} = :new_{name}" for name, value in new.items() if value is not None)
+        dropped = ", ".join(f"#{name}" for name, value in new.items() if value is None)
         changing = self._table.updating(
             _key(before.client_id),
-            "SET " + ", ".join(f"#{name} = :new_{name}" for name in new),
-            condition=" AND ".join(f"#{name} = :old_{name}" for name in old),
-            values={f"old_{name}": value for name, value in old.items()}
-            | {f"new_{name}": value for name, value in new.items()},
+            f"SET {kept}" + (f" REMOVE {dropped}" if dropped else ""),
+            condition=" AND ".join(
+                f"attribute_not_exists(#{name})" if value is None else f"#{name} = :old_{name}"
+                for name, value in old.items()
+            ),
+            values={f"old_{name}": value for name, value in old.items() if value is not None}
+            | {f"new_{name}": value for name, value in new.items() if value is not None},
         )
-        gone, kept = _beside(before), _beside(after)
-        removing = [self._table.deleting(key) for key in gone if key not in kept]
-        adding = [self._table.putting(item) for key, item in kept.items() if gone.get(key) != item]
+        gone, there = _beside(before), _beside(after)
+        removing = [self._table.deleting(key) for key in gone if key not in there]
+        adding = [self._table.putting(item) for key, item in there.items() if gone.get(key) != item]
         return not self._table.transact([changing, *removing, *adding])
 
     def erase(self, client_id: str) -> int:
@@ -109,6 +121,7 @@ def _values(application: Application) -> dict[str, Value]:
             for secret in application.secrets
         ],
         "created_at": application.created_at,
+        "upstream": application.upstream,
     }
 
 
@@ -136,6 +149,7 @@ def _application(item: Item) -> Application:
         origins=tuple(origin["S"] for origin in item["origins"]["L"]),
         secrets=tuple(_secret(secret["M"]) for secret in item["secrets"]["L"]),
         created_at=int(item["created_at"]["N"]),
+        upstream=Upstream(item["upstream"]["S"]) if "upstream" in item else None,
     )
 
 
