@@ -13,6 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pycronofy
+
+from local.browser import visit
+
 ROOT = Path(__file__).parent.parent
 PORTS = 6
 START_LIMIT = 120.0
@@ -78,3 +83,13 @@ def _bound(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def connect(stack: dict[str, Any], email: str) -> pycronofy.Client:
+    """The SDK of the demo application, for somebody at Google who has just connected and is never busy."""
+    httpx.put(f"{stack['google']}/sim/users/{email}", json={"busy": []}).raise_for_status()
+    client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
+    back = stack["redirect_uris"][0]
+    link = client.user_auth_link(back, scope="free_busy_write", provider_name="google_free_busy")
+    client.get_authorization_from_code(visit(link, until=back, consent={"sim_user": email})["code"])
+    return client
