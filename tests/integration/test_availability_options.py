@@ -240,6 +240,7 @@ BOTH = {"private": [{"value": "interview"}, {"value": "panel"}]}
         pytest.param(("interview",), BOTH, False, id="with one of two"),
         pytest.param(("panel", "interview"), BOTH, True, id="with both"),
         pytest.param((), {"private": []}, True, id="no tags are named"),
+        pytest.param((), [], True, id="PHP's empty object"),
     ],
 )
 def test_a_constraint_may_count_events_with_all_of_some_tags(people, book, tags, asked, full):

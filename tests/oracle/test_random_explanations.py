@@ -39,7 +39,7 @@ def compare(numbers, unit, monkeypatch):
         assert by_start(asked.query, explained) == oracle.missing(explained.until), name
         assert reaches_its_limits(asked.query, answer, explained), name
         start = asked.anywhere()
-        one = explain_start(asked.query, answer, start)
+        one = explain_start(asked.query, start)
         reasons, causes = oracle.why(start)
         assert (reasons_of(one.groups, one.kept, one.members), set(one.causes)) == (reasons, causes), (name, start)
         assert one.available == (not reasons and not causes), (name, start)

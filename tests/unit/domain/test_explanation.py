@@ -144,7 +144,7 @@ def test_however_many_are_kept_the_first_row_is_explained(monkeypatch):
 
 def why(start, *groups, **options):
     query = ask(*groups, **options)
-    explained = explain_start(query, find_availability(query), start)
+    explained = explain_start(query, start)
     return explained.available, explained.causes, named(explained.kept, explained.members)
 
 

@@ -22,6 +22,7 @@ from freebusy.domain.availability import (
     Query,
     ResponseFormat,
     entries_of,
+    find_availability,
     grid_of,
     need_of,
     wants_periods,
@@ -163,14 +164,14 @@ def explain(query: Query, answer: Availability) -> Explanation:
     return Explanation(answer.members, people.groups, missing, until)
 
 
-def explain_start(query: Query, answer: Availability, start: int) -> StartExplanation:
+def explain_start(query: Query, start: int) -> StartExplanation:
     """Everything that keeps anybody from this start, within the query's time or not."""
     people = _People(query)
     ((_, _, kept),) = people.states(start, start + 1)
     causes = [*_wrong_with(query, start)]
     if not causes and not unmet(people.groups, anybody(kept)):
-        causes += _left_out(query, answer, start)
-    return StartExplanation(start, answer.members, people.groups, kept, causes)
+        causes += _left_out(query, find_availability(query), start)
+    return StartExplanation(start, people.members, people.groups, kept, causes)
 
 
 def _wrong_with(query: Query, start: int) -> Iterator[StartCause]:
@@ -283,6 +284,7 @@ class _People:
 
     def __init__(self, query: Query) -> None:
         people = entries_of(query)
+        self.members = tuple(people)
         numbers = {key: number for number, key in enumerate(people)}
         self.groups = [
             _needed({numbers[member.key] for member in group.members}, group.required, len(group.members))

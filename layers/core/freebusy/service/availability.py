@@ -102,8 +102,7 @@ def explain_start(request: AvailabilityRequest, start: int, *, participants: Par
     from freebusy.domain import explanation
 
     people = participants.read(request.groups, request.conditions(start))
-    query = _query(request, people)
-    explained = explanation.explain_start(query, find_availability(query), start)
+    explained = explanation.explain_start(_query(request, people), start)
     return StartAnswer(explained, request.duration, people.unreadable, _sources(request, people))
 
 

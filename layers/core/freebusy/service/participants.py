@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,19 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from freebusy.domain.account import Account, Profile, ProviderName
 from freebusy.domain.availability import Group, Member
 from freebusy.domain.errors import MembersUnreadable, ProviderError, RefusedBecause, UnreadableMember
-from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+from freebusy.domain.free_busy import FreeBusyStatus, Period
 from freebusy.ports import AccountStore, EventStore, ManagedAvailabilityStore
 from freebusy.service.calendar_reader import CalendarReader, Reading
 
 if TYPE_CHECKING:  # only queries with such options load what these are
     from freebusy.domain.constraints import Constraint
-    from freebusy.domain.event import ManagedEvent
     from freebusy.domain.managed_availability import ManagedAvailability
+    from freebusy.service.counted_events import CountedEvents
 
 TIME_BOX = 10.0
 """Seconds for all provider calls of one query; a calendar that has not answered by then is unreadable."""
-
-PARALLEL_LOOKUPS = 32
 
 Pair = tuple[int, int]
 
@@ -138,13 +134,17 @@ class ParticipantReader:
         found = {sub: account for sub, account in found.items() if account.client_id == self.client_id}
         _require_known(members, found)
         managed = self._managed(members)
-        events = self._events(groups, conditions, found)
+        events = self._counted(groups, conditions, found)
         sources = {
             profile.profile_id: (found[member.sub], profile)
             for member in members
             for profile in _counting(member, found[member.sub], managed)
         }
-        asked = {profile_id: source for profile_id, source in sources.items() if _must_be_asked(*source, events)}
+        asked = {
+            profile_id: (account, profile)
+            for profile_id, (account, profile) in sources.items()
+            if not (profile.managed and events and account.sub in events)
+        }
         read = dict(
             zip(asked, self.calendars.read_all(asked.values(), conditions.window, within=TIME_BOX), strict=True)
         )
@@ -157,26 +157,28 @@ class ParticipantReader:
         subs = {member.sub for member in members if member.managed_availability}
         return self.managed_availability.find_many(subs) if subs else {}
 
-    def _events(
+    def _counted(
         self, groups: Iterable[GroupRequest], conditions: Conditions, found: Mapping[str, Account]
-    ) -> dict[str, Sequence[ManagedEvent]]:
-        """The events of those for whom it matters which event is which, from as far away as it does."""
+    ) -> CountedEvents | None:
+        """The events of those for whom it matters which event is which; None when it matters for nobody."""
         windows = _windows_of_events(groups, conditions)
-        wanted = {sub: window for sub, window in windows.items() if found[sub].has_events}
-        if not wanted:
-            return {}
-        return dict(zip(wanted, _lookups().map(self.events.overlapping, wanted, wanted.values()), strict=True))
+        windows = {sub: window for sub, window in windows.items() if found[sub].has_events}
+        if not windows:
+            return None
+        from freebusy.service.counted_events import look_up
+
+        return look_up(windows, accounts=found, excluded=conditions.excluded, events=self.events)
 
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """What was found out. ``read`` and ``sources`` are by profile id, everything else by sub."""
+    """What was found out: ``accounts`` and ``managed`` by sub, ``sources`` and ``read`` by profile id."""
 
     conditions: Conditions
     now: int
     accounts: Mapping[str, Account]
     managed: Mapping[str, ManagedAvailability]
-    events: Mapping[str, Sequence[ManagedEvent]]
+    events: CountedEvents | None
     sources: Mapping[str, tuple[Account, Profile]]
     read: Mapping[str, Reading]
     _busy: dict[str, Sequence[Pair] | None] = field(default_factory=dict)
@@ -249,7 +251,8 @@ class Participants:
         window = _before(self.conditions.window, wanted.days)
         loads = {}
         for member in asked.members:
-            starts = [start for start, _ in self._occurrences(member.sub, wanted.tags, window)]
+            times = self.events.times(member.sub, window, wanted.tags) if self.events else []
+            starts = [start for start, _ in times]
             loads[member.sub] = Load(len(starts), max(starts, default=0))
         return loads
 
@@ -266,15 +269,16 @@ class Participants:
         reading = self.read.get(profile.profile_id)
         if isinstance(reading, ProviderError):
             return None
-        account, _ = self.sources[profile.profile_id]
-        if reading is None:  # the managed calendar of somebody whose events are known anyway
-            return self._occurrences(account.sub, frozenset(), self.conditions.window)
-        if account.sub in self.events and self.conditions.excluded:
-            reading = _without(reading, self._copies(account, profile))
+        if self.events:
+            sub = self.sources[profile.profile_id][0].sub
+            if reading is None:  # the managed calendar of somebody whose events are known anyway
+                return self.events.times(sub, self.conditions.window)
+            if self.conditions.excluded and sub in self.events:
+                reading = self.events.without_copies(reading, sub, profile)
         if ignored:
-            reading = [period for period in reading if period.status is not ignored]
+            reading = [period for period in reading or () if period.status is not ignored]
         free = FreeBusyStatus.FREE  # looked up once: there may be tens of thousands of periods in all
-        return [(start, end) for start, end, status in reading if status is not free]
+        return [(start, end) for start, end, status in reading or () if status is not free]
 
     def _rules(self, asked: MemberRequest) -> Sequence[Pair]:
         from freebusy.service.managed_availability import bounds_of
@@ -282,45 +286,13 @@ class Participants:
         return bounds_of(self.managed[asked.sub], asked.rule_ids, self.conditions.window)
 
     def _full(self, asked: MemberRequest) -> Sequence[Pair]:
-        window = self.conditions.window
+        window, events = self.conditions.window, self.events
+        if not events:
+            return ()
         return [
             period
             for constraint in asked.constraints
-            for period in constraint.full(
-                self._occurrences(asked.sub, constraint.tags, constraint.reach(window)), window
-            )
-        ]
-
-    def _occurrences(self, sub: str, tags: Collection[str], window: Period) -> list[Period]:
-        """When events with all of these tags take place, of those that count as busy and are not excluded."""
-        if sub not in self.events:
-            return []
-        from freebusy.service.event_times import busy_times
-
-        return [
-            period
-            for event in self.events[sub]
-            if event.counts_as_busy and not self._excludes(event) and set(tags) <= set(event.details.tags)
-            for period in busy_times(event, self.accounts[sub], window)
-        ]
-
-    def _excludes(self, event: ManagedEvent) -> bool:
-        return bool(self.conditions.excluded & {event.event_id, event.uid})
-
-    def _copies(self, account: Account, profile: Profile) -> list[FreeBusyPeriod]:
-        """The periods of this profile that are excluded events.
-
-        In a provider's calendar, where periods have no ids, an event's copy is the period of exactly its time: busy
-        once it was accepted, tentative until then. A provider that has joined it with its neighbours keeps the person
-        busy.
-        """
-        from freebusy.service.event_times import busy_times
-
-        return [
-            FreeBusyPeriod(*period, _status_of_copy(event, profile))
-            for event in self.events[account.sub]
-            if event.counts_as_busy and self._excludes(event)
-            for period in busy_times(event, account, self.conditions.window)
+            for period in constraint.full(events.times(asked.sub, constraint.reach(window), constraint.tags), window)
         ]
 
 
@@ -362,10 +334,6 @@ def _counting(member: MemberRequest, account: Account, managed: Mapping[str, Man
     )
 
 
-def _must_be_asked(account: Account, profile: Profile, events: Mapping[str, Sequence[ManagedEvent]]) -> bool:
-    return not (profile.managed and account.sub in events)
-
-
 def _windows_of_events(groups: Iterable[GroupRequest], conditions: Conditions) -> dict[str, Period]:
     """Whose events are to be looked up one by one, and from when to when."""
     windows: dict[str, Period] = {}
@@ -387,28 +355,3 @@ def _windows_of_events(groups: Iterable[GroupRequest], conditions: Conditions) -
 
 def _before(window: Period, days: int) -> Period:
     return Period(window.start - days * _DAY, window.end)
-
-
-def _without(reading: Iterable[FreeBusyPeriod], excluded: Iterable[FreeBusyPeriod]) -> list[FreeBusyPeriod]:
-    """Of every period in ``excluded`` one is left out."""
-    kept = list(reading)
-    for period in excluded:
-        if period in kept:
-            kept.remove(period)
-    return kept
-
-
-def _status_of_copy(event: ManagedEvent, profile: Profile) -> FreeBusyStatus:
-    """Google shows whatever is in its calendar as busy, Microsoft what was not accepted as tentative."""
-    from freebusy.domain.event import Participation
-
-    answered = event.person.participation is not Participation.NEEDS_ACTION
-    google = profile.provider is ProviderName.GOOGLE and answered
-    accepted = event.person.participation is Participation.ACCEPTED
-    return FreeBusyStatus.BUSY if google or accepted else FreeBusyStatus.TENTATIVE
-
-
-@cache
-def _lookups() -> ThreadPoolExecutor:
-    """Kept while the sandbox is warm; the table's client has timeouts of its own."""
-    return ThreadPoolExecutor(PARALLEL_LOOKUPS, thread_name_prefix="events")

@@ -11,6 +11,7 @@ from freebusy.domain.availability import MAX_RESULTS, ResponseFormat
 from freebusy.domain.errors import RefusedBecause
 from freebusy.entrypoints.times import format_time
 from freebusy.entrypoints.wire.participants import (
+    AnyBuffer,
     Body,
     Buffer,
     Groups,
@@ -40,7 +41,7 @@ class Availability(Body):
     available_periods: Periods | None = None
     query_slots: Annotated[list[QuerySlot], Field(max_length=MAX_SLOTS)] | None = None
     start_interval: PositiveDuration | None = None
-    buffer: Buffer | None = None
+    buffer: AnyBuffer = None
     response_format: ResponseFormat | None = None
     max_results: Annotated[Minutes, Field(ge=1, le=MAX_RESULTS)] | None = None
     explain: bool | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictStr
 from pydantic_core import PydanticCustomError
 
 from freebusy.entrypoints.times import parse_time, zone_named
@@ -23,6 +23,7 @@ LONGEST_LINE = 1000
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 65_536
 LONGEST_URL = 2000
+MOST_TAGS = 50
 MOST_REPETITIONS = 1000
 """Of a series, and of days, weeks, months or years between two repetitions."""
 
@@ -131,6 +132,18 @@ Url = Annotated[StrictStr, AfterValidator(partial(_url, schemes=("http", "https"
 JoinUrl = Annotated[StrictStr, AfterValidator(partial(_url, schemes=("https",)))]
 Email = Annotated[StrictStr, AfterValidator(_email)]
 Color = Annotated[StrictStr, AfterValidator(_color)]
+
+
+class Tag(BaseModel):
+    value: Name
+
+
+class Tags(BaseModel):
+    private: Annotated[list[Tag], Field(max_length=MOST_TAGS)] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(tag.value for tag in self.private or ())
 
 
 # --- Times and places ------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from freebusy.domain.errors import InsufficientScope, InvalidRequest, RefusedBecause
 from freebusy.domain.event import Conferencing, ExtendedTransparency, Location, RecurrenceRule, Transparency, When
@@ -31,17 +31,17 @@ from freebusy.entrypoints.wire.event_fields import (
     Name,
     Repetitions,
     Summary,
+    Tags,
     Text,
     Url,
     Weekday,
     Zone,
 )
-from freebusy.entrypoints.wire.validation import Minutes, validated
+from freebusy.entrypoints.wire.validation import AS_OBJECT, Minutes, validated
 
 MOST_REMINDERS = 5
 LONGEST_REMINDER = 40_320
 """Four weeks, in minutes."""
-MOST_TAGS = 50
 MOST_DAYS = 50
 MOST_EXCEPTIONS = 400
 
@@ -51,9 +51,6 @@ _NO_CONFERENCING = {"none", "default"}
 
 
 # --- The body of an upsert -------------------------------------------------------------------------
-
-# PHP spells an empty object [].
-_OBJECT = BeforeValidator(lambda value: {} if value == [] else value)
 
 
 class Place(BaseModel):
@@ -102,14 +99,6 @@ class Recurrence(BaseModel):
     rules: list[Rule] | None = None
 
 
-class Tag(BaseModel):
-    value: Name
-
-
-class Tags(BaseModel):
-    private: Annotated[list[Tag], Field(max_length=MOST_TAGS)] | None = None
-
-
 class Event(BaseModel):
     event_id: EventId
     summary: Summary
@@ -117,7 +106,7 @@ class Event(BaseModel):
     end: GivenMoment
     description: Text | None = None
     tzid: Zone | None = None
-    location: Annotated[Place | None, _OBJECT] = None
+    location: Annotated[Place | None, AS_OBJECT] = None
     url: Url | None = None
     reminders: Annotated[list[Reminder], Field(max_length=MOST_REMINDERS)] | None = None
     reminders_create_only: bool | None = None
@@ -125,10 +114,10 @@ class Event(BaseModel):
     extended_transparency: ExtendedTransparency | None = None
     event_private: bool | None = None
     color: Color | None = None
-    attendees: Annotated[Guests | None, _OBJECT] = None
-    conferencing: Annotated[Meeting | None, _OBJECT] = None
-    recurrence: Annotated[Recurrence | None, _OBJECT] = None
-    tags: Annotated[Tags | None, _OBJECT] = None
+    attendees: Annotated[Guests | None, AS_OBJECT] = None
+    conferencing: Annotated[Meeting | None, AS_OBJECT] = None
+    recurrence: Annotated[Recurrence | None, AS_OBJECT] = None
+    tags: Annotated[Tags | None, AS_OBJECT] = None
     subscriptions: list[Any] | None = None
     attachments: list[Any] | None = None
 
@@ -155,7 +144,7 @@ def event_upsert(body: Mapping[str, Any]) -> EventUpsert:
         private=bool(asked.event_private),
         color=asked.color,
         recurrence=_recurrence(asked.recurrence, when, refused),
-        tags=tuple(tag.value for tag in (asked.tags or Tags()).private or ()),
+        tags=(asked.tags or Tags()).names,
         invite=tuple(Invitee(guest.email, guest.display_name or None) for guest in guests.invite or ()),
         uninvite=tuple(guest.email for guest in (*(guests.remove or ()), *(guests.reject or ()))),
     )

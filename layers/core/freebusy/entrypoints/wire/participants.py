@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from freebusy.domain.errors import RefusedBecause
 from freebusy.domain.free_busy import Period
-from freebusy.entrypoints.wire.validation import Identifier, Minutes, Time
+from freebusy.entrypoints.wire.validation import AS_OBJECT, Identifier, Minutes, Time
 from freebusy.service.participants import GroupRequest, MemberRequest
 
 if TYPE_CHECKING:  # only queries with constraints load what they are
@@ -37,6 +37,10 @@ class Duration(BaseModel):
     hours: Annotated[Minutes, Field(ge=0, le=MAX_DURATION_MINUTES // 60)] | None = None
 
     @property
+    def said(self) -> bool:
+        return self.minutes is not None or self.hours is not None
+
+    @property
     def seconds(self) -> int:
         return 60 * (self.minutes or 0) + 3600 * (self.hours or 0)
 
@@ -53,28 +57,30 @@ PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 class BufferSide(Duration):
     """``{"minutes": 15}`` or the C# SDK's ``{"minimum": {…}, "maximum": {…}}``; only sequences know a maximum."""
 
-    minimum: Duration | None = None
-    maximum: Duration | None = None
+    minimum: Annotated[Duration | None, AS_OBJECT] = None
+    maximum: Annotated[Duration | None, AS_OBJECT] = None
 
     @property
     def shortest(self) -> int | None:
         """In seconds; None when nothing is said about it."""
-        if self.minimum:
-            return self.minimum.seconds
-        return None if self.minutes is None and self.hours is None else self.seconds
+        said = self.minimum if self.minimum and self.minimum.said else self
+        return said.seconds if said.said else None
 
     @property
     def longest(self) -> int | None:
-        return self.maximum.seconds if self.maximum else None
+        return self.maximum.seconds if self.maximum and self.maximum.said else None
 
 
 class Buffer(BaseModel):
-    before: BufferSide | None = None
-    after: BufferSide | None = None
+    before: Annotated[BufferSide | None, AS_OBJECT] = None
+    after: Annotated[BufferSide | None, AS_OBJECT] = None
 
     @property
     def sides(self) -> tuple[BufferSide, BufferSide]:
         return self.before or BufferSide(), self.after or BufferSide()
+
+
+AnyBuffer = Annotated[Buffer | None, AS_OBJECT]
 
 
 class QueryPeriod(BaseModel):
@@ -111,7 +117,7 @@ class Member(BaseModel):
     only_managed_events: bool | None = None
     ignore_tentative: bool | None = None
     availability_constraints: Annotated[list[Any], Field(max_length=MAX_CONSTRAINTS)] | None = None
-    buffer: Buffer | None = None
+    buffer: AnyBuffer = None
 
 
 class Group(BaseModel):

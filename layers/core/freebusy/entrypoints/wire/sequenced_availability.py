@@ -16,6 +16,7 @@ from freebusy.domain.sequence import MOST_IN_A_STAGE, MOST_STEPS
 from freebusy.domain.stretches import merged, overlaps
 from freebusy.entrypoints.times import format_time
 from freebusy.entrypoints.wire.participants import (
+    AnyBuffer,
     Body,
     Buffer,
     Groups,
@@ -57,7 +58,7 @@ class SequenceStep(Asked):
     participants: Groups
     required_duration: PositiveDuration
     start_interval: PositiveDuration | None = None
-    buffer: Buffer | None = None
+    buffer: AnyBuffer = None
 
 
 def _not_too_many(steps: object) -> object:

@@ -53,6 +53,9 @@ Minutes = Annotated[int, BeforeValidator(_not_a_boolean)]
 Time = Annotated[int, BeforeValidator(_time)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
+AS_OBJECT = BeforeValidator(lambda value: {} if value == [] else value)
+"""PHP spells an empty object ``[]``."""
+
 OwnId = Annotated[StrictStr, AfterValidator(_own_id)]
 """What an application calls a rule or a period of its own."""
 
