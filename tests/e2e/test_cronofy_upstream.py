@@ -44,8 +44,9 @@ def files(up, tmp_path_factory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def front(files) -> Iterator[dict[str, Any]]:
-    with running_stack(files["front"], UPSTREAM_STACK_FILE=str(files["up"])) as (_, content):
+def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
+    more = {"UPSTREAM_STACK_FILE": str(files["up"]), "RECORD_PERMISSIONS": str(recorded_permissions)}
+    with running_stack(files["front"], **more) as (_, content):
         yield content
 
 
