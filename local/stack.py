@@ -29,6 +29,7 @@ from local.gateway import Gateway
 from local.lambda_host import LambdaHost
 from local.processes import LOOPBACK, ChildFailed, Children, inherited_environment
 from local.pumps import Pumps
+from local.recording import recorder
 
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
@@ -132,7 +133,13 @@ class Stack:
                 | recording(),
             )
             pumps = Pumps(deployment.sources, host.invoke, endpoint)
-            gateway = Gateway(deployment.routes, host.invoke, api_id=deployment.api_id, account_id=emulator.ACCOUNT_ID)
+            gateway = Gateway(
+                deployment.routes,
+                host.invoke,
+                api_id=deployment.api_id,
+                account_id=emulator.ACCOUNT_ID,
+                witness=recorder(os.environ.get("EXCHANGES_FILE")),
+            )
             try:
                 await pumps.start()
                 await gateway.server.listen(self._ports.gateway)

@@ -25,7 +25,7 @@ from freebusy.domain.account import (
     ProviderCredential,
     ProviderName,
 )
-from freebusy.domain.application import Application
+from freebusy.domain.application import Appearance, Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.callback import Destination
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound, ProviderError
@@ -703,6 +703,7 @@ class FakeApplications:
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
+        self._appearances: dict[str, Appearance] = {}
         self._tokens = tokens or FakeTokens()
         self._accounts = accounts or FakeAccounts()
         self._pages = pages or FakePages()
@@ -713,6 +714,12 @@ class FakeApplications:
 
     def find(self, client_id: str) -> Application | None:
         return self._applications.get(client_id)
+
+    def appearance(self, client_id: str) -> Appearance:
+        return self._appearances.get(client_id, Appearance())
+
+    def show_as(self, client_id: str, appearance: Appearance) -> None:
+        self._appearances[client_id] = appearance
 
     def with_origin(self, origin: str) -> frozenset[str]:
         return frozenset(each.client_id for each in self._applications.values() if origin in each.origins)
@@ -741,7 +748,7 @@ class FakeApplications:
     def erase(self, client_id: str) -> int:
         with self._lock:
             application = self._applications.pop(client_id, None)
-            erased = 0 if application is None else 1
+            erased = (application is not None) + (self._appearances.pop(client_id, None) is not None)
             stores = (self._tokens, self._accounts, self._pages, self._setups, self._access_requests)
             return erased + sum(store.erase(client_id) for store in stores)
 

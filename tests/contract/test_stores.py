@@ -28,7 +28,7 @@ from freebusy.domain.account import (
     ProviderName,
     Upstream,
 )
-from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.application import Appearance, Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
@@ -933,6 +933,15 @@ class TestApplications:
         stores.applications.create(application())
         assert stores.applications.find(client_id) is None
 
+    def test_an_application_looks_as_it_was_last_said(self, stores):
+        stores.applications.create(application())
+        assert stores.applications.appearance("app") == Appearance()
+        stores.applications.show_as("app", Appearance("https://app.example", b"a picture"))
+        assert stores.applications.appearance("app") == Appearance("https://app.example", b"a picture")
+        stores.applications.show_as("app", Appearance())
+        assert stores.applications.appearance("app") == Appearance()
+        assert stores.applications.appearance("x" * 3000) == Appearance()
+
     def test_applications_are_listed_by_name(self, stores):
         stores.applications.create(application("app"))
         stores.applications.create(application("other", name="Planner"))
@@ -1033,6 +1042,7 @@ class TestErasure:
             stores.setups.save_trip(f"{client_id}-state", OrganizationTrip(wanted, Leg.CONSENT, "browser", LATER))
             stores.setups.save(f"{client_id}-handle", a_setup(request=wanted))
             stores.tokens.save_code(f"{client_id}-code", code(client_id=client_id))
+            stores.applications.show_as(client_id, Appearance("https://app.example"))
             spent = code(client_id=client_id, sub=f"{client_id}-acc")
             stores.tokens.save_code(f"{client_id}-spent", spent)
             stores.tokens.redeem_code(
@@ -1050,6 +1060,7 @@ class TestErasure:
     def traces(self, stores, client_id) -> list[bool]:
         return [
             stores.applications.find(client_id) is not None,
+            stores.applications.appearance(client_id) != Appearance(),
             client_id in stores.applications.names(),
             client_id in stores.applications.with_origin("https://app.example"),
             stores.accounts.find(f"{client_id}-acc") is not None,

@@ -1,16 +1,21 @@
 """Why a time is not offered, as callers are told; tests/oracle proves that the reasons are the right ones."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from freebusy.domain import explanation
 from freebusy.domain.availability import MAX_RESULTS
 from freebusy.domain.errors import ProviderUnavailable
+from freebusy.domain.free_busy import FreeBusyStatus
+from freebusy.domain.managed_availability import AvailabilityRule, WeeklyPeriod
 from tests.asking import at, found, group, query, refused, send
 from tests.fakes import NOW
-from tests.people import busy, managed
+from tests.people import CLIENT_ID, busy, connected, managed
 
+DOCS = Path(__file__).parents[2] / "docs" / "availability.md"
 HOURLY = {"response_format": "overlapping_slots", "start_interval": {"minutes": 60}}
 
 
@@ -220,3 +225,21 @@ def test_the_largest_explanation_fits_into_what_lambda_may_return(crowd):
     named = sum(len(group["members"]) for row in rows for group in row["groups"])
     assert explanation.MOST_NAMED - len(crowd) < named <= explanation.MOST_NAMED
     assert len(json.dumps(answer.body).encode()) < 6 * 1024 * 1024
+
+
+def test_the_example_of_the_docs_is_answered_as_they_say(wired, sign_in, people, calendars):
+    """What the picture shows: hours of 15 January, on which the clock stands at eight."""
+    blocks = re.findall(r"```json\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    asked, answered = map(json.loads, blocks)
+    for name in ("ana", "ben", "cem"):
+        sign_in(connected(f"acc_{name}"), f"another token of {name}")
+    calendars.kept = {
+        "acc_ana@example.com": busy((1, 2)),
+        "acc_ben@example.com": busy((1, 3.5)),
+        "acc_cem@example.com": [*busy((2.5, 3.5), status=FreeBusyStatus.TENTATIVE), *busy((4, 5.5))],
+    }
+    wired.accounts.expect_events("acc_ana")
+    assert wired.events.save(managed("e1", (4.5, 5), sub="acc_ana"), over=None)
+    friday = AvailabilityRule("hours", "Etc/UTC", (WeeklyPeriod(4, 8 * 60, 13 * 60),))
+    assert wired.managed_availability.save_rule("acc_ben", friday, client_id=CLIENT_ID)
+    assert send("/v1/availability", asked).json() == answered

@@ -26,6 +26,7 @@ from freebusy.service.applications import authenticate_client
 from freebusy.service.invitations import recipient_of
 from tests.fakes import NOW
 from tests.invitations import KIM, an_event
+from tests.pictures import png
 from tests.tables import table_properties
 
 pytestmark = pytest.mark.emulator
@@ -161,7 +162,8 @@ class TestApplications:
 
     def test_the_secret_is_shown_once(self, deployment, freebusy, created):
         shown = freebusy("applications", "show", created["client_id"])
-        assert shown == {name: value for name, value in created.items() if name != "client_secret"}
+        created.pop("client_secret")
+        assert shown == {**created, "home_page": None, "logo": None}
         assert created["client_secret"] not in json.dumps([str(item) for item in deployment.items()])
 
     def test_applications_are_listed(self, freebusy, created):
@@ -170,6 +172,20 @@ class TestApplications:
     def test_an_application_is_renamed(self, freebusy, created):
         assert freebusy("applications", "rename", created["client_id"], "Planner")["name"] == "Planner"
         assert {"client_id": created["client_id"], "name": "Planner"} in freebusy("applications", "list")
+
+    def test_a_logo_and_a_home_page_are_shown_until_they_are_removed(self, freebusy, refused, created, tmp_path):
+        client_id, file = created["client_id"], tmp_path / "logo.png"
+        file.write_bytes(png())
+        assert freebusy("applications", "logo", "set", client_id, str(file))["logo"] == f"PNG, {len(png())} bytes"
+        freebusy("applications", "home-page", "set", client_id, "https://app.example")
+        assert freebusy("applications", "show", client_id)["home_page"] == "https://app.example"
+        freebusy("applications", "logo", "remove", client_id)
+        freebusy("applications", "home-page", "remove", client_id)
+        shown = freebusy("applications", "show", client_id)
+        assert (shown["home_page"], shown["logo"]) == (None, None)
+        assert "cannot be read" in refused("applications", "logo", "set", client_id, str(tmp_path / "none.png"))
+        file.write_bytes(b"<svg/>")
+        assert refused("applications", "logo", "set", client_id, str(file)) == "freebusy: a logo is a PNG"
 
     def test_redirect_uris_are_edited(self, freebusy, created):
         edit = ("applications", "redirect-uris")

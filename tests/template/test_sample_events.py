@@ -40,6 +40,9 @@ STATUS = {
     "available_periods_delete_all": 202,
     "available_periods_page": 200,
     "available_periods_upsert": 202,
+    "docs": 200,
+    "docs_openapi": 200,
+    "docs_section": 200,
     "enterprise_connect": 302,
     "enterprise_connect_another_mailbox": 200,
     "enterprise_connect_choose_provider": 200,
@@ -124,7 +127,7 @@ FAILURES = {
 }
 """Which records of a sample come again; where none are named, none do."""
 
-PAGES = {"authorize", "enterprise_connect", "oauth_callback"}
+PAGES = {"authorize", "docs", "enterprise_connect", "oauth_callback"}
 
 
 def test_every_sample_event_is_tried():

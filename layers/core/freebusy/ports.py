@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
         ProviderCredential,
         ProviderName,
     )
-    from freebusy.domain.application import Application
+    from freebusy.domain.application import Appearance, Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.callback import Destination
     from freebusy.domain.errors import CalendarUnreadable
@@ -46,6 +46,9 @@ class ApplicationStore(Protocol):
     def with_origin(self, origin: str) -> frozenset[str]:
         """The client ids of the applications that list this browser origin."""
 
+    def appearance(self, client_id: str) -> Appearance:
+        """What people are shown of it beside its name; nothing unless that was said."""
+
 
 class ApplicationRegistry(ApplicationStore, Protocol):
     """Registering, changing and erasing applications: the command line's business."""
@@ -61,6 +64,9 @@ class ApplicationRegistry(ApplicationStore, Protocol):
 
     def change(self, before: Application, after: Application) -> bool:
         """Replaces ``before``, secrets and origins included, atomically; False when somebody changed it meanwhile."""
+
+    def show_as(self, client_id: str, appearance: Appearance) -> None:
+        """What people are shown from now on, of an application that exists."""
 
     def erase(self, client_id: str) -> int:
         """Removes the application and everything that belongs to it; returns how many items that were.

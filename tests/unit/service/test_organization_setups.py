@@ -104,7 +104,7 @@ class TestWhileSomethingIsMissing:
         tab = office.tab()
         progress = office.progress(tab)
         assert (progress.access, progress.proof, progress.record) == ("delegation_missing", None, None)
-        assert progress.application_name == "Scheduler"
+        assert progress.application.name == "Scheduler"
         assert progress.delegation.client_id == "the client id of the deployment"
         assert progress.setup.administrator == ADA
         assert not office.accounts.service_accounts._kept

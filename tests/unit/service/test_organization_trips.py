@@ -58,7 +58,7 @@ class TestSettingOut:
     def test_without_a_provider_the_administrator_chooses(self, office, unnamed):
         choice = office.begin(provider_name=unnamed)
         assert isinstance(choice, OrganizationChoice)
-        assert (choice.application_name, choice.resources) == ("Scheduler", False)
+        assert (choice.application.name, choice.resources) == ("Scheduler", False)
         assert list(choice.delegations) == [ProviderName.GOOGLE, ProviderName.MICROSOFT]
 
     def test_who_chooses_is_told_when_rooms_are_asked_for(self, office):

@@ -233,7 +233,7 @@ def test_a_provider_without_a_registration_is_told_to_the_person(world, moving):
     del world.providers[ProviderName.GOOGLE]
     with pytest.raises(AuthorizationRefused) as refused:
         world.depart_again(moving[0], moving[1].profile_id)
-    assert refused.value.reason == "provider_trouble"
+    assert refused.value.reason == "provider_misconfigured"
 
 
 def link(world, sub, identity):

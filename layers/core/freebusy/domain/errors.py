@@ -76,12 +76,16 @@ class ProfileLocked(FreeBusyError):
 
 
 class AuthorizationError(FreeBusyError):
-    """Tell the application by way of its ``redirect_uri`` (RFC 6749, 4.1.2.1)."""
+    """Tell the application by way of its ``redirect_uri`` (RFC 6749, 4.1.2.1).
 
-    def __init__(self, code: str, description: str) -> None:
+    ``reason`` is what AuthorizationRefused says instead on a trip that leads back to no application.
+    """
+
+    def __init__(self, code: str, description: str, reason: str = "provider_trouble") -> None:
         super().__init__(description)
         self.code = code
         self.description = description
+        self.reason = reason
 
 
 class AuthorizationRefused(FreeBusyError):
@@ -89,9 +93,10 @@ class AuthorizationRefused(FreeBusyError):
 
     ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
     ``unknown_state`` (never issued, used before or expired) and ``other_browser``; where a profile was being connected
-    again, which leads back to no application: ``consent_refused``, ``other_person``, ``connected_elsewhere``,
-    ``organization_decides``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun, finished
-    or expired), ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``,
+    again, which leads back to no application: ``consent_refused``, ``scope_unticked``, ``wrong_account``,
+    ``administrator_decides``, ``other_person``, ``connected_elsewhere``, ``organization_decides``,
+    ``provider_misconfigured``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun,
+    finished or expired), ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``,
     ``sign_in_refused`` and ``sign_in_unavailable``.
     """
 

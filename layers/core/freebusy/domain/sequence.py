@@ -13,8 +13,8 @@
 There are far more ways to combine starts than these, and none is tried. The starts of a step are a number in which bit
 i stands for the i-th minute. From the last step backwards, it is worked out from which starts of a step the steps
 that remain can be done: all starts at once, in a few shifts of that number, since "some start of the next step within
-a gap of this to that" is the same question for each of them. That takes as many such questions as there are steps,
-and within a stage of n steps n · 2ⁿ of them at most, which is why a stage has a limit.
+a gap of this to that" is the same question for each of them. There is one such question for each pair of neighbouring
+stages of one step; within a stage of n steps there are at most n² · 2ⁿ⁻², which is why a stage has a limit.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from freebusy.bootstrap import account_store, application_registry, redelivery, secret_vault
 from freebusy.domain.account import Upstream
-from freebusy.domain.application import Application
+from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
 from freebusy.ports import ApplicationRegistry, SecretVault
 from freebusy.service.applications import (
@@ -36,6 +36,8 @@ from freebusy.service.applications import (
     rename_application,
     revoke_secret,
     rotate_secret,
+    show_home_page,
+    show_logo,
 )
 from freebusy.service.authorization import relink_url
 from freebusy.service.invitations import deliver_again
@@ -99,11 +101,34 @@ def _list(_: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
 
 
 def _show(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
-    return _shown(find_application(options.client_id, registry=registry))
+    application = find_application(options.client_id, registry=registry)
+    return {**_shown(application), **_appearance(options, registry.appearance(options.client_id))}
 
 
 def _rename(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
     return _shown(rename_application(options.client_id, options.name, registry=registry))
+
+
+def _set_home_page(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _appearance(options, show_home_page(options.client_id, options.home_page, registry=registry))
+
+
+def _remove_home_page(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _appearance(options, show_home_page(options.client_id, "", registry=registry))
+
+
+def _set_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    try:
+        logo = options.logo.read_bytes()
+    except OSError as error:
+        raise CommandRefused(f"{options.logo} cannot be read: {error.strerror}") from error
+    if not logo:
+        raise CommandRefused(f"{options.logo} is empty")
+    return _appearance(options, show_logo(options.client_id, logo, registry=registry))
+
+
+def _remove_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _appearance(options, show_logo(options.client_id, b"", registry=registry))
 
 
 def _add_redirect_uris(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -254,7 +279,7 @@ def _output(cloudformation: Any, stack: str, key: str) -> str:
 # --- What people see -------------------------------------------------------------------------------
 
 
-def _shown(application: Application, secret: str | None = None) -> _Answer:
+def _shown(application: Application, secret: str | None = None) -> dict[str, Any]:
     """``client_secret`` is there only when it was just made; afterwards nobody knows it but the application."""
     shown: dict[str, Any] = {
         "client_id": application.client_id,
@@ -267,6 +292,14 @@ def _shown(application: Application, secret: str | None = None) -> _Answer:
         "created_at": _moment(application.created_at),
     }
     return {**shown, "client_secret": secret} if secret else shown
+
+
+def _appearance(options: argparse.Namespace, appearance: Appearance) -> dict[str, Any]:
+    return {
+        "client_id": options.client_id,
+        "home_page": appearance.home_page or None,
+        "logo": f"PNG, {len(appearance.logo)} bytes" if appearance.logo else None,
+    }
 
 
 def _moment(seconds: int) -> str:
@@ -290,6 +323,8 @@ def _lines(value: Any) -> Iterator[tuple[bool, str]]:
     values = value if isinstance(value, list) else [value]
     for place, each in enumerate(values or ["-"]):
         match each:
+            case None:
+                text = "-"
             case bool():
                 text = "yes" if each else "no"
             case dict():
@@ -308,9 +343,11 @@ def _in_one_line(error: Exception) -> str:
 # --- The command line ------------------------------------------------------------------------------
 
 
-_ARGUMENTS: dict[str, dict[str, str]] = {
+_ARGUMENTS: dict[str, dict[str, Any]] = {
     "client_id": {"metavar": "CLIENT_ID"},
     "name": {"metavar": "NAME", "help": "as people see it when they are asked to connect"},
+    "home_page": {"metavar": "URL", "help": "https, or http on localhost"},
+    "logo": {"metavar": "FILE", "type": Path, "help": f"a PNG of at most {MOST_LOGO_BYTES // 1000} kB"},
     "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
     "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
     "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
@@ -369,6 +406,14 @@ def _parser() -> argparse.ArgumentParser:
     _add(origins, "add", _add_origins, "list more origins", "client_id", "origins")
     _add(origins, "remove", _remove_origins, "take origins off the list", "client_id", "origins")
 
+    home_page = _group(applications, "home-page", "where people can read about the application")
+    _add(home_page, "set", _set_home_page, "link to it from the pages that people see", "client_id", "home_page")
+    _add(home_page, "remove", _remove_home_page, "link to nothing any more", "client_id")
+
+    logo = _group(applications, "logo", "a picture beside the name")
+    _add(logo, "set", _set_logo, "show it on the pages that people see", "client_id", "logo")
+    _add(logo, "remove", _remove_logo, "show none any more", "client_id")
+
     secrets = _group(applications, "secrets", "client secrets, of which two can live at once")
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
@@ -394,7 +439,7 @@ def _add(commands: _Commands, name: str, command: _Command, about: str, *argumen
     parser = commands.add_parser(name, help=about, description=about)
     parser.set_defaults(command=command)
     for argument in arguments:
-        parser.add_argument(argument, **_ARGUMENTS[argument])  # type: ignore[arg-type]
+        parser.add_argument(argument, **_ARGUMENTS[argument])
     _add_options(parser, default=argparse.SUPPRESS)
     return parser
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from freebusy.domain.account import ProviderName, Upstream
-from freebusy.domain.application import Application
+from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import (
     AUTHORIZATION_CODE_LIFETIME,
     AUTHORIZATION_REQUEST_LIFETIME,
@@ -32,16 +32,14 @@ from freebusy.service import consent_trouble
 from freebusy.service.authorization_request import checked
 from freebusy.service.connecting import (
     Connected,
-    ConnectedElsewhere,
     Consent,
-    OtherPerson,
     connect,
     link,
     reconnect_profile,
     reconnectable,
 )
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url
-from freebusy.service.trips import Departure, Return, application_of, code_in, issue_code, returning_leg
+from freebusy.service.trips import Departure, Return, application_of, code_in, introduction, issue_code, returning_leg
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +50,15 @@ Providers = Mapping[ProviderName, CalendarProvider]
 class ProviderChoice:
     """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
 
-    application_name: str
+    application: Introduction
     providers: tuple[ProviderName, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """A profile works again, and that is all: no application waits for the browser."""
+    """A profile works again, and that is all: no application waits for the browser. It may even be gone."""
 
-    application_name: str
+    application: Introduction | None
 
 
 def relink_url(public_url: str, sub: str, profile_id: str) -> str:
@@ -95,7 +93,7 @@ def begin_authorization(  # noqa: PLR0913 - a request and the ports that it need
         link_token_hash = _known_link_token(parameters, application, tokens, now)
         provider = ProviderName.MANAGED if through_cronofy else asked.provider
         if provider is None:
-            return ProviderChoice(application.name, offered)
+            return ProviderChoice(introduction(application, applications), offered)
         request = AuthorizationRequest(
             client_id=application.client_id,
             redirect_uri=redirect_uri,
@@ -216,7 +214,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
             at = Connected(request.relink_sub, request.relink_profile_id)
             reconnect_profile(consent, at, accounts=accounts, vault=vault)
             application = applications.find(request.client_id)
-            return Reconnected(application.name if application else "")
+            return Reconnected(introduction(application, applications) if application else None)
         if request.link_token_hash:
             began = request.expires_at - AUTHORIZATION_REQUEST_LIFETIME
             at = link(consent, request.link_token_hash, began=began, accounts=accounts, tokens=tokens, vault=vault)
@@ -282,7 +280,7 @@ def _code(request: AuthorizationRequest, at: Connected, now: int) -> Authorizati
 
 def _provider(request: AuthorizationRequest, providers: Providers) -> CalendarProvider:
     if request.provider not in providers:
-        raise AuthorizationError("server_error", "this provider is no longer offered here")
+        raise AuthorizationError("server_error", "this provider is no longer offered here", "provider_misconfigured")
     return providers[request.provider]
 
 
@@ -292,8 +290,4 @@ def _return_address(request: AuthorizationRequest, public_url: str) -> ReturnAdd
 
 def _refused(trouble: AuthorizationError) -> AuthorizationRefused:
     """For a trip that leads back to no application: the person reads it on a page."""
-    if isinstance(trouble, OtherPerson):
-        return AuthorizationRefused("other_person")
-    if isinstance(trouble, ConnectedElsewhere):
-        return AuthorizationRefused("connected_elsewhere")
-    return AuthorizationRefused("consent_refused" if trouble.code == "access_denied" else "provider_trouble")
+    return AuthorizationRefused(trouble.reason)

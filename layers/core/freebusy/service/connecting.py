@@ -54,14 +54,6 @@ class Connected(NamedTuple):
         return self._replace(profile_id=self.profile_id.removesuffix(MOVED))
 
 
-class OtherPerson(AuthorizationError):
-    """Somebody else signed in than the one whose profile was to be connected again."""
-
-
-class ConnectedElsewhere(AuthorizationError):
-    """This calendar belongs to another account of the same application."""
-
-
 def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int) -> Connected:
     """The account of this person within this application: the one that exists, else a new one.
 
@@ -153,7 +145,7 @@ def reconnect_mailbox(sub: str, profile_id: str, *, accounts: AccountStore) -> N
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:
     """Connects this very profile again, or moves it off Cronofy.
 
-    Raises OtherPerson, StorageUnavailable and NotFound.
+    Raises AuthorizationError, StorageUnavailable and NotFound.
     """
     account, profile = reconnectable(at, accounts=accounts)
     identity = profile.identity
@@ -167,7 +159,9 @@ def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore
             if accounts.sub_of(account.client_id, consent.identity):
                 raise _connected_elsewhere()
             raise StorageUnavailable("the profile changed in this very moment")
-    raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
+    raise AuthorizationError(
+        "access_denied", "another person signed in than the one whose calendar this is", "other_person"
+    )
 
 
 def _same_mailbox(account: Account | None, identity: Identity) -> Profile | None:
@@ -277,5 +271,7 @@ def _new_profile(identity: Identity) -> Profile:
     return Profile(profile_id, identity.provider, identity.email, new_calendar_id(profile_id), identity)
 
 
-def _connected_elsewhere() -> ConnectedElsewhere:
-    return ConnectedElsewhere("access_denied", "this calendar is already connected to another account")
+def _connected_elsewhere() -> AuthorizationError:
+    return AuthorizationError(
+        "access_denied", "this calendar is already connected to another account", "connected_elsewhere"
+    )

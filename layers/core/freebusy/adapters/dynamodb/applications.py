@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours
 from freebusy.adapters.dynamodb.tokens import token_item
 from freebusy.domain.account import Upstream
-from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.application import Appearance, Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
@@ -37,6 +37,17 @@ class DynamoApplications:
         if not may_be_ours(origin):
             return frozenset()
         return frozenset(item["sk"]["S"] for item in self._table.query(f"ORIGIN#{origin}"))
+
+    def appearance(self, client_id: str) -> Appearance:
+        """An item of its own: only pages show it, and a logo would make every other read of the application dearer."""
+        item = self._table.get(_appearance_key(client_id)) if may_be_ours(client_id) else None
+        return Appearance() if item is None else Appearance(item["home_page"]["S"], item["logo"]["B"])
+
+    def show_as(self, client_id: str, appearance: Appearance) -> None:
+        pk, sk = _appearance_key(client_id)
+        values: dict[str, Value] = {"home_page": appearance.home_page, "logo": appearance.logo}
+        item = attributes({"pk": pk, "sk": sk, "application": client_id, **values})
+        self._table.transact([self._table.putting(item)])
 
     def names(self) -> dict[str, str]:
         return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
@@ -103,6 +114,10 @@ class DynamoApplications:
 
 def _key(client_id: str) -> Key:
     return f"APP#{client_id}", "APPLICATION"
+
+
+def _appearance_key(client_id: str) -> Key:
+    return f"APP#{client_id}", "APPEARANCE"
 
 
 def _values(application: Application) -> dict[str, Value]:
