@@ -266,6 +266,16 @@ def test_revoking_here_ends_the_authorization_there(person, up):
         assert refused.value.response.status_code == 401
 
 
+def test_revoking_the_calendar_here_ends_the_authorization_there(person, up):
+    somebody = person()
+    there = Somebody(up, somebody.email)
+    there.consent()
+    somebody.client.revoke_profile(somebody.client.list_profiles()[0]["profile_id"])
+    with pytest.raises(PyCronofyRequestError) as refused:
+        there.client.userinfo()
+    assert refused.value.response.status_code == 401
+
+
 def test_whoever_was_revoked_there_can_connect_again_here(person, up):
     somebody = person((9, 10))
     there = Somebody(up, somebody.email)
