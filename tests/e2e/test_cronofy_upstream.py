@@ -44,8 +44,9 @@ def files(up, tmp_path_factory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def front(files) -> Iterator[dict[str, Any]]:
-    with running_stack(files["front"], UPSTREAM_STACK_FILE=str(files["up"])) as (_, content):
+def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
+    more = {"UPSTREAM_STACK_FILE": str(files["up"]), "RECORD_PERMISSIONS": str(recorded_permissions)}
+    with running_stack(files["front"], **more) as (_, content):
         yield content
 
 
@@ -263,6 +264,16 @@ def test_revoking_here_ends_the_authorization_there(person, up):
         with pytest.raises(PyCronofyRequestError) as refused:
             client.userinfo()
         assert refused.value.response.status_code == 401
+
+
+def test_revoking_the_calendar_here_ends_the_authorization_there(person, up):
+    somebody = person()
+    there = Somebody(up, somebody.email)
+    there.consent()
+    somebody.client.revoke_profile(somebody.client.list_profiles()[0]["profile_id"])
+    with pytest.raises(PyCronofyRequestError) as refused:
+        there.client.userinfo()
+    assert refused.value.response.status_code == 401
 
 
 def test_whoever_was_revoked_there_can_connect_again_here(person, up):
