@@ -32,6 +32,9 @@ def _empty_or(schema: Schema) -> Schema:
     return either(schema, {"type": "array", "maxItems": 0})
 
 
+_TAGS = _empty_or(sent({}, {"private": items(sent({"value": text()}))}))
+
+
 def _number() -> Schema:
     """Some SDKs spell numbers as strings."""
     return either(whole(), text(pattern="^[0-9]+$"))
@@ -137,9 +140,15 @@ TIMES: dict[str, Schema] = {
     "Period": sent({"start": text(), "end": text()}),
     "Duration": sent({}, {"minutes": whole(), "hours": whole()}, about="As {minutes: 30}."),
     "BufferSide": sent(
-        {}, {"minutes": whole(), "hours": whole(), "minimum": named("Duration"), "maximum": named("Duration")}
+        {},
+        {
+            "minutes": whole(),
+            "hours": whole(),
+            "minimum": _empty_or(named("Duration")),
+            "maximum": _empty_or(named("Duration")),
+        },
     ),
-    "Buffer": sent({}, {"before": named("BufferSide"), "after": named("BufferSide")}),
+    "Buffer": sent({}, {"before": _empty_or(named("BufferSide")), "after": _empty_or(named("BufferSide"))}),
     "BusyRow": answered(
         {
             "calendar_id": text(),
@@ -238,7 +247,7 @@ EVENTS: dict[str, Schema] = {
                 )
             ),
             "recurrence": _empty_or(sent({}, {"rules": items(named("Rule"), maxItems=1)})),
-            "tags": _empty_or(sent({}, {"private": items(sent({"value": text()}))})),
+            "tags": _TAGS,
         },
     ),
     "BatchAnswer": answered(
@@ -265,7 +274,7 @@ _QUERY: dict[str, Schema] = {
     **_QUERY_PERIODS,
     "query_slots": items(sent({"start": text()}), about="Only these starts are tried."),
     "start_interval": named("Duration"),
-    "buffer": named("Buffer"),
+    "buffer": _empty_or(named("Buffer")),
     "response_format": exactly("periods", "slots", "overlapping_slots"),
     "max_results": whole(minimum=1, maximum=MAX_RESULTS),
     "explain": truth("Says why times are missing."),
@@ -273,7 +282,6 @@ _QUERY: dict[str, Schema] = {
 }
 _ASKED: dict[str, Schema] = {"participants": items(named("Group"), minItems=1), "required_duration": named("Duration")}
 _TOLD: dict[str, Schema] = {"unreadable_members": named("UnreadableMembers"), "sources": items(named("Sources"))}
-_TAGS = sent({}, {"private": items(sent({"value": text()}))})
 _TURNS: dict[str, Schema] = {
     "group": whole("Its place in the request."),
     "members": items(answered({"sub": text(), "events": whole()})),
@@ -290,7 +298,7 @@ AVAILABILITY: dict[str, Schema] = {
                     {
                         "ordinal": _number(),
                         "start_interval": named("Duration"),
-                        "buffer": named("Buffer"),
+                        "buffer": _empty_or(named("Buffer")),
                         **_QUERY_PERIODS,
                     },
                 ),
@@ -319,7 +327,7 @@ AVAILABILITY: dict[str, Schema] = {
                 sent({"limit": _number(), "period": text()}, {"tzid": text(), "tags": _TAGS}),
                 about="So many events at most.",
             ),
-            "buffer": named("Buffer"),
+            "buffer": _empty_or(named("Buffer")),
         },
     ),
     "AvailabilityAnswer": answered(
