@@ -162,9 +162,9 @@ class TestApplications:
 
     def test_the_secret_is_shown_once(self, deployment, freebusy, created):
         shown = freebusy("applications", "show", created["client_id"])
-        created.pop("client_secret")
+        secret = created.pop("client_secret")
         assert shown == {**created, "home_page": None, "logo": None}
-        assert created["client_secret"] not in json.dumps([str(item) for item in deployment.items()])
+        assert secret not in json.dumps([str(item) for item in deployment.items()])
 
     def test_applications_are_listed(self, freebusy, created):
         assert {"client_id": created["client_id"], "name": "Scheduler"} in freebusy("applications", "list")
