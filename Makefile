@@ -23,7 +23,7 @@ help: ## list these commands
 run: $(DEV) $(EMULATOR) ## run the whole service on this machine until Ctrl-C (PORT_BASE=9000 moves its ports)
 	@STOP_WITH_PARENT=1 exec $(BIN)/python -m local.stack
 
-demo: $(DEV) $(EMULATOR) ## two people connect, a slot they share is booked, and they accept by mail
+demo: $(DEV) $(EMULATOR) ## two people connect, share a slot and accept an invitation (UPSTREAM=cronofy: through Cronofy)
 	@$(BIN)/python -m local.demo
 
 test: $(DEV) $(EMULATOR) ## run the tests (ARGS="tests/unit -k merge" for some of them)

@@ -25,8 +25,7 @@ from typing import Any
 import httpx
 import pycronofy
 
-from local.browser import visit
-from tests.laptop import running_stack
+from tests.laptop import connect, running_stack
 
 OWN = Path(__file__).parents[1] / ".local" / "load" / "stack.json"
 SECONDS = float(os.environ.get("SECONDS") or 10)
@@ -85,7 +84,7 @@ class Traffic:
         pycronofy.settings.API_BASE_URL = pycronofy.settings.APP_BASE_URL = stack["url"]
         self._numbers = count()
         self._secret = stack["client_secret"]
-        clients = [_connect(stack, f"load-{number}@google.example") for number in range(PEOPLE)]
+        clients = [connect(stack, f"load-{number}@google.example") for number in range(PEOPLE)]
         self._tokens = [client.auth.access_token for client in clients]
         self._subs = [client.account()["account_id"] for client in clients]
         self._calendars = [client.list_calendars()[1]["calendar_id"] for client in clients]
@@ -157,15 +156,6 @@ def _timed(http: httpx.Client, kind: str, request: Request) -> Asked:
     except httpx.HTTPError as error:
         trouble = f"{kind}: {type(error).__name__}"
     return Asked(kind, time.perf_counter() - began, trouble)
-
-
-def _connect(stack: dict[str, Any], email: str) -> pycronofy.Client:
-    httpx.put(f"{stack['google']}/sim/users/{email}", json={"busy": []}).raise_for_status()
-    client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
-    back = stack["redirect_uris"][0]
-    link = client.user_auth_link(back, scope="free_busy_write", provider_name="google_free_busy")
-    client.get_authorization_from_code(visit(link, until=back, consent={"sim_user": email})["code"])
-    return client
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -11,11 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-import httpx
 import pycronofy
 
-from local.browser import visit
-from tests.laptop import running_stack
+from tests.laptop import connect, running_stack
 from tests.soak import SHARE, Verdict, soak
 
 OWN = Path(__file__).parents[1] / ".local" / "soak" / "stack.json"
@@ -30,20 +28,11 @@ def main() -> int:
     with running_stack(OWN) as (_, stack):
         pycronofy.settings.API_BASE_URL = pycronofy.settings.APP_BASE_URL = stack["url"]
         emails = [f"person-{number}@google.example" for number in range(ACCOUNTS)]
-        accounts = {email: _connect(stack, email) for email in emails}
+        accounts = {email: connect(stack, email) for email in emails}
         print(f"Soak: {EVENTS:,} events of {ACCOUNTS} accounts; {SHARE:.0%} of sends fail, functions die", flush=True)
         verdict = soak(stack, accounts, events=EVENTS, kill_every=KILL_EVERY, patience=PATIENCE, until_right=True)
     _report(verdict)
     return bool(verdict.wrong)
-
-
-def _connect(stack: dict[str, str], email: str) -> pycronofy.Client:
-    httpx.put(f"{stack['google']}/sim/users/{email}", json={"busy": []}).raise_for_status()
-    client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
-    back = stack["redirect_uris"][0]
-    link = client.user_auth_link(back, scope="free_busy_write", provider_name="google_free_busy")
-    client.get_authorization_from_code(visit(link, until=back, consent={"sim_user": email})["code"])
-    return client
 
 
 def _report(verdict: Verdict) -> None:

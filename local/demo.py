@@ -2,7 +2,8 @@
 
 Everything goes through the public HTTP API, driven by the official Python SDK of the protocol, unmodified. Invitations
 arrive by mail and are answered by mail. A laptop stack that is running already is used; otherwise one is started for
-the demo, on ports of its own.
+the demo, on ports of its own. With UPSTREAM=cronofy it is two: people, calendars and mail are at the one that stands in
+for Cronofy, and the application talks to the other.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNNING = Path(os.environ.get("STACK_FILE") or ROOT / ".local" / "stack.json")
 OWN = ROOT / ".local" / "demo" / "stack.json"
 OWN_PORTS = 18080
+BEHIND = ROOT / ".local" / "demo" / "upstream.json"
+BEHIND_PORTS = 18090
 START_LIMIT = 120
 MAIL_LIMIT = 30
 """Seconds until mail must have arrived. It takes a fraction of one, and the first a cold start longer."""
@@ -250,28 +253,48 @@ def some_stack() -> Iterator[dict[str, Any]]:
         print(f"Using the stack at {stack['url']}\n")
         yield stack
         return
-    OWN.parent.mkdir(parents=True, exist_ok=True)
-    OWN.unlink(missing_ok=True)
+    print("Starting the service on this machine ...", flush=True)
+    with _started(OWN, OWN_PORTS) as stack:
+        yield stack
+
+
+@contextmanager
+def through_cronofy() -> Iterator[dict[str, Any]]:
+    """Two stacks: the application's address is that of the one in front, all else that of the one behind it."""
+    print("Starting the service twice on this machine, once in Cronofy's place ...", flush=True)
+    with _started(BEHIND, BEHIND_PORTS) as behind, _started(OWN, OWN_PORTS, UPSTREAM_STACK_FILE=str(BEHIND)) as front:
+        print(f"The application talks to {front['url']}, which asks Cronofy's stand-in at {behind['url']}\n")
+        yield {**front, **{name: behind[name] for name in (*PROVIDER_NAME, "mailbox")}}
+
+
+@contextmanager
+def _started(file: Path, ports: int, **more: str) -> Iterator[dict[str, Any]]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
     started = subprocess.Popen(
-        [sys.executable, "-m", "local.stack"], cwd=ROOT, env=_own_environment(), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "local.stack"],
+        cwd=ROOT,
+        env={**_without_real_providers(), **more, "STACK_FILE": str(file), "PORT_BASE": str(ports)},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
-        print("Starting the service on this machine ...", flush=True)
-        yield _ready(started)
+        yield _ready(started, file)
     finally:
         started.terminate()
         started.communicate()
 
 
-def _own_environment() -> dict[str, str]:
-    """Without the client ids of real providers: the demo is about simulated people."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOOGLE_", "MICROSOFT_"))}
-    return {**kept, "STACK_FILE": str(OWN), "PORT_BASE": str(OWN_PORTS), "STOP_WITH_PARENT": "1"}
+def _without_real_providers() -> dict[str, str]:
+    """The demo is about simulated people."""
+    real = ("GOOGLE_", "MICROSOFT_", "CRONOFY_", "UPSTREAM_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(real)}
+    return {**kept, "STOP_WITH_PARENT": "1"}
 
 
-def _ready(started: subprocess.Popen[str]) -> dict[str, Any]:
+def _ready(started: subprocess.Popen[str], file: Path) -> dict[str, Any]:
     deadline = time.monotonic() + START_LIMIT
-    while not (stack := _answering(OWN)):
+    while not (stack := _answering(file)):
         if started.poll() is not None or time.monotonic() > deadline:
             started.terminate()
             sys.exit(f"The service did not start:\n{started.communicate()[0]}")
@@ -290,7 +313,10 @@ def _answering(file: Path) -> dict[str, Any] | None:
 
 
 def main() -> None:
-    with some_stack() as stack:
+    upstream = os.environ.get("UPSTREAM") or "direct"
+    if upstream not in {"direct", "cronofy"}:
+        sys.exit("UPSTREAM is direct or cronofy")
+    with through_cronofy() if upstream == "cronofy" else some_stack() as stack:
         show(stack)
 
 

@@ -79,5 +79,5 @@ def client(service: str, endpoint: str) -> Any:
 def python() -> Path:
     """The interpreter of the emulator's environment. Raises ChildFailed when `make` has not built it yet."""
     if not _PYTHON.exists():
-        raise ChildFailed(f"{_PYTHON} does not exist: start with `make run`, which installs it")
+        raise ChildFailed(f"{_PYTHON} does not exist: start with `make run`, which builds it")
     return _PYTHON

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from local.http_server import HttpServer, Request, Response
 from local.lambda_host import PAYLOAD_LIMIT, Outcome
+from local.recording import Witness
 
 HEAD_LIMIT = 10_240
 """Bytes of the request line and all headers."""
@@ -82,13 +83,22 @@ class Route:
 
 
 class Gateway:
-    """Serves one API; ``invoke`` runs a function by name."""
+    """Serves one API; ``invoke`` runs a function by name. ``witness`` sees what functions were asked and answered."""
 
-    def __init__(self, routes: Iterable[Route], invoke: Invoke, *, api_id: str, account_id: str) -> None:
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        invoke: Invoke,
+        *,
+        api_id: str,
+        account_id: str,
+        witness: Witness | None = None,
+    ) -> None:
         self._routes = sorted(routes, key=Route.specificity)
         self._invoke = invoke
         self._api_id = api_id
         self._account_id = account_id
+        self._witness = witness
         self.server = HttpServer(self.answer, body_limit=BODY_LIMIT)
 
     async def answer(self, request: Request) -> Response:
@@ -130,10 +140,13 @@ class Gateway:
         except TimeoutError:
             return _message(503, "Service Unavailable", request_id)
         try:
-            return response_of(outcome, request_id)
+            response = response_of(outcome, request_id)
         except (TypeError, ValueError, AttributeError) as error:
             logger.warning("%s has no answer for %s: %s", route.function, request_id, error)
             return _message(500, "Internal Server Error", request_id)
+        if self._witness:
+            self._witness(request, response)
+        return response
 
 
 def event_of(

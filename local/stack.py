@@ -23,12 +23,13 @@ from typing import Any
 
 import httpx
 
-from local import emulator
+from local import emulator, upstream
 from local.deployment import Deployment, DeploymentFailed, deploy
 from local.gateway import Gateway
 from local.lambda_host import LambdaHost
 from local.processes import LOOPBACK, ChildFailed, Children, inherited_environment
 from local.pumps import Pumps
+from local.recording import recorder
 
 ROOT = Path(__file__).resolve().parent.parent
 REDIRECT_URIS = ["http://127.0.0.1:9999/callback"]
@@ -95,32 +96,50 @@ class Stack:
     async def run(self) -> None:
         """Runs until cancelled. Raises ChildFailed, DeploymentFailed or CannotStart."""
         began = time.monotonic()
+        cronofy = upstream.chosen()
         self._ports.refuse_taken()
         remove_if_ours(self._file, self.url)  # left by one that was killed
         async with Children(self._logs) as children:
             keep_log(children.log_of("gateway"))
             endpoint = await emulator.start(children, self._ports.aws)
             registrations, origins = await self._start_providers(children)
+            if cronofy:
+                registrations["cronofy"] = dict(cronofy.registration)
             template = await emulator.transform(ROOT / "template.yaml")
             await children.all_listening()
             say("AWS emulator", endpoint)
             for provider in PROVIDERS:
                 say(provider, origins.get(provider, "the real one, with the client id of the environment"))
-            deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, PARAMETERS)
+            parameters = PARAMETERS | (upstream.PARAMETER if cronofy else {})
+            deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, parameters)
             await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
             await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
             say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
             mailbox = await self._start_mailbox(children, deployment, endpoint)
             client = await asyncio.to_thread(registered, "Demo", REDIRECT_URIS, deployment, endpoint)
             demo = await self._start_demo(children, deployment, endpoint, {**origins, "mailbox": mailbox})
+            if cronofy:
+                await asyncio.to_thread(cronofy.let_us_in, f"{self.url}/oauth/callback/cronofy")
+                say("cronofy", cronofy.origin or "the real one, with the client id of the environment")
             host = LambdaHost(
                 deployment.functions,
                 children,
                 layers=[*deployment.layers, *([RECORDER] if recording() else [])],
-                environment=self._environment(endpoint, origins, mailbox) | recording(),
+                environment=self._environment(
+                    endpoint,
+                    {**origins, **({"cronofy": cronofy.origin} if cronofy and cronofy.origin else {})},
+                    mailbox,
+                )
+                | recording(),
             )
             pumps = Pumps(deployment.sources, host.invoke, endpoint)
-            gateway = Gateway(deployment.routes, host.invoke, api_id=deployment.api_id, account_id=emulator.ACCOUNT_ID)
+            gateway = Gateway(
+                deployment.routes,
+                host.invoke,
+                api_id=deployment.api_id,
+                account_id=emulator.ACCOUNT_ID,
+                witness=recorder(os.environ.get("EXCHANGES_FILE")),
+            )
             try:
                 await pumps.start()
                 await gateway.server.listen(self._ports.gateway)
@@ -370,7 +389,7 @@ def main() -> None:
         asyncio.run(until_told_to_stop(Stack(ports, file)))
     except asyncio.CancelledError:
         print("Stopped.", flush=True)
-    except (CannotStart, ChildFailed, DeploymentFailed) as error:
+    except (CannotStart, ChildFailed, DeploymentFailed, upstream.NoUpstream) as error:
         sys.exit(f"\nThe stack cannot run: {error}")
 
 

@@ -17,7 +17,7 @@ from freebusy.service.tokens import IssuedTokens
 from freebusy.service.trips import Departure, Return
 from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSetups, FakeTokens, FakeVault
 from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
-from tests.trips import APP, FRONT_END, OTHER_APP, PUBLIC_URL, REDIRECT_URI, brought, redeemed
+from tests.trips import APP, CHALLENGE, FRONT_END, OTHER_APP, PUBLIC_URL, REDIRECT_URI, brought, redeemed
 
 GOOGLE, MICROSOFT = ProviderName.GOOGLE, ProviderName.MICROSOFT
 
@@ -44,7 +44,9 @@ REQUEST = {
 
 
 def a_request(**changes: Any) -> OrganizationRequest:
-    usual = OrganizationRequest("app", REDIRECT_URI, "where I was ⏰", MANAGE_ACCOUNTS, "free_busy_write", GOOGLE)
+    usual = OrganizationRequest(
+        "app", REDIRECT_URI, "where I was ⏰", MANAGE_ACCOUNTS, "free_busy_write", GOOGLE, CHALLENGE
+    )
     return replace(usual, **changes)
 
 
@@ -183,8 +185,9 @@ class Office:
         record = ProofRecord.of(client_id, who)
         self.records.kept[record.name] = (*self.records.kept.get(record.name, ()), record.value)
 
-    def redeem(self, code: str, application: Application = APP) -> IssuedTokens:
-        return redeemed(code, application=application, tokens=self.tokens, accounts=self.accounts, now=self.clock())
+    def redeem(self, code: str, application: Application = APP, **proof: str) -> IssuedTokens:
+        stores = {"tokens": self.tokens, "accounts": self.accounts, "now": self.clock()}
+        return redeemed(code, application=application, **proof, **stores)
 
     def service_account(self, sub: str) -> ServiceAccount:
         found = self.accounts.service_accounts.find(sub)

@@ -1,4 +1,7 @@
-"""Requests to the handlers as API Gateway sends them (HTTP API, payload format 2.0), and their answers."""
+"""Requests to the handlers as API Gateway sends them (HTTP API, payload format 2.0), and their answers.
+
+Every one of them has to be as the OpenAPI document says.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from tests.exchanges import deviations
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 
@@ -78,4 +83,7 @@ def call(
         **({"cookies": list(cookies)} if cookies else {}),
     }
     result = handler(function)(event, Context())
-    return Answer(result["statusCode"], result["headers"], result.get("body", ""), tuple(result.get("cookies", ())))
+    answer = Answer(result["statusCode"], result["headers"], result.get("body", ""), tuple(result.get("cookies", ())))
+    found = deviations(method, path, event.get("body"), answer.status, answer.headers, answer.body)
+    assert not found, found
+    return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from local import emulator as aws
 from local.processes import Children
 from tests.background import background_loop
+from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
 
 
@@ -27,10 +29,15 @@ def recorded_permissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, recorded_permissions: Path) -> Iterator[dict[str, Any]]:
-    """The contents of stack.json of a running laptop stack."""
-    file = tmp_path_factory.mktemp("stack") / "stack.json"
-    with running_stack(file, RECORD_PERMISSIONS=str(recorded_permissions)) as (_, content):
+    """The contents of stack.json of a running laptop stack. All that it was asked must be as its document says."""
+    folder = tmp_path_factory.mktemp("stack")
+    exchanges = folder / "exchanges"
+    exchanges.touch()
+    recording = {"EXCHANGES_FILE": str(exchanges), "RECORD_PERMISSIONS": str(recorded_permissions)}
+    with running_stack(folder / "stack.json", **recording) as (_, content):
         yield content
+    recorded = [json.loads(line) for line in exchanges.read_text(encoding="utf-8").splitlines()]
+    assert [deviation for each in recorded for deviation in deviations(**each)] == []
 
 
 @pytest.fixture(scope="session")

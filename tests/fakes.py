@@ -25,7 +25,7 @@ from freebusy.domain.account import (
     ProviderCredential,
     ProviderName,
 )
-from freebusy.domain.application import Application
+from freebusy.domain.application import Appearance, Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.callback import Destination
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound, ProviderError
@@ -49,7 +49,7 @@ NOW = 1_800_000_000
 """Where a ``FakeClock`` starts: 2027-01-15T08:00:00Z."""
 
 _Kept = TypeVar("_Kept")
-_IdentityKey = tuple[str, str, str]
+_IdentityKey = tuple[str, str, str, str]
 
 
 class FakeClock:
@@ -85,7 +85,7 @@ class FakeAccounts:
         return {sub: self._accounts[sub] for sub in subs if sub in self._accounts}
 
     def sub_of(self, client_id: str, identity: Identity) -> str | None:
-        return self._subs.get((client_id, identity.provider, identity.subject))
+        return self._subs.get((client_id, *identity.key))
 
     def create(self, account: Account) -> bool:
         keys = [key for profile in account.profiles if (key := _identity_key(account.client_id, profile))]
@@ -110,7 +110,8 @@ class FakeAccounts:
 
     def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
         with self._lock:
-            profile = self._existing(sub).profile(profile_id)
+            self._existing(sub)
+            profile = self._profile(sub, profile_id)
             if profile is None or profile.identity is None or profile.identity.subject != identity.subject:
                 raise NotFound(profile_id)
             self._write(
@@ -135,6 +136,34 @@ class FakeAccounts:
                 profile, name=identity.email, identity=named, service_account=service_account, disconnected=None
             )
             self._write(sub, changed)
+
+    def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
+        with self._lock:
+            account, profile = self._accounts.get(sub), self._profile(sub, profile_id)
+            if account is None or profile is None:
+                return False
+            changed = replace(profile, moving=moving)
+            profiles = tuple(changed if each is profile else each for each in account.profiles)
+            self._accounts[sub] = replace(account, profiles=profiles)
+            return True
+
+    def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
+        with self._lock:
+            stored = self._profile(account.sub, before.profile_id)
+            key = _identity_key(account.client_id, after)
+            if key is None or key in self._subs or stored is None or stored.version != before.version:
+                return False
+            self._subs[key] = account.sub
+            self._write(account.sub, after)
+            known = self._accounts[account.sub]
+            self._accounts[account.sub] = replace(known, moved=(*known.moved, moved))
+            return True
+
+    def sharing(self, identity: Identity) -> list[str]:
+        everywhere = {
+            sub for key, sub in self._subs.items() if key[1] == identity.upstream and key[3] == identity.subject
+        }
+        return sorted(everywhere)
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         with self._lock:
@@ -186,6 +215,9 @@ class FakeAccounts:
         else:
             self.service_accounts.put(replace(holder, grants=listed))
 
+    def of_application(self, client_id: str) -> list[str]:
+        return [sub for sub, account in self._accounts.items() if account.client_id == client_id]
+
     def erase(self, client_id: str) -> int:
         with self._lock:
             erased = [sub for sub, account in self._accounts.items() if account.client_id == client_id]
@@ -203,19 +235,21 @@ class FakeAccounts:
 
     def _profile(self, sub: str, profile_id: str) -> Profile | None:
         account = self._accounts.get(sub)
-        return account.profile(profile_id) if account else None
+        everything = (*account.profiles, *account.moved) if account else ()
+        return next((profile for profile in everything if profile.profile_id == profile_id), None)
 
     def _write(self, sub: str, changed: Profile) -> None:
         """Every write to a profile raises its version and ends the refresh lease."""
         account = self._accounts[sub]
         self._leases.pop((sub, changed.profile_id), None)
-        self._accounts[sub] = replace(
-            account,
-            profiles=tuple(
+
+        def written(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
+            return tuple(
                 replace(changed, version=profile.version + 1) if profile.profile_id == changed.profile_id else profile
-                for profile in account.profiles
-            ),
-        )
+                for profile in profiles
+            )
+
+        self._accounts[sub] = replace(account, profiles=written(account.profiles), moved=written(account.moved))
 
 
 class FakeServiceAccounts:
@@ -669,6 +703,7 @@ class FakeApplications:
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
+        self._appearances: dict[str, Appearance] = {}
         self._tokens = tokens or FakeTokens()
         self._accounts = accounts or FakeAccounts()
         self._pages = pages or FakePages()
@@ -680,11 +715,20 @@ class FakeApplications:
     def find(self, client_id: str) -> Application | None:
         return self._applications.get(client_id)
 
+    def appearance(self, client_id: str) -> Appearance:
+        return self._appearances.get(client_id, Appearance())
+
+    def show_as(self, client_id: str, appearance: Appearance) -> None:
+        self._appearances[client_id] = appearance
+
     def with_origin(self, origin: str) -> frozenset[str]:
         return frozenset(each.client_id for each in self._applications.values() if origin in each.origins)
 
     def names(self) -> dict[str, str]:
         return {client_id: application.name for client_id, application in self._applications.items()}
+
+    def accounts_of(self, client_id: str) -> list[str]:
+        return self._accounts.of_application(client_id)
 
     def create(self, application: Application) -> None:
         with self._lock:
@@ -704,7 +748,7 @@ class FakeApplications:
     def erase(self, client_id: str) -> int:
         with self._lock:
             application = self._applications.pop(client_id, None)
-            erased = 0 if application is None else 1
+            erased = (application is not None) + (self._appearances.pop(client_id, None) is not None)
             stores = (self._tokens, self._accounts, self._pages, self._setups, self._access_requests)
             return erased + sum(store.erase(client_id) for store in stores)
 
@@ -800,7 +844,7 @@ def _organization(service_account: ServiceAccount) -> tuple[str, ProviderName, s
 
 def _identity_key(client_id: str, profile: Profile) -> _IdentityKey | None:
     identity = profile.identity
-    return (client_id, identity.provider, identity.subject) if identity else None
+    return (client_id, *identity.key) if identity else None
 
 
 def _erase(kept: dict[str, _Kept], belongs: Callable[[_Kept], bool]) -> int:

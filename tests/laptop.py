@@ -13,11 +13,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pycronofy
+
+from local.browser import visit
+
 ROOT = Path(__file__).parent.parent
 PORTS = 6
 START_LIMIT = 120.0
 
-_REAL_CLIENTS = {f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT") for part in ("ID", "SECRET")}
+_REAL_CLIENTS = {
+    "CRONOFY_DATA_CENTER",
+    *(f"{provider}_CLIENT_{part}" for provider in ("GOOGLE", "MICROSOFT", "CRONOFY") for part in ("ID", "SECRET")),
+}
 
 
 @contextmanager
@@ -36,7 +44,7 @@ def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, "PORT_BASE": str(base), "STACK_FILE": str(file), **more},
+        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -75,3 +83,13 @@ def _bound(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def connect(stack: dict[str, Any], email: str) -> pycronofy.Client:
+    """The SDK of the demo application, for somebody at Google who has just connected and is never busy."""
+    httpx.put(f"{stack['google']}/sim/users/{email}", json={"busy": []}).raise_for_status()
+    client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
+    back = stack["redirect_uris"][0]
+    link = client.user_auth_link(back, scope="free_busy_write", provider_name="google_free_busy")
+    client.get_authorization_from_code(visit(link, until=back, consent={"sim_user": email})["code"])
+    return client

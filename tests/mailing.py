@@ -130,4 +130,4 @@ class World:
 
 def state_of(event: ManagedEvent) -> EventState:
     uninvited = {recipient_of(each.email): each.uninvited for each in event.attendees}
-    return EventState(event.sub, event.event_id, event.version, event.revision, uninvited)
+    return EventState(event.sub, event.event_id, event.version, event.revision, uninvited, event.carrier)

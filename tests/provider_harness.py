@@ -1,6 +1,6 @@
 """How each provider says what the contract suite is about, over ``httpx.MockTransport``.
 
-A third provider joins the suite by one more subclass of ``Harness``, added to ``HARNESSES``.
+Another provider joins the suite by one more subclass of ``Harness``, added to ``HARNESSES``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from freebusy.adapters.cronofy import Cronofy
 from freebusy.adapters.google import Google
 from freebusy.adapters.microsoft import Microsoft
 from freebusy.adapters.provider_http import Timing
@@ -63,7 +64,7 @@ class Registration:
     """Our registration at the provider; ``current`` is what a fresh look finds."""
 
     def __init__(self) -> None:
-        self.kept = self.current = ProviderRegistration(CLIENT_ID, "secret-1")
+        self.kept = self.current = ProviderRegistration(CLIENT_ID, "secret-1", "de")
 
     def __call__(self, *, fresh: bool = False) -> ProviderRegistration:
         if fresh:
@@ -82,6 +83,11 @@ class Harness(ABC):
     busy_path: str
     subject: str
     email = "ana@example.com"
+    signs_in = True
+    """Whether identity comes in an id_token, and the trip is bound by PKCE and a nonce (OpenID Connect)."""
+    beginning = NOW
+    reach_days = 10_000
+    """Where long windows begin, and how many days can be seen from there."""
 
     def __init__(self, origin: str | None = None) -> None:
         self.time = FakeTime()
@@ -164,16 +170,23 @@ class Harness(ABC):
     def asked(self, path: str) -> list[httpx.Request]:
         return [request for request in self.requests if request.url.path == path]
 
-    def _reply(self, request: httpx.Request) -> httpx.Response:
+    def long_window(self, days: int) -> Period:
+        """So many days, or as many as can be seen."""
+        return Period(self.beginning, self.beginning + min(days, self.reach_days) * 86400)
+
+    def routes(self) -> dict[str, tuple[deque[Reply], Reply]]:
+        """By path: the queued replies, and the usual one."""
         usual_keys = httpx.Response(200, json={"keys": [key.as_dict(private=False) for key in self.published]})
-        routes: dict[str, tuple[deque[Reply], Reply]] = {
+        return {
             self.busy_path: (self.busy_replies, self.usual_busy),
             self.token_path: (self.token_replies, self.usual_tokens),
             self.keys_path: (self.keys_replies, usual_keys),
         }
+
+    def _reply(self, request: httpx.Request) -> httpx.Response:
         with self._lock:
             self.requests.append(request)
-            queued, usual = routes[request.url.path]
+            queued, usual = self.routes()[request.url.path]
             reply = queued.popleft() if queued else usual
         if isinstance(reply, Exception):
             raise reply
@@ -389,4 +402,124 @@ class MicrosoftHarness(Harness):
         }
 
 
-HARNESSES: tuple[type[Harness], ...] = (GoogleHarness, MicrosoftHarness)
+class CronofyHarness(Harness):
+    """Shapes and quirks as their clients and docs have them; whatever a row carries beside times is not ours to see."""
+
+    scopes = frozenset({"free_busy_write"})
+    granted_scope = "free_busy_write"
+    hosts = frozenset({"app-de.cronofy.com", "api-de.cronofy.com"})
+    token_path = "/oauth/token"
+    keys_path = "/no/keys"
+    busy_path = "/v1/free_busy"
+    userinfo_path = "/v1/userinfo"
+    subject = "acc_0123456789abcdef01234567"
+    signs_in = False
+    beginning = NOW - 41 * 86400
+    reach_days = 241
+    dead_refresh_token: ClassVar = {"error": "invalid_grant"}
+    wrong_secret: ClassVar = {"error": "invalid_client"}
+
+    def __init__(self, origin: str | None = None) -> None:
+        self.userinfo_replies: deque[Reply] = deque()
+        self.usual_userinfo: Reply = self.userinfo()
+        super().__init__(origin)
+
+    def connect(self, origin: str | None) -> CalendarProvider:
+        return Cronofy(self.http, self.registration, origin=origin, timing=self.time.timing)
+
+    def routes(self) -> dict[str, tuple[deque[Reply], Reply]]:
+        return {**super().routes(), self.userinfo_path: (self.userinfo_replies, self.usual_userinfo)}
+
+    def tokens(self, **changes: Any) -> httpx.Response:
+        """``linking_profile`` says whose calendar it is; ``account_id`` is the same as ``sub``."""
+        profile = {
+            "provider_name": "google_free_busy",
+            "provider_service": "google_free_busy",
+            "profile_id": "pro_Ab3dEf",
+            "profile_name": self.email,
+        }
+        told = {"token_type": "bearer", "account_id": self.subject, "sub": self.subject, "linking_profile": profile}
+        return super().tokens(**{**told, **changes})
+
+    def id_token(self, **_: Any) -> None:  # type: ignore[override]
+        """There are none."""
+
+    def userinfo(self, **changes: Any) -> httpx.Response:
+        """The two profiles of a free/busy account; ``changes`` are of the person's own."""
+        own = {
+            "provider_name": "google_free_busy",
+            "profile_id": "pro_Ab3dEf",
+            "profile_name": self.email,
+            "profile_connected": True,
+            "profile_initial_sync_required": False,
+            "profile_calendars": [{"calendar_id": "cal_Ab3dEf_1", "calendar_name": CANARY, "calendar_readonly": True}],
+        }
+        managed = {
+            "provider_name": "cronofy",
+            "profile_id": "pro_Zz9yXx",
+            "profile_name": self.email,
+            "profile_connected": True,
+            "profile_initial_sync_required": False,
+            "profile_calendars": [
+                {"calendar_id": "cal_Zz9yXx_1", "calendar_readonly": False, "calendar_primary": True}
+            ],
+        }
+        profiles = [{**own, **changes}, managed]
+        return httpx.Response(200, json={"sub": self.subject, "cronofy.data": {"profiles": profiles}})
+
+    def periods(self, *periods: FreeBusyPeriod) -> Callable[[httpx.Request], httpx.Response]:
+        def reply(request: httpx.Request) -> httpx.Response:
+            seen = overlapping(periods, self.window_of(request))
+            return self.page(
+                *({**self.row(utc(each.start), utc(each.end), each.status), "summary": CANARY} for each in seen)
+            )
+
+        return reply
+
+    def times(self, start: str, end: str) -> httpx.Response:
+        return self.page(self.row(f"{start}Z", f"{end}Z"))
+
+    def unreadable(self) -> Iterable[Any]:
+        page = {"pages": {"current": 1, "total": 1}, "free_busy": []}
+        own_host = "https://api-de.cronofy.com"
+        return (
+            {"free_busy": []},
+            {**page, "free_busy": None},
+            {**page, "free_busy": {}},
+            {**page, "free_busy": [CANARY]},
+            {"pages": {"current": 1, "total": 1}},
+            {**page, "pages": {"current": 1}},
+            {**page, "pages": {"current": 2, "total": 2}},
+            {**page, "pages": {"current": 1, "total": 2}},
+            {**page, "pages": {"current": 1, "total": 2, "next_page": None}},
+            {**page, "pages": {"current": 1, "total": 2, "next_page": 7}},
+            {**page, "pages": {"current": 1, "total": 2, "next_page": "https://evil.example/v1/free_busy/pages/1"}},
+            {**page, "pages": {"current": 1, "total": 2, "next_page": "https://api.cronofy.com/v1/free_busy/pages/1"}},
+            {
+                **page,
+                "pages": {"current": 1, "total": 2, "next_page": "http://api-de.cronofy.com/v1/free_busy/pages/1"},
+            },
+            {**page, "pages": {"current": 1, "total": 2, "next_page": f"{own_host}/v1/events/pages/1"}},
+            {**page, "pages": {"current": 1, "total": 2, "next_page": "/v1/free_busy/pages/1"}},
+        )
+
+    def claims(self) -> dict[str, Any]:
+        raise AssertionError("there are no id_tokens")
+
+    def window_of(self, request: httpx.Request) -> Period:
+        """Without the hours that are asked for beside it, for dates that are meant somewhere else on earth."""
+        asked = request.url.params
+        return Period(second_of(asked["from"]) + 12 * 3600, second_of(asked["to"]) - 14 * 3600)
+
+    def error(self, code: str) -> Any:
+        return {"errors": {"tzid": [{"key": f"errors.{code}", "description": CANARY}]}}
+
+    def page(self, *rows: Any, current: int = 1, total: int = 1, next_page: str | None = None) -> httpx.Response:
+        pages = {"current": current, "total": total, **({"next_page": next_page} if next_page else {})}
+        return httpx.Response(200, json={"pages": pages, "free_busy": rows})
+
+    def row(self, start: str, end: str, status: str = "busy", **more: Any) -> dict[str, Any]:
+        return {"calendar_id": "cal_Ab3dEf_1", "start": start, "end": end, "free_busy_status": status, **more}
+
+
+HARNESSES: tuple[type[Harness], ...] = (GoogleHarness, MicrosoftHarness, CronofyHarness)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderName
+from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderName, Upstream
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.identifiers import hashed
@@ -35,6 +35,7 @@ FRONT_END = Application("front", "Front end", ("http://127.0.0.1/cb",), public=T
 
 ANA = Identity(ProviderName.GOOGLE, "ana", "ana@example.com", "Ana")
 BEN = Identity(ProviderName.GOOGLE, "ben", "ben@example.com")
+ANA_AT_CRONOFY = Identity(ProviderName.GOOGLE, "acc_ana", "ana@example.com", upstream=Upstream.CRONOFY)
 ANA_AT_WORK = Identity(ProviderName.MICROSOFT, "tenant.ana", "ana@work.example")
 
 REQUEST = {
@@ -52,9 +53,18 @@ def brought(location: str) -> dict[str, str]:
     return dict(parse_qsl(location.partition("?")[2], keep_blank_values=True))
 
 
-def redeemed(code: str, *, application: Application = APP, **stores: Any) -> IssuedTokens:
+def callback_of(identity: Identity) -> str:
+    """Under which name the person comes back."""
+    if identity.upstream is Upstream.CRONOFY:
+        return "cronofy"
+    return "google" if identity.provider is ProviderName.GOOGLE else "microsoft"
+
+
+def redeemed(
+    code: str, *, application: Application = APP, code_verifier: str | None = None, **stores: Any
+) -> IssuedTokens:
     """What the application gets for its code."""
-    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=None, **stores)
+    return exchange_code(application, code, redirect_uri=REDIRECT_URI, code_verifier=code_verifier, **stores)
 
 
 @dataclass
@@ -68,6 +78,10 @@ class World:
         default_factory=lambda: FakeProvider(ProviderName.GOOGLE, issuer="https://accounts.google.com")
     )
     microsoft: FakeProvider = field(default_factory=lambda: FakeProvider(ProviderName.MICROSOFT))
+    cronofy: FakeProvider = field(default_factory=lambda: FakeProvider(ProviderName.MANAGED))
+    upstream: Upstream = Upstream.DIRECT
+    ended: list[tuple[str, str]] = field(default_factory=list)
+    """What was ended at Cronofy: (sub, profile id)."""
 
     def __post_init__(self) -> None:
         self.tokens = FakeTokens(self.accounts)
@@ -75,7 +89,11 @@ class World:
         self.providers: dict[ProviderName, CalendarProvider] = {
             ProviderName.GOOGLE: self.google,
             ProviderName.MICROSOFT: self.microsoft,
+            ProviderName.MANAGED: self.cronofy,
         }
+
+    def end_upstream(self, account: Account, profile: Profile) -> None:
+        self.ended.append((account.sub, profile.profile_id))
 
     def begin(self, **changed: str | None) -> Departure | ProviderChoice | Return:
         """``REQUEST`` with some parameters changed, or left out where they are ``None``."""
@@ -86,6 +104,7 @@ class World:
             applications=self.applications,
             tokens=self.tokens,
             providers=self.providers,
+            upstream=self.upstream,
             now=self.clock(),
         )
 
@@ -126,7 +145,8 @@ class World:
 
     def answer(self, departure: Departure, identity: Identity) -> dict[str, str]:
         """What the provider sends the browser back with once the person agreed."""
-        provider = self.google if identity.provider is ProviderName.GOOGLE else self.microsoft
+        direct = self.google if identity.provider is ProviderName.GOOGLE else self.microsoft
+        provider = self.cronofy if identity.upstream is Upstream.CRONOFY else direct
         return provider.agree(departure.location, identity)
 
     def refusal(self, departure: Departure, **parameters: str) -> dict[str, str]:
@@ -135,8 +155,7 @@ class World:
     def trip(self, identity: Identity, **changed: str | None) -> dict[str, str]:
         """A whole trip of somebody who agrees; what the application's redirect URI gets."""
         departure = self.depart(**{"provider_name": identity.provider.value, **changed})
-        callback = "google" if identity.provider is ProviderName.GOOGLE else "microsoft"
-        arrival = self.arrive(departure, self.answer(departure, identity), callback=callback)
+        arrival = self.arrive(departure, self.answer(departure, identity), callback=callback_of(identity))
         assert isinstance(arrival, Return)
         return brought(arrival.location)
 

@@ -83,7 +83,8 @@ def create_link_token() -> Response[str]:
 @app.post("/v1/profiles/<profile_id>/revoke")
 def disconnect_profile(profile_id: str) -> Response[str]:
     caller = person(app.current_event)
-    revoke_profile(caller.account, profile_id, accounts=dependencies().accounts)
+    wired = dependencies()
+    revoke_profile(caller.account, profile_id, accounts=wired.accounts, end_upstream=wired.end_upstream)
     return answer(HTTPStatus.ACCEPTED)
 
 

@@ -28,6 +28,7 @@ def authorize() -> Response[str]:
         applications=wired.applications,
         tokens=wired.tokens,
         providers=wired.providers,
+        upstream=wired.upstream,
         now=wired.clock(),
     )
     return depart(event, outcome, parameters)

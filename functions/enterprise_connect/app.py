@@ -27,7 +27,7 @@ def authorize() -> Response[str]:
     parameters = parameters_of(event)
     outcome = wired.organization_trips.begin(parameters, public_url=public_url(event), now=wired.clock())
     if isinstance(outcome, OrganizationChoice):
-        return choose_organization(outcome, parameters)
+        return choose_organization(event, outcome, parameters)
     return redirect(event, outcome)
 
 
@@ -58,11 +58,11 @@ def check(handle: str) -> Response[str]:
     )
     match outcome:
         case Locked():
-            return locked(handle)
+            return locked(event, handle)
         case Progress():
-            return setup(outcome, handle)
+            return setup(event, outcome, handle)
         case _ if mailbox:  # It was asked with a form.
-            return forgetting(event, handle, connected(outcome.application_name, outcome.location))
+            return forgetting(event, handle, connected(event, outcome.application, outcome.location))
         case _:
             return arrive(event, Return(outcome.location), handle)
 

@@ -15,7 +15,7 @@ from freebusy.entrypoints.http import answer, body_of, public_url, query_of, res
 from freebusy.entrypoints.wire.events import BOOLEANS, events_json, events_query
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
 from freebusy.service.accounts import require_calendars
-from freebusy.service.managed_events import read_events
+from freebusy.service.managed_events import read_events, window_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -73,7 +73,11 @@ def read() -> Response[str]:
     caller = person(app.current_event, Permission.READ_EVENTS)
     asked = read_query(query_of(app.current_event), BOOLEANS)
     require_calendars(caller.account, asked.calendar_ids)
-    found = read_events(caller.account, events_query(asked), events=wired.events, now=now)
+    query = events_query(asked)
+    if query and caller.account.has_events and caller.account.at_cronofy and wired.cronofy:
+        # What people answered to Cronofy's invitations is there alone.
+        wired.upstream_answers.take_in(caller.account, window_of(query, now))
+    found = read_events(caller.account, query, events=wired.events, now=now)
     return first_page(
         "/v1/events",
         "events",

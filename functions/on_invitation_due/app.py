@@ -1,4 +1,4 @@
-"""The queue of invitations that are due: each attendee is mailed how their event stands now."""
+"""The queue of invitations that are due: each attendee is mailed how their event stands now, by us or by Cronofy."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     wired = dependencies()
-    return deliver_invitations(event, sender=wired.invitation_sender, queue=wired.invitation_queue)
+    return deliver_invitations(event, sender=wired.deliverer, queue=wired.invitation_queue)

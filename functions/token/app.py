@@ -67,11 +67,17 @@ def revoke() -> Response[str]:
             tokens=wired.tokens,
             accounts=wired.accounts,
             service_accounts=wired.service_accounts,
+            end_upstream=wired.end_upstream,
             now=now,
         )
     elif asked.sub:
         revoke_account(
-            application, asked.sub, accounts=wired.accounts, service_accounts=wired.service_accounts, now=now
+            application,
+            asked.sub,
+            accounts=wired.accounts,
+            service_accounts=wired.service_accounts,
+            end_upstream=wired.end_upstream,
+            now=now,
         )
     return answer(HTTPStatus.OK)
 

@@ -114,6 +114,7 @@ EVERYTHING = event(
     revised_at=NOW + 1,
     updated_at=NOW + 2,
     earlier=((NOW - DAY, NOW - DAY + HOUR), (NOW + DAY, NOW + DAY + HOUR)),
+    carrier="acc_ana",
 )
 
 

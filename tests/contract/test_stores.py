@@ -19,14 +19,16 @@ from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.domain.access_request import LIFETIME, MOST_AT_ONCE, AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
+    MOVED,
     Account,
     Disconnected,
     Grant,
     Identity,
     Profile,
     ProviderName,
+    Upstream,
 )
-from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.application import Appearance, Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
@@ -47,6 +49,7 @@ from tests.tables import create_table
 
 LATER = NOW + 300
 ANA = Identity(ProviderName.GOOGLE, "google-ana", "ana@example.com", "Ana")
+ANA_AT_CRONOFY = Identity(ProviderName.GOOGLE, "acc_ana", "ana@example.com", upstream=Upstream.CRONOFY)
 BEN = Identity(ProviderName.MICROSOFT, "tenant.ben", "ben@example.com")
 OLD_SECRET = ClientSecret("app-secret-1", "fbc_cs_one", NOW)
 """As secrets were stored before anything was signed with them."""
@@ -236,6 +239,98 @@ class TestAccounts:
         with pytest.raises(NotFound):
             stores.accounts.add_profile("acc_1", free_busy_profile())
         assert stores.accounts.sub_of("app", ANA) is None
+
+
+class TestPeopleOfCronofy:
+    @pytest.fixture(autouse=True)
+    def _connected(self, stores):
+        stores.accounts.create(account("acc_1", free_busy_profile(identity=ANA_AT_CRONOFY)))
+
+    def profile(self, stores) -> Profile:
+        return stores.accounts.find("acc_1").profile("pro_1")
+
+    def move(self, stores, identity: Identity = ANA) -> bool:
+        stored = stores.accounts.find("acc_1")
+        before = stored.profile("pro_1")
+        after = replace(before, identity=identity, name=identity.email, sealed_credential=b"new", moving=False)
+        return stores.accounts.move(stored, before, after, replace(before, profile_id=f"pro_1{MOVED}", moving=False))
+
+    def test_whoever_comes_by_way_of_cronofy_comes_back_as_they_were(self, stores):
+        assert self.profile(stores).identity == ANA_AT_CRONOFY
+
+    def test_they_are_somebody_else_than_who_has_the_same_subject_at_the_provider(self, stores):
+        assert stores.accounts.sub_of("app", ANA_AT_CRONOFY) == "acc_1"
+        assert stores.accounts.sub_of("app", replace(ANA_AT_CRONOFY, upstream=Upstream.DIRECT)) is None
+
+    def test_all_accounts_of_a_person_there_are_found_whatever_their_application(self, stores):
+        other = replace(account("acc_2", free_busy_profile("pro_2", ANA_AT_CRONOFY)), client_id="other")
+        assert stores.accounts.create(other)
+        stores.accounts.create(account("acc_3", free_busy_profile("pro_3", ANA)))
+        assert sorted(stores.accounts.sharing(ANA_AT_CRONOFY)) == ["acc_1", "acc_2"]
+        assert stores.accounts.sharing(replace(ANA_AT_CRONOFY, subject="acc_of_nobody")) == []
+
+    def test_a_linked_profile_of_cronofy_is_found_too(self, stores):
+        ben = replace(ANA_AT_CRONOFY, subject="acc_ben")
+        assert stores.accounts.add_profile("acc_1", free_busy_profile("pro_2", ben))
+        assert stores.accounts.sharing(ben) == ["acc_1"]
+
+    def test_who_is_to_move_is_marked_and_unmarked(self, stores):
+        for moving in (True, True, False):
+            assert stores.accounts.mark_moving("acc_1", "pro_1", moving=moving)
+            assert self.profile(stores).moving is moving
+
+    @pytest.mark.parametrize(("sub", "profile_id"), [("acc_9", "pro_1"), ("acc_1", "pro_9")])
+    def test_a_profile_that_is_gone_cannot_be_marked(self, stores, sub, profile_id):
+        assert not stores.accounts.mark_moving(sub, profile_id, moving=True)
+
+    def test_a_profile_that_moves_keeps_its_id_and_its_place(self, stores):
+        stores.accounts.mark_moving("acc_1", "pro_1", moving=True)
+        before = self.profile(stores)
+        assert self.move(stores)
+        after = self.profile(stores)
+        assert (after.identity, after.sealed_credential, after.moving) == (ANA, b"new", False)
+        assert (after.calendar_id, after.version) == (before.calendar_id, before.version + 1)
+        assert [each.profile_id for each in stores.accounts.find("acc_1").profiles] == ["pro_1", "pro_0"]
+
+    def test_what_it_was_is_kept_apart(self, stores):
+        before = self.profile(stores)
+        self.move(stores)
+        assert stores.accounts.find("acc_1").moved == (replace(before, profile_id=f"pro_1{MOVED}"),)
+
+    def test_both_identities_lead_to_the_account(self, stores):
+        self.move(stores)
+        assert stores.accounts.sub_of("app", ANA) == stores.accounts.sub_of("app", ANA_AT_CRONOFY) == "acc_1"
+        assert stores.accounts.sharing(ANA_AT_CRONOFY) == ["acc_1"]
+
+    def test_it_does_not_move_to_somebody_who_has_an_account(self, stores):
+        stores.accounts.create(account("acc_2", free_busy_profile("pro_2", ANA)))
+        before = stores.accounts.find("acc_1")
+        assert not self.move(stores)
+        assert stores.accounts.find("acc_1") == before
+
+    def test_it_does_not_move_when_its_credential_was_just_renewed(self, stores):
+        stored = stores.accounts.find("acc_1")
+        before = stored.profile("pro_1")
+        stores.accounts.renew("acc_1", "pro_1", sealed=b"renewed", expires_at=LATER, version=before.version)
+        after = replace(before, identity=ANA)
+        assert not stores.accounts.move(stored, before, after, replace(before, profile_id=f"pro_1{MOVED}"))
+        assert stores.accounts.find("acc_1").moved == ()
+        assert stores.accounts.sub_of("app", ANA) is None
+
+    def test_a_moved_profiles_credential_is_renewed_leased_and_forgotten_as_any(self, stores):
+        self.move(stores)
+        moved_id = f"pro_1{MOVED}"
+        (kept,) = stores.accounts.find("acc_1").moved
+        assert stores.accounts.lease_refresh("acc_1", moved_id, version=kept.version, now=NOW, seconds=5)
+        assert stores.accounts.renew("acc_1", moved_id, sealed=b"r", expires_at=LATER + 1, version=kept.version)
+        assert stores.accounts.find("acc_1").moved[0].sealed_credential == b"r"
+        assert stores.accounts.disconnect("acc_1", moved_id, because=Disconnected.REVOKED)
+        assert stores.accounts.find("acc_1").moved[0].sealed_credential is None
+
+    def test_an_application_is_erased_with_all_that_led_to_its_people(self, stores):
+        stores.applications.create(application())
+        stores.applications.erase("app")
+        assert stores.accounts.sharing(ANA_AT_CRONOFY) == []
 
 
 class TestCredentials:
@@ -513,6 +608,10 @@ class TestCodes:
         stores.tokens.save_code("hash", joining)
         assert stores.tokens.find_code("hash", NOW) == joining
 
+    def test_a_code_keeps_that_it_connects_its_profile_again(self, stores):
+        stores.tokens.save_code("hash", code(reconnecting=True))
+        assert stores.tokens.find_code("hash", NOW) == code(reconnecting=True)
+
     def test_a_code_expires_whether_or_not_it_was_deleted(self, stores):
         stores.tokens.save_code("code", code())
         assert stores.tokens.find_code("code", LATER) is None
@@ -645,7 +744,9 @@ class TestOrganizationTrips:
         [
             pytest.param(TRIP, id="everything"),
             pytest.param(
-                replace(TRIP, request=a_request(application_state=None), leg=Leg.CONSENT, handle=None),
+                replace(
+                    TRIP, request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
+                ),
                 id="what must be",
             ),
         ],
@@ -683,7 +784,7 @@ class TestSetups:
             pytest.param(a_setup(), id="everything"),
             pytest.param(
                 a_setup(
-                    request=a_request(application_state=None, provider=MAX.organization.provider),
+                    request=a_request(application_state=None, provider=MAX.organization.provider, code_challenge=None),
                     administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
                 ),
                 id="what must be",
@@ -819,6 +920,7 @@ class TestApplications:
         [
             pytest.param(application(), id="confidential"),
             pytest.param(application(public=True, secrets=(), origins=("https://app.example",)), id="public"),
+            pytest.param(application(upstream=Upstream.CRONOFY), id="with an upstream of its own"),
             pytest.param(application(secrets=(OLD_SECRET,)), id="with a secret that cannot sign"),
         ],
     )
@@ -830,6 +932,15 @@ class TestApplications:
     def test_an_unknown_client_id_is_not_found(self, stores, client_id):
         stores.applications.create(application())
         assert stores.applications.find(client_id) is None
+
+    def test_an_application_looks_as_it_was_last_said(self, stores):
+        stores.applications.create(application())
+        assert stores.applications.appearance("app") == Appearance()
+        stores.applications.show_as("app", Appearance("https://app.example", b"a picture"))
+        assert stores.applications.appearance("app") == Appearance("https://app.example", b"a picture")
+        stores.applications.show_as("app", Appearance())
+        assert stores.applications.appearance("app") == Appearance()
+        assert stores.applications.appearance("x" * 3000) == Appearance()
 
     def test_applications_are_listed_by_name(self, stores):
         stores.applications.create(application("app"))
@@ -867,6 +978,24 @@ class TestApplications:
         listed = {host: stores.applications.with_origin(f"https://{host}.example") for host in "abc"}
         assert listed == {"a": frozenset(), "b": {"app"}, "c": {"app"}}
 
+    def test_an_upstream_is_chosen_changed_and_left_to_the_deployment_again(self, stores):
+        before = application()
+        stores.applications.create(before)
+        for upstream in (Upstream.CRONOFY, Upstream.DIRECT, None):
+            after = replace(before, upstream=upstream)
+            assert stores.applications.change(before, after)
+            assert stores.applications.find("app") == after
+            before = after
+
+    def test_the_accounts_of_an_application_are_its_own_and_no_organizations(self, stores):
+        stores.applications.create(application())
+        stores.accounts.create(account("acc_1"))
+        stores.accounts.create(account("acc_2", free_busy_profile(identity=BEN)))
+        stores.accounts.create(account("acc_3", client_id="other"))
+        stores.service_accounts.connect(organization("ser_1", client_id="app"))
+        assert sorted(stores.applications.accounts_of("app")) == ["acc_1", "acc_2"]
+        assert stores.applications.accounts_of("☃") == []
+
     def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
         before = application(secrets=(OLD_SECRET,))
         after = replace(before, secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
@@ -878,6 +1007,7 @@ class TestApplications:
         "meanwhile",
         [
             pytest.param({"name": "Planner"}, id="renamed"),
+            pytest.param({"upstream": Upstream.CRONOFY}, id="another upstream"),
             pytest.param({"redirect_uris": ("https://app.example/other", "https://app.example/cb")}, id="reordered"),
             pytest.param({"origins": ("https://a.example",)}, id="another origin"),
             pytest.param({"secrets": ()}, id="a secret revoked"),
@@ -912,6 +1042,7 @@ class TestErasure:
             stores.setups.save_trip(f"{client_id}-state", OrganizationTrip(wanted, Leg.CONSENT, "browser", LATER))
             stores.setups.save(f"{client_id}-handle", a_setup(request=wanted))
             stores.tokens.save_code(f"{client_id}-code", code(client_id=client_id))
+            stores.applications.show_as(client_id, Appearance("https://app.example"))
             spent = code(client_id=client_id, sub=f"{client_id}-acc")
             stores.tokens.save_code(f"{client_id}-spent", spent)
             stores.tokens.redeem_code(
@@ -929,6 +1060,7 @@ class TestErasure:
     def traces(self, stores, client_id) -> list[bool]:
         return [
             stores.applications.find(client_id) is not None,
+            stores.applications.appearance(client_id) != Appearance(),
             client_id in stores.applications.names(),
             client_id in stores.applications.with_origin("https://app.example"),
             stores.accounts.find(f"{client_id}-acc") is not None,

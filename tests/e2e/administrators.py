@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import httpx
 
+from freebusy.domain.service_account import MANAGE_ACCOUNTS
 from local.browser import visit
 
 ORGANIZATIONS = {"google": ("google_free_busy", "domains"), "microsoft": ("ms_graph_free_busy", "tenants")}
-_SCOPE = "service_account/accounts/manage"
 
 
 def describe(stack: dict[str, Any], provider: str, domain: str, **how: object) -> None:
@@ -19,13 +19,15 @@ def describe(stack: dict[str, Any], provider: str, domain: str, **how: object) -
     httpx.put(address, json={"admin": f"ada@{domain}", "users": [f"eve@{domain}"], **how}).raise_for_status()
 
 
-def connect_organization(stack: dict[str, Any], provider: str, email: str, **more: str) -> dict[str, str]:
+def connect_organization(
+    stack: dict[str, Any], provider: str, email: str, *, scope: str = MANAGE_ACCOUNTS, **more: str
+) -> dict[str, str]:
     """What the application is told after somebody went the way of an administrator."""
     asked = {
         "response_type": "code",
         "client_id": stack["client_id"],
         "redirect_uri": stack["redirect_uris"][0],
-        "scope": _SCOPE,
+        "scope": scope,
         "delegated_scope": "free_busy_write",
         "state": "s p&ace",
         "provider_name": ORGANIZATIONS[provider][0],

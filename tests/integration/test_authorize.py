@@ -1,5 +1,5 @@
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
@@ -8,12 +8,14 @@ import pytest
 
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import Disconnected, Grant, ProviderName
+from freebusy.domain.application import MOST_LOGO_BYTES, Appearance
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.settings import settings
 from tests.api import call
 from tests.browsers import ANA, PUBLIC_URL, REDIRECT_URI, REQUEST, Browser, brought, links
 from tests.fakes import NOW
 from tests.people import colleague
+from tests.pictures import png
 
 
 @pytest.fixture
@@ -98,7 +100,36 @@ class TestWithoutAProvider:
         assert brought(browser.authorize(provider_name=None, scope="nonsense"))["error"] == "invalid_scope"
 
 
+class TestTheApplicationOnThePage:
+    @pytest.fixture
+    def shown(self, deployment, browser):
+        appearance = Appearance("https://app.example/?a&b", png())
+        deployment.wired.applications.show_as("app", appearance)
+        return browser.authorize(provider_name=None)
+
+    def test_shows_its_logo_which_no_other_host_is_asked_for(self, shown):
+        (picture,) = re.findall(r'<img src="data:image/png;base64,([^"]*)" alt=""', shown.body)
+        assert b64decode(picture) == png()
+        assert "img-src data:;" in shown.headers["Content-Security-Policy"]
+
+    def test_leads_to_its_home_page(self, shown):
+        assert links(shown)[0] == "https://app.example/?a&b"
+
+    def test_without_them_the_policy_allows_no_picture(self, browser):
+        answer = browser.authorize(provider_name=None)
+        assert "<img" not in answer.body
+        assert "img-src" not in answer.headers["Content-Security-Policy"]
+
+    def test_the_heaviest_logo_leaves_a_page_under_50_kilobytes(self, deployment, browser):
+        deployment.wired.applications.show_as("app", Appearance("", b"x" * MOST_LOGO_BYTES))
+        assert len(browser.authorize(provider_name=None).body.encode()) < 50_000
+
+
 class TestPages:
+    def test_say_in_which_language_they_are(self, page):
+        assert '<html lang="en">' in page.body
+        assert page.headers["Content-Language"] == "en"
+
     @pytest.fixture(params=["the choice", "an error"])
     def page(self, browser, request):
         return browser.authorize(**({"provider_name": None} if request.param == "the choice" else {"client_id": "?"}))

@@ -18,7 +18,7 @@ from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsSecretVault, KmsVault
-from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import TokenError
 from freebusy.domain.event import Attendee, SentMark
 from freebusy.entrypoints.cli import main
@@ -26,6 +26,7 @@ from freebusy.service.applications import authenticate_client
 from freebusy.service.invitations import recipient_of
 from tests.fakes import NOW
 from tests.invitations import KIM, an_event
+from tests.pictures import png
 from tests.tables import table_properties
 
 pytestmark = pytest.mark.emulator
@@ -161,7 +162,8 @@ class TestApplications:
 
     def test_the_secret_is_shown_once(self, deployment, freebusy, created):
         shown = freebusy("applications", "show", created["client_id"])
-        assert shown == {name: value for name, value in created.items() if name != "client_secret"}
+        created.pop("client_secret")
+        assert shown == {**created, "home_page": None, "logo": None}
         assert created["client_secret"] not in json.dumps([str(item) for item in deployment.items()])
 
     def test_applications_are_listed(self, freebusy, created):
@@ -170,6 +172,20 @@ class TestApplications:
     def test_an_application_is_renamed(self, freebusy, created):
         assert freebusy("applications", "rename", created["client_id"], "Planner")["name"] == "Planner"
         assert {"client_id": created["client_id"], "name": "Planner"} in freebusy("applications", "list")
+
+    def test_a_logo_and_a_home_page_are_shown_until_they_are_removed(self, freebusy, refused, created, tmp_path):
+        client_id, file = created["client_id"], tmp_path / "logo.png"
+        file.write_bytes(png())
+        assert freebusy("applications", "logo", "set", client_id, str(file))["logo"] == f"PNG, {len(png())} bytes"
+        freebusy("applications", "home-page", "set", client_id, "https://app.example")
+        assert freebusy("applications", "show", client_id)["home_page"] == "https://app.example"
+        freebusy("applications", "logo", "remove", client_id)
+        freebusy("applications", "home-page", "remove", client_id)
+        shown = freebusy("applications", "show", client_id)
+        assert (shown["home_page"], shown["logo"]) == (None, None)
+        assert "cannot be read" in refused("applications", "logo", "set", client_id, str(tmp_path / "none.png"))
+        file.write_bytes(b"<svg/>")
+        assert refused("applications", "logo", "set", client_id, str(file)) == "freebusy: a logo is a PNG"
 
     def test_redirect_uris_are_edited(self, freebusy, created):
         edit = ("applications", "redirect-uris")
@@ -267,6 +283,60 @@ class TestErasure:
         assert {"client_id": in_use, "name": "Scheduler"} in freebusy("applications", "list")
         assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
         assert not any(in_use in str(item) for item in deployment.items())
+
+
+class TestUpstream:
+    @pytest.fixture
+    def person(self, deployment, created) -> str:
+        """The sub of somebody who connected to the application by way of Cronofy."""
+        identity = Identity(ProviderName.GOOGLE, f"acc_{uuid4().hex}", "ana@example.com", upstream=Upstream.CRONOFY)
+        profile = Profile("pro", identity.provider, identity.email, "cal", identity, b"sealed", NOW)
+        managed = Profile("pro_m", ProviderName.MANAGED, "Cronofy", "cal_m")
+        sub = f"acc_{uuid4().hex}"
+        account = Account(sub, created["client_id"], identity.email, None, "UTC", (profile, managed), {})
+        assert DynamoAccounts(deployment.dynamodb, deployment.table).create(account)
+        return sub
+
+    def is_moving(self, deployment, sub) -> bool:
+        account = DynamoAccounts(deployment.dynamodb, deployment.table).find(sub)
+        assert account
+        return account.free_busy_profiles[0].moving
+
+    def test_an_application_has_the_deployments_upstream_until_it_has_one_of_its_own(self, freebusy, created):
+        assert created["upstream"] == "default"
+        for upstream in ("cronofy", "direct", "default"):
+            assert freebusy("applications", "upstream", created["client_id"], upstream)["upstream"] == upstream
+            assert freebusy("applications", "show", created["client_id"])["upstream"] == upstream
+
+    def test_an_account_is_marked_and_where_its_person_consents_is_shown(self, deployment, freebusy, person):
+        url = f"http://127.0.0.1:8080/oauth/relink/{person}/pro"
+        assert freebusy("accounts", "move", person) == {"moving": [{"account": person, "relink_url": url}]}
+        assert self.is_moving(deployment, person)
+        assert freebusy("accounts", "move", person, "--undo")["stay"][0]["account"] == person
+        assert not self.is_moving(deployment, person)
+
+    def test_an_application_moves_with_all_its_people_and_nobody_new_connects_at_cronofy(
+        self, deployment, freebusy, created, person
+    ):
+        freebusy("applications", "upstream", created["client_id"], "cronofy")
+        moving = freebusy("applications", "move", created["client_id"])["moving"]
+        assert [each["account"] for each in moving] == [person]
+        assert self.is_moving(deployment, person)
+        assert freebusy("applications", "show", created["client_id"])["upstream"] == "direct"
+
+    def test_where_nobody_is_at_cronofy_nobody_moves(self, freebusy, created):
+        assert freebusy("applications", "move", created["client_id"]) == {"moving": []}
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (("applications", "upstream", "unknown", "direct"), "there is no application unknown"),
+            (("applications", "move", "unknown"), "there is no application unknown"),
+            (("accounts", "move", "acc_unknown"), "there is no account acc_unknown"),
+        ],
+    )
+    def test_who_is_not_there_is_told(self, refused, arguments, reason):
+        assert reason in refused(*arguments)
 
 
 class TestRedelivery:

@@ -13,7 +13,7 @@ from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.account import Disconnected, ProviderName
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import TokenKind, TokenRecord
-from freebusy.domain.errors import DelegationMissing, ProviderUnavailable
+from freebusy.domain.errors import DelegationMissing, MailboxUnknown, ProviderUnavailable
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES, Resource
 from tests.access import ROOM
@@ -228,6 +228,7 @@ class TestResources:
         ("trouble", "status", "reason"),
         [
             pytest.param(DelegationMissing("places"), 403, "delegation_missing", id="not permitted"),
+            pytest.param(MailboxUnknown("admin"), 403, "delegation_missing", id="the administrator has left"),
             pytest.param(ProviderUnavailable("503"), 503, "provider_unavailable", id="out of order"),
         ],
     )

@@ -7,6 +7,7 @@ import pytest
 
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import ProviderName
+from freebusy.domain.application import MOST_LOGO_BYTES
 from freebusy.domain.errors import (
     MailboxWithoutCalendar,
     NotAnAdministrator,
@@ -458,6 +459,9 @@ class TestPages:
         allowed = re.findall(rf"{kind}-src ([^;]*)", page.headers["Content-Security-Policy"])
         assert allowed == digests
         assert len(digests) <= 1
+
+    def test_weigh_under_50_kilobytes_with_the_heaviest_logo(self, page):
+        assert len(page.body.encode()) + MOST_LOGO_BYTES * 4 / 3 < 50_000
 
     def test_work_without_the_script(self, page):
         """Values are text that can be selected; the buttons show only where the script runs."""

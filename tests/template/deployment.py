@@ -67,7 +67,7 @@ def sources(function: str) -> list[dict[str, Any]]:
 def statements(function: str) -> list[dict[str, Any]]:
     """What the function may do at most: its own statements and those of the policies that it shares."""
     found: list[dict[str, Any]] = []
-    for attached in RESOURCES[LOGICAL_ID[function]]["Properties"]["Policies"]:
+    for attached in RESOURCES[LOGICAL_ID[function]]["Properties"].get("Policies", []):
         policy = attached["Fn::If"][1] if "Fn::If" in attached else attached
         document = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
         found += document["Statement"]

@@ -126,9 +126,9 @@ def _row(function: str, y: int) -> Iterator[str]:
     else:
         yield f'<path d="M{CALLER + 160},{middle} H{FUNCTION}" class="arrow"/>'
     used = uses(function)
-    last = max(list(PARTS).index(part) for part in used)
-    end = FIRST_PART + last * PART + PART // 2
-    yield f'<line x1="{FUNCTION + 190}" y1="{middle}" x2="{end}" y2="{middle}" class="line"/>'
+    if used:
+        end = FIRST_PART + max(list(PARTS).index(part) for part in used) * PART + PART // 2
+        yield f'<line x1="{FUNCTION + 190}" y1="{middle}" x2="{end}" y2="{middle}" class="line"/>'
     yield f'<rect x="{FUNCTION}" y="{y}" width="190" height="{BOX}" rx="4" class="function"/>'
     yield _text(FUNCTION + 10, y + 17, function)
     for part, changes in used.items():

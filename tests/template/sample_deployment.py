@@ -21,11 +21,12 @@ from freebusy.domain.account import (
     Profile,
     ProviderCredential,
     ProviderName,
+    Upstream,
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import CallbackFailed
-from freebusy.domain.event import When
+from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
@@ -95,6 +96,15 @@ FRONT_END_CODE = AuthorizationCode(
 )
 
 
+WITH_AN_EVENT = {
+    "availability",
+    "free_busy_all_calendars",
+    "events",
+    "events_delete",
+    "events_delete_all",
+    "events_delete_calendars",
+    "on_invitation_due",
+}
 ADMINISTRATOR = Administrator(
     Identity(ProviderName.GOOGLE, "subject-of-ada", "ada@example.com"),
     Organization(ProviderName.GOOGLE, "example.com", ("example.com",)),
@@ -163,9 +173,32 @@ def credential(expires_at: int) -> ProviderCredential:
     return ProviderCredential("provider-access-token", "provider-refresh-token", expires_at)
 
 
-def profiles(sub: str, sealed: bytes | None, profile_id: str) -> tuple[Profile, Profile]:
+class Cronofy(Provider):
+    """As the upstream of whoever connected through it; also takes events, and nobody has answered any."""
+
+    def exchange_code(self, code: str, **_: str) -> tuple[Identity, ProviderCredential]:
+        somebody = Identity(ProviderName.GOOGLE, "acc_new", "somebody@example.com", upstream=Upstream.CRONOFY)
+        return somebody, credential(NOW + 3600)
+
+    def revoke(self, _credential: ProviderCredential, *, deadline: float) -> None:
+        assert deadline
+
+    def deliver(
+        self, _credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float
+    ) -> None:
+        assert deadline
+        assert owner.subject == event.carrier
+
+    def answers(self, _credential: ProviderCredential, _window: Period, *, deadline: float) -> list[UpstreamAnswers]:
+        assert deadline
+        return []
+
+
+def profiles(
+    sub: str, sealed: bytes | None, profile_id: str, upstream: Upstream = Upstream.DIRECT
+) -> tuple[Profile, Profile]:
     """The free/busy profile, whose credential has expired, and the managed one."""
-    identity = Identity(ProviderName.GOOGLE, f"subject-of-{sub}", f"{sub}@example.com")
+    identity = Identity(ProviderName.GOOGLE, f"subject-of-{sub}", f"{sub}@example.com", upstream=upstream)
     calendar_id = f"cal_{profile_id.removeprefix('pro_')}_Zz9yXx8w"
     return (
         Profile(profile_id, ProviderName.GOOGLE, identity.email, calendar_id, identity, sealed, NOW - 60),
@@ -173,15 +206,25 @@ def profiles(sub: str, sealed: bytes | None, profile_id: str) -> tuple[Profile, 
     )
 
 
-def store_account(wired: Dependencies, sub: str, client_id: str, profile_id: str) -> None:
+def store_account(
+    wired: Dependencies, sub: str, client_id: str, profile_id: str, upstream: Upstream = Upstream.DIRECT
+) -> None:
     sealed = wired.vault.seal(credential(NOW - 60), client_id=client_id, profile_id=profile_id)
     grants = {"grant": Grant("grant", SCOPE, NOW - 3600)}
     assert wired.accounts.create(
-        Account(sub, client_id, f"{sub}@example.com", None, "Etc/UTC", profiles(sub, sealed, profile_id), grants)
+        Account(
+            sub,
+            client_id,
+            f"{sub}@example.com",
+            None,
+            "Etc/UTC",
+            profiles(sub, sealed, profile_id, upstream),
+            grants,
+        )
     )
 
 
-def store_everything(wired: Dependencies) -> None:
+def store_everything(wired: Dependencies, upstream: Upstream) -> None:
     """What the sample events refer to."""
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     sealed = wired.secret_vault.seal(CLIENT_SECRET, client_id=CLIENT_ID)
@@ -192,7 +235,7 @@ def store_everything(wired: Dependencies) -> None:
     registry.create(
         Application(FRONT_END_ID, "Front end", (f"{front_end}/callback",), public=True, origins=(front_end,))
     )
-    store_account(wired, SUB, CLIENT_ID, PROFILE_ID)
+    store_account(wired, SUB, CLIENT_ID, PROFILE_ID, upstream)
     store_account(wired, OTHER_SUB, CLIENT_ID, "pro_OtherProfile01")
     store_account(wired, FRONT_END_SUB, FRONT_END_ID, "pro_FrontEndProf01")
     store_colleague(wired)
@@ -231,12 +274,7 @@ def service_account() -> ServiceAccount:
 def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
-        case (
-            "availability"
-            | "free_busy_all_calendars"
-            | ("events" | "events_delete" | "events_delete_all" | "events_delete_calendars")
-            | "on_invitation_due"
-        ):
+        case _ if name.removesuffix("_cronofy") in WITH_AN_EVENT:
             store_event(wired)
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
@@ -246,8 +284,9 @@ def store_for(name: str, wired: Dependencies) -> None:
             wired.tokens.save_code(hashed(CODE), APPLICATION_CODE)
         case "token_front_end_code":
             wired.tokens.save_code(hashed(CODE), FRONT_END_CODE)
-        case "oauth_callback":
-            store_request(wired, NEW_ID, ProviderName.GOOGLE)
+        case "oauth_callback" | "oauth_callback_cronofy":
+            at_cronofy = name.endswith("_cronofy")
+            store_request(wired, NEW_ID, ProviderName.MANAGED if at_cronofy else ProviderName.GOOGLE)
         case "oauth_callback_refused":
             store_request(wired, CLIENT_ID, ProviderName.MICROSOFT)
         case "oauth_callback_link":
@@ -405,13 +444,15 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
     for variable, queue in queues.items():
         fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
         variables[variable] = boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"]
+    if through_cronofy(sample):
+        variables |= {"UPSTREAM": "cronofy", "CRONOFY_SECRET_ID": "cronofy"}
     for variable, value in variables.items():
         patch.setenv(variable, value)
     settings.cache_clear()
     dependencies.cache_clear()
     with pytest.MonkeyPatch.context() as meanwhile:
         meanwhile.setattr(Dependencies, "clock", lambda _: NOW)
-        store_everything(dependencies())
+        store_everything(dependencies(), Upstream.CRONOFY if through_cronofy(sample) else Upstream.DIRECT)
         store_for(sample, dependencies())
         store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
@@ -421,10 +462,19 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
     return variables
 
 
+def through_cronofy(sample: str) -> bool:
+    return sample.endswith("_cronofy")
+
+
 def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
     """Sets the clock to when the samples were sent, and stands in for the providers."""
     patch.setattr(Dependencies, "clock", lambda _: NOW)
     providers = {name: Provider(name) for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
+    if through_cronofy(sample):
+        cronofy = Cronofy(ProviderName.MANAGED)
+        providers[ProviderName.MANAGED] = cronofy
+        patch.setattr(Dependencies, "cronofy", cronofy)
+        patch.setattr(Dependencies, "upstream_events", cronofy)
     patch.setattr(Dependencies, "providers", providers)
     mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
     lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}

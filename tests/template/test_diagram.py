@@ -20,6 +20,7 @@ def test_the_picture_names_every_function():
 @pytest.mark.parametrize(
     ("function", "parts"),
     [
+        ("docs", {}),
         ("preflight", {"Table": False}),
         ("authorize", {"Secrets": False, "Table": True}),
         ("on_event_changed", {"Queues": True}),

@@ -7,16 +7,17 @@ import pytest
 from freebusy.adapters.vault import KmsSecretVault, KmsVault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_list, of_type, resources_of, statements
 
-MEET_PROVIDERS = {
-    *("authorize", "oauth_callback", "free_busy", "availability"),
-    *("enterprise_connect", "enterprise_access", "on_access_requested"),
+MEET_PEOPLE = {"authorize", "oauth_callback", "free_busy", "availability", "enterprise_connect"}
+MEET_CRONOFY = {"authorize", "oauth_callback", "free_busy", "availability"} | {
+    *("token", "account", "events", "on_invitation_due")
 }
 READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterprise_access", "on_access_requested"}
+MEET_PROVIDERS = MEET_PEOPLE | READ_ORGANIZATIONS
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 OPENS = {
-    **dict.fromkeys(("enterprise_connect", "oauth_callback", "token", "free_busy", "availability"), KmsVault.purpose),
+    **dict.fromkeys((MEET_CRONOFY - {"authorize"}) | {"enterprise_connect"}, KmsVault.purpose),
     "on_access_requested": KmsSecretVault.purpose,
 }
 """What a function may open data keys for: credentials to read calendars with, or secrets to sign callbacks with."""
@@ -51,10 +52,26 @@ class TestFunction:
         by_end = [statement["Action"] for statement in statements(function) if statement["Resource"] == EVENTS_BY_END]
         assert by_end == ["dynamodb:Query"] * (function in FIND_EVENTS)
 
-    def test_reads_provider_secrets_only_if_it_meets_providers(self, function):
-        assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_PROVIDERS)
+    def test_knows_our_oauth_clients_only_if_it_meets_people_who_sign_in(self, function):
+        """Microsoft's reads for organizations too; Google has a service account for that."""
         names = {"GOOGLE_SECRET_ID", "MICROSOFT_SECRET_ID", "MICROSOFT_TENANT"}
-        assert variables(function) & names == (names if function in MEET_PROVIDERS else set())
+        organizations = {"MICROSOFT_SECRET_ID"} if function in READ_ORGANIZATIONS else set()
+        assert variables(function) & names == (names if function in MEET_PEOPLE else organizations)
+
+    def test_reads_provider_secrets_only_if_it_meets_providers(self, function):
+        assert ("secretsmanager:GetSecretValue" in actions(function)) == (function in MEET_PROVIDERS | MEET_CRONOFY)
+        assert ("CRONOFY_SECRET_ID" in variables(function)) == (function in MEET_CRONOFY)
+
+    def test_reads_the_client_at_cronofy_alone_where_it_meets_nobody_else(self, function):
+        if function in MEET_CRONOFY - MEET_PROVIDERS:
+            secrets = [each for each in statements(function) if each["Action"] == "secretsmanager:GetSecretValue"]
+            assert [each["Resource"] for each in secrets] == [{"Ref": "CronofyRegistration"}]
+
+    def test_does_what_is_for_cronofy_alone_only_where_cronofy_is_offered(self, function):
+        for policy in RESOURCES[LOGICAL_ID[function]]["Properties"].get("Policies", []):
+            needs = policy.get("Ref") if "Ref" in policy else None
+            if function in MEET_CRONOFY - MEET_PROVIDERS - {"token"}:
+                assert needs not in {"TalkToCronofy", "OpenCredentials"}
 
     def test_opens_data_keys_only_if_it_handles_what_they_seal(self, function):
         assert ("kms:Decrypt" in actions(function)) == (function in OPENS)

@@ -19,9 +19,11 @@ STATUS = {
     "account_permissions": 403,
     "account_profiles": 200,
     "account_revoke_profile": 202,
+    "account_revoke_profile_cronofy": 202,
     "account_userinfo": 200,
     "authorize": 302,
     "authorize_choose_provider": 200,
+    "authorize_cronofy": 302,
     "authorize_front_end": 302,
     "authorize_link": 302,
     "authorize_relink": 302,
@@ -38,6 +40,9 @@ STATUS = {
     "available_periods_delete_all": 202,
     "available_periods_page": 200,
     "available_periods_upsert": 202,
+    "docs": 200,
+    "docs_openapi": 200,
+    "docs_section": 200,
     "enterprise_connect": 302,
     "enterprise_connect_another_mailbox": 200,
     "enterprise_connect_choose_provider": 200,
@@ -58,6 +63,7 @@ STATUS = {
     "availability_sequenced": 200,
     "events": 200,
     "events_batch": 207,
+    "events_cronofy": 200,
     "events_delete": 202,
     "events_delete_all": 202,
     "events_delete_calendars": 202,
@@ -72,6 +78,7 @@ STATUS = {
     "free_busy_colleague": 200,
     "free_busy_page": 200,
     "oauth_callback": 302,
+    "oauth_callback_cronofy": 302,
     "oauth_callback_link": 302,
     "oauth_callback_refused": 302,
     "oauth_callback_relink": 200,
@@ -82,6 +89,7 @@ STATUS = {
     "token_metadata": 200,
     "token_refresh_form": 200,
     "token_revoke": 200,
+    "token_revoke_cronofy": 200,
 }
 """What each sample event is answered with."""
 
@@ -101,6 +109,10 @@ REACTIONS = {
     "on_event_changed": {"sqs:SendMessage"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
+    "on_invitation_due_cronofy": {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
+        "kms:Decrypt",
+    },
     "on_invitation_due_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_mail_received": {"dynamodb:GetItem", "s3:GetObject", "dynamodb:PutItem"},
     "on_mail_received_bounce": {"dynamodb:GetItem", "dynamodb:PutItem"},
@@ -115,7 +127,7 @@ FAILURES = {
 }
 """Which records of a sample come again; where none are named, none do."""
 
-PAGES = {"authorize", "enterprise_connect", "oauth_callback"}
+PAGES = {"authorize", "docs", "enterprise_connect", "oauth_callback"}
 
 
 def test_every_sample_event_is_tried():

@@ -55,7 +55,12 @@ def test_the_key_rotates_and_answers_to_this_account_alone():
 
 def test_secrets_are_created_empty_so_that_none_shows_in_the_stack():
     secrets = of_type("AWS::SecretsManager::Secret")
-    assert set(secrets) == {"GoogleRegistration", "GoogleServiceAccount", "MicrosoftRegistration"}
+    assert set(secrets) == {
+        "CronofyRegistration",
+        "GoogleRegistration",
+        "GoogleServiceAccount",
+        "MicrosoftRegistration",
+    }
     for secret in secrets.values():
         assert set(secret["Properties"]) == {"Description"}
 

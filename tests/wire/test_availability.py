@@ -100,7 +100,9 @@ def test_rule_20_what_is_null_was_left_out(service, ana, query, free):
     [
         pytest.param(PYTHON, {"before": {"minutes": 30}, "after": {"minutes": 45}}, id="Python with numbers"),
         pytest.param(
-            PYTHON, {"before": {"minimum": {"minutes": 30}}, "after": {"minimum": 45}}, id="Python as it maps"
+            PYTHON,
+            {"before": {"minimum": {"minutes": 30}}, "after": {"minimum": {"minutes": 45}}},
+            id="Python as it maps",
         ),
         pytest.param(CSHARP, {"before": {"minimum": {"minutes": 30}, "maximum": None}, "after": {}}, id="C#"),
         pytest.param(RUBY, {"before": {"minutes": 30}}, id="Ruby"),

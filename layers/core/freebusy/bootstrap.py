@@ -9,7 +9,7 @@ from functools import cache, cached_property, partial
 from time import time
 from typing import TYPE_CHECKING
 
-from freebusy.domain.account import ProviderName
+from freebusy.domain.account import ProviderName, Upstream
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_sqs import SQSClient
 
+    from freebusy.adapters.cronofy import Cronofy
     from freebusy.adapters.secrets import ProviderSecrets
+    from freebusy.domain.account import Account, Profile
     from freebusy.ports import (
         AccessRequestQueue,
         AccessRequestStore,
@@ -44,14 +46,17 @@ if TYPE_CHECKING:
         ServiceAccountStore,
         SetupStore,
         TokenStore,
+        UpstreamEvents,
         Vault,
     )
     from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
+    from freebusy.service.delivery import Deliverer
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
+    from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
 def _patience() -> Config:
@@ -221,6 +226,42 @@ class Dependencies:
         )
 
     @property
+    def deliverer(self) -> Deliverer:
+        from freebusy.service.delivery import Deliverer
+
+        by_mail = (lambda: self.invitation_sender) if self.settings.mail_domain else None
+        upstream = (lambda: self.upstream_delivery) if self.settings.cronofy_secret_id else None
+        return Deliverer(by_mail, upstream)
+
+    @cached_property
+    def upstream_delivery(self) -> UpstreamDelivery:
+        from freebusy.service.upstream_events import UpstreamDelivery
+
+        return UpstreamDelivery(
+            accounts=self.accounts,
+            events=self.events,
+            log=self.invitation_log,
+            upstream=self.upstream_events,
+            reader=self.calendar_reader,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def upstream_answers(self) -> AnswerReader:
+        from freebusy.service.upstream_events import AnswerReader
+
+        return AnswerReader(
+            events=self.events, upstream=self.upstream_events, reader=self.calendar_reader, clock=self.clock
+        )
+
+    @cached_property
+    def upstream_events(self) -> UpstreamEvents:
+        from freebusy.adapters.cronofy_events import CronofyEvents
+
+        registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
+        return CronofyEvents(self._http, registration, origin=self.settings.cronofy_origin)
+
+    @property
     def free_busy_calendar(self) -> FreeBusyWriter:
         from freebusy.adapters.free_busy_calendar import free_busy_calendar
 
@@ -288,7 +329,30 @@ class Dependencies:
                 tenant=self.settings.microsoft_tenant,
                 origin=self.settings.microsoft_origin,
             )
+        if self.cronofy:
+            providers[ProviderName.MANAGED] = self.cronofy
         return providers
+
+    @property
+    def upstream(self) -> Upstream:
+        """Where people connect unless their application says otherwise."""
+        return Upstream(self.settings.upstream)
+
+    @cached_property
+    def cronofy(self) -> Cronofy | None:
+        secret_id = self.settings.cronofy_secret_id
+        if not secret_id:
+            return None
+        from freebusy.adapters.cronofy import Cronofy
+
+        return Cronofy(self._http, self._secrets.registration(secret_id), origin=self.settings.cronofy_origin)
+
+    def end_upstream(self, account: Account, profile: Profile) -> None:
+        """Implements ``ports.EndUpstream``; what it needs is made when somebody of Cronofy's revokes."""
+        from freebusy.service.upstream_authorization import end_upstream
+
+        if self.cronofy:
+            end_upstream(account, profile, accounts=self.accounts, vault=self.vault, cronofy=self.cronofy)
 
     @cached_property
     def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
@@ -392,6 +456,13 @@ def application_registry(dynamodb: DynamoDBClient, table_name: str) -> Applicati
     from freebusy.adapters.dynamodb.applications import DynamoApplications
 
     return DynamoApplications(dynamodb, table_name)
+
+
+def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+
+    return DynamoAccounts(dynamodb, table_name)
 
 
 def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:

@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
     from freebusy.domain.access_request import AccessRequest
-    from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderCredential
-    from freebusy.domain.application import Application
+    from freebusy.domain.account import (
+        Account,
+        Disconnected,
+        Grant,
+        Identity,
+        Profile,
+        ProviderCredential,
+        ProviderName,
+    )
+    from freebusy.domain.application import Appearance, Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.callback import Destination
     from freebusy.domain.errors import CalendarUnreadable
-    from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark
+    from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
     from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
@@ -38,6 +46,9 @@ class ApplicationStore(Protocol):
     def with_origin(self, origin: str) -> frozenset[str]:
         """The client ids of the applications that list this browser origin."""
 
+    def appearance(self, client_id: str) -> Appearance:
+        """What people are shown of it beside its name; nothing unless that was said."""
+
 
 class ApplicationRegistry(ApplicationStore, Protocol):
     """Registering, changing and erasing applications: the command line's business."""
@@ -48,8 +59,14 @@ class ApplicationRegistry(ApplicationStore, Protocol):
     def create(self, application: Application) -> None:
         """Stores the application with its secrets and origins, atomically."""
 
+    def accounts_of(self, client_id: str) -> list[str]:
+        """The subs of its accounts; one that was made in this moment may be missing."""
+
     def change(self, before: Application, after: Application) -> bool:
         """Replaces ``before``, secrets and origins included, atomically; False when somebody changed it meanwhile."""
+
+    def show_as(self, client_id: str, appearance: Appearance) -> None:
+        """What people are shown from now on, of an application that exists."""
 
     def erase(self, client_id: str) -> int:
         """Removes the application and everything that belongs to it; returns how many items that were.
@@ -94,6 +111,18 @@ class AccountStore(Protocol):
 
         Raises NotFound when the profile is gone or is not of this mailbox (``subject``).
         """
+
+    def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
+        """Whether the person's next consent takes the profile off Cronofy; False when it is gone."""
+
+    def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
+        """Off Cronofy: ``after`` takes the place of ``before``, under the same id, and ``moved`` keeps what it was.
+
+        Takes the new identity, all in one; False when that is taken, or the version is not that of ``before`` any more.
+        """
+
+    def sharing(self, identity: Identity) -> list[str]:
+        """Accounts of all applications that were ever connected to this person by way of Cronofy."""
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
@@ -265,15 +294,20 @@ class CalendarProvider(Protocol):
     def issuer(self) -> str | None:
         """What an ``iss`` parameter of the callback must equal (RFC 9207); None when it is not known beforehand."""
 
-    def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
-        """Where to send the person for consent; asks for identity and free/busy, and for nothing more."""
+    def authorization_url(
+        self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str, kind: ProviderName | None = None
+    ) -> str:
+        """Where to send the person for consent; asks for identity and free/busy, and for nothing more.
+
+        ``kind`` is what the application asked for, if it did; it says something only where there are several (Cronofy).
+        """
 
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
         """Raises ConsentIncomplete when the calendar permission was unticked or no lasting access was granted,
         IdentityRejected when the id_token does not check out or names somebody who cannot be served (a personal
-        Microsoft account), ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
+        Microsoft account), OtherAccessMode, ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured,
         ProviderUnavailable.
         """
 
@@ -291,6 +325,37 @@ class CalendarProvider(Protocol):
         ``deadline`` is on ``time.monotonic``'s clock; waits and retries end before it.
         Raises AccessTokenRejected, CalendarUnreadable, ProviderUnavailable or ProviderMisconfigured.
         """
+
+
+class UpstreamAuthorizations(Protocol):
+    """What Cronofy lets us do beyond what every provider does."""
+
+    def revoke(self, credential: ProviderCredential, *, deadline: float) -> None:
+        """Ends the whole authorization of this person there. Raises the ``ProviderError`` family."""
+
+
+class EndUpstream(Protocol):
+    def __call__(self, account: Account, profile: Profile) -> None:
+        """Ends what ``profile``, as it was before it was disconnected here, had at Cronofy.
+
+        Of Cronofy's trouble it raises nothing.
+        """
+
+
+class UpstreamEvents(Protocol):
+    """Managed events in the calendar that Cronofy keeps for a person, who is mailed from there.
+
+    Raises AccessTokenRejected, CalendarUnreadable (locked, or gone), ProviderMisconfigured or ProviderUnavailable.
+    """
+
+    def deliver(self, credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float) -> None:
+        """Writes the event as it stands; one that was deleted is deleted. Doing so twice changes nothing.
+
+        Also raises EventRefused for what will never be taken.
+        """
+
+    def answers(self, credential: ProviderCredential, window: Period, *, deadline: float) -> Sequence[UpstreamAnswers]:
+        """What was answered to events that were written from here and that happen within ``window``, as far as told."""
 
 
 class OrganizationSignIn(Protocol):

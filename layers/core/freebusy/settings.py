@@ -25,6 +25,8 @@ class Settings(NamedTuple):
     google_domain_proof: str
     microsoft_secret_id: str | None
     microsoft_tenant: str
+    cronofy_secret_id: str | None
+    upstream: str
     allowed_origins: tuple[str, ...]
     mail_domain: str
     configuration_set: str | None
@@ -34,6 +36,7 @@ class Settings(NamedTuple):
     inbound_bucket: str
     google_origin: str | None
     microsoft_origin: str | None
+    cronofy_origin: str | None
     callbacks_may_be_local: bool
 
     @classmethod
@@ -47,6 +50,8 @@ class Settings(NamedTuple):
             google_domain_proof=environment.get("GOOGLE_DOMAIN_PROOF") or "dns",
             microsoft_secret_id=environment.get("MICROSOFT_SECRET_ID") or None,
             microsoft_tenant=environment.get("MICROSOFT_TENANT") or "organizations",
+            cronofy_secret_id=environment.get("CRONOFY_SECRET_ID") or None,
+            upstream=environment.get("UPSTREAM") or "direct",
             allowed_origins=tuple(filter(None, environment.get("ALLOWED_ORIGINS", "").replace(",", " ").split())),
             mail_domain=environment.get("MAIL_DOMAIN", ""),
             configuration_set=environment.get("CONFIGURATION_SET") or None,
@@ -56,6 +61,7 @@ class Settings(NamedTuple):
             inbound_bucket=environment.get("INBOUND_BUCKET", ""),
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,
+            cronofy_origin=environment.get("CRONOFY_ORIGIN") or None,
             callbacks_may_be_local=environment.get("CALLBACKS_MAY_BE_LOCAL") == "true",
         )
 

@@ -24,7 +24,7 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import Period
 from freebusy.domain.service_account import Delegation, Organization, Resource
 from tests.fakes import NOW
-from tests.organization_harness import ADMIN, EVERY_USER, ScriptedMicrosoft
+from tests.organization_harness import ADMIN, EVERY_USER, GLOBAL_ADMINISTRATOR, ScriptedMicrosoft
 from tests.provider_harness import CLIENT_ID, DAY, busy, form_of, json_of, second_of
 
 ANA, BEN, CAT, DAN = "ana@example.com", "ben@example.com", "cat@example.com", "dan@example.com"
@@ -115,6 +115,22 @@ def test_only_who_can_let_us_in_speaks_for_the_organization(microsoft, role, cou
 def test_without_roles_nobody_is_an_administrator(microsoft, wids, error):
     microsoft.claims = {"wids": wids}
     with pytest.raises(error):
+        microsoft.administrator()
+
+
+def test_the_administrator_goes_by_their_user_name_since_a_tenant_may_write_down_any_address(microsoft):
+    microsoft.claims = {"wids": [GLOBAL_ADMINISTRATOR], "email": "boss@another-organization.example"}
+    assert microsoft.administrator(ANA).identity.email == ANA
+
+
+@pytest.mark.parametrize("user_name", [None, "", "ana", 7])
+def test_without_a_user_name_nobody_is_an_administrator(microsoft, user_name):
+    microsoft.claims = {
+        "wids": [GLOBAL_ADMINISTRATOR],
+        "preferred_username": user_name,
+        "email": "boss@elsewhere.example",
+    }
+    with pytest.raises(IdentityRejected):
         microsoft.administrator()
 
 

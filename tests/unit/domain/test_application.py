@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from freebusy.domain.application import Application, checked_name, checked_origin, checked_redirect_uri
+from freebusy.domain.application import (
+    Application,
+    checked_home_page,
+    checked_logo,
+    checked_name,
+    checked_origin,
+    checked_redirect_uri,
+)
+from tests.pictures import PNG, chunk, png
 
 
 @pytest.mark.parametrize(
@@ -174,3 +182,54 @@ def test_a_redirect_goes_to_what_is_registered_on_any_loopback_port(uri):
 )
 def test_a_redirect_goes_nowhere_else(uri):
     assert not REGISTERED.allows_redirect_to(uri)
+
+
+@pytest.mark.parametrize("page", ["https://app.example", "https://app.example/about?us#team", "http://localhost:9000/"])
+def test_a_home_page_is_somewhere_that_people_can_go(page):
+    assert checked_home_page(page) == page
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param("javascript:alert(1)", id="a script"),
+        pytest.param("data:text/html,x", id="a document of its own"),
+        pytest.param("http://app.example", id="plain http"),
+        pytest.param("//app.example", id="no scheme"),
+        pytest.param("https://ana@app.example", id="a user"),
+        pytest.param("https://app.example/" + "a" * 300, id="too long"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_what_is_no_home_page_is_refused(page):
+    with pytest.raises(ValueError, match=r".+"):
+        checked_home_page(page)
+
+
+def test_a_logo_is_kept_without_what_is_not_the_picture():
+    assert checked_logo(png(chunk(b"tEXt", b"Author\0Ana"), chunk(b"eXIf", b"where and when"))) == png()
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        pytest.param(b"", "is a PNG", id="nothing"),
+        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is a PNG", id="SVG, which can hold scripts"),
+        pytest.param(b"GIF89a", "is a PNG", id="GIF"),
+        pytest.param(PNG, "damaged", id="only the signature"),
+        pytest.param(png()[:-1], "damaged", id="cut off"),
+        pytest.param(png().replace(b"IDAT", b"IDAX"), "damaged", id="a wrong checksum"),
+        pytest.param(PNG + chunk(b"IEND", b""), "damaged", id="no picture"),
+        pytest.param(PNG + b"\xff" * 30, "damaged", id="a chunk beyond the end"),
+        pytest.param(png(width=0), "pixels", id="no width"),
+        pytest.param(png(height=1025), "pixels", id="too high"),
+        pytest.param(png(chunk(b"tEXt", b"x" * 20_000)), "20000 bytes", id="too heavy"),
+    ],
+)
+def test_what_is_no_logo_is_refused(image, why):
+    with pytest.raises(ValueError, match=why):
+        checked_logo(image)
+
+
+def test_what_follows_a_picture_is_cut_off():
+    assert checked_logo(png() + b"<script>") == png()

@@ -1,6 +1,7 @@
 import pytest
 
 from freebusy.domain import errors
+from freebusy.domain.application import Introduction
 from freebusy.domain.errors import ProviderError
 from freebusy.domain.organization_setup import ProofRecord
 from freebusy.domain.service_account import Delegation
@@ -26,7 +27,7 @@ REASONS = {kind.reason for kind in vars(errors).values() if isinstance(kind, typ
 def page(provider=GOOGLE, *, access=None, proof=None, **request):
     administrator = ADA if provider is GOOGLE else MAX
     progress = Progress(
-        application_name="Scheduler",
+        application=Introduction("Scheduler"),
         setup=a_setup(request=a_request(provider=provider, **request), administrator=administrator),
         delegation=DELEGATION,
         record=ProofRecord.of("app", ADA) if proof else None,
@@ -35,7 +36,7 @@ def page(provider=GOOGLE, *, access=None, proof=None, **request):
         proof=proof,
         checked_at=NOW + 3723,
     )
-    return setup_pages.setup(progress, "handle").body
+    return setup_pages.setup({}, progress, "handle").body
 
 
 def trouble(body):

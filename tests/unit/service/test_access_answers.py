@@ -23,6 +23,7 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.service.access_answers import REFUSALS
+from freebusy.service.tokens import revoke_account
 from tests.access import ANA, BEN, HOOK, MICROSOFT, ROOM, World, wanted
 from tests.people import organization
 
@@ -72,13 +73,43 @@ class TestACode:
         assert first != second
         assert {world.redeem(code).sub for code in (first, second)} == {account.sub}
 
-    @pytest.mark.parametrize("because", Disconnected)
+    @pytest.mark.parametrize("because", [Disconnected.CREDENTIAL_REVOKED, Disconnected.WITHDRAWN])
     def test_connects_a_disconnected_profile_again(self, world, because):
         world.outcome()
         account = world.account_of()
         world.accounts.disconnect(account.sub, account.profiles[0].profile_id, because=because)
         world.outcome()
         assert world.account_of().profiles[0].connected
+
+    def test_connects_what_was_disconnected_on_purpose_once_the_application_redeems_it(self, world):
+        world.outcome()
+        account = world.account_of()
+        world.accounts.disconnect(account.sub, account.profiles[0].profile_id, because=Disconnected.REVOKED)
+        world.outcome()
+        before, after = (told["code"] for told in world.sent)
+        assert not world.account_of().profiles[0].connected
+        with pytest.raises(TokenError, match="revoked"):
+            world.redeem(before)
+        assert world.redeem(after).profile.connected
+        assert world.account_of().profiles[0].connected
+
+    def test_that_comes_late_does_not_undo_a_revocation(self, world):
+        """The application took the answer, though it did not say so, and revoked the person before the next try."""
+        world.sender.troubles.append(CallbackFailed("status 503"))
+        (request_id,) = world.ask()
+        with pytest.raises(CallbackFailed):
+            world.answers.answer(request_id)
+        account = world.account_of()
+        revoke_account(
+            world.application,
+            account.sub,
+            accounts=world.accounts,
+            service_accounts=world.service_accounts,
+            end_upstream=lambda *_: None,  # the person is no one's at Cronofy
+            now=world.clock(),
+        )
+        assert world.answer([request_id]) == ["granted"]
+        assert not world.account_of().profiles[0].connected
 
     def test_of_a_room_is_sent_when_the_administrator_sees_it(self, world):
         assert world.answer(with_room(world)) == ["granted"]

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from freebusy.domain.application import MOST_ORIGINS, MOST_REDIRECT_URIS, Application
+from freebusy.domain.application import MOST_ORIGINS, MOST_REDIRECT_URIS, Appearance, Application
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed
@@ -21,8 +21,11 @@ from freebusy.service.applications import (
     rename_application,
     revoke_secret,
     rotate_secret,
+    show_home_page,
+    show_logo,
 )
 from tests.fakes import NOW, FakeApplications, FakeSecretVault, FakeTokens
+from tests.pictures import png
 
 CALLBACK = "https://app.example/callback"
 VAULT = FakeSecretVault()
@@ -256,7 +259,25 @@ class TestChanges:
         with pytest.raises(NotFound):
             erase_application(client_id, registry=registry)
 
+    def test_home_page_and_logo_come_and_go_each_for_itself(self, client_id, registry):
+        show_home_page(client_id, "https://app.example/about", registry=registry)
+        show_logo(client_id, png(), registry=registry)
+        assert registry.appearance(client_id) == Appearance("https://app.example/about", png())
+        show_home_page(client_id, "", registry=registry)
+        assert registry.appearance(client_id) == Appearance("", png())
+        show_logo(client_id, b"", registry=registry)
+        assert registry.appearance(client_id) == Appearance()
+
+    def test_what_people_could_not_see_or_visit_is_refused(self, client_id, registry):
+        with pytest.raises(InvalidRequest):
+            show_home_page(client_id, "javascript:alert(1)", registry=registry)
+        with pytest.raises(InvalidRequest):
+            show_logo(client_id, b"<svg/>", registry=registry)
+        assert registry.appearance(client_id) == Appearance()
+
     def test_an_unknown_application_cannot_be_changed(self, registry):
+        with pytest.raises(NotFound):
+            show_home_page("unknown", "https://app.example", registry=registry)
         with pytest.raises(NotFound):
             rename_application("unknown", "Planner", registry=registry)
         with pytest.raises(NotFound):

@@ -1,6 +1,7 @@
 import pytest
 
 from freebusy.domain.account import Disconnected, ProviderName
+from freebusy.domain.application import Introduction
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AUTHORIZATION_REQUEST_LIFETIME
 from freebusy.domain.errors import (
     AuthorizationRefused,
@@ -54,11 +55,11 @@ class TestSettingOut:
     @pytest.mark.parametrize("unnamed", ["", None])
     def test_without_a_provider_the_person_chooses(self, world, unnamed):
         choice = world.begin(provider_name=unnamed)
-        assert choice == ProviderChoice("Scheduler", (ProviderName.GOOGLE, ProviderName.MICROSOFT))
+        assert choice == ProviderChoice(Introduction("Scheduler"), (ProviderName.GOOGLE, ProviderName.MICROSOFT))
 
     def test_only_offered_providers_can_be_chosen(self, world):
         del world.providers[ProviderName.GOOGLE]
-        assert world.begin(provider_name=None) == ProviderChoice("Scheduler", (ProviderName.MICROSOFT,))
+        assert world.begin(provider_name=None) == ProviderChoice(Introduction("Scheduler"), (ProviderName.MICROSOFT,))
 
     def test_each_trip_has_secrets_of_its_own(self, world):
         one, two = world.depart(), world.depart()
@@ -413,7 +414,7 @@ class TestConnectingAgain:
 
     def test_the_same_person_connects_the_profile_again(self, world, profile):
         departure = world.depart_again(*profile)
-        assert world.arrive(departure, world.answer(departure, ANA)) == Reconnected("Scheduler")
+        assert world.arrive(departure, world.answer(departure, ANA)) == Reconnected(Introduction("Scheduler"))
         assert world.profile_of(ANA).connected
         assert len(world.tokens._codes) == 1, "only the first trip bought a code"
 
@@ -426,7 +427,13 @@ class TestConnectingAgain:
 
     @pytest.mark.parametrize(
         ("answered", "reason"),
-        [({"error": "access_denied"}, "consent_refused"), ({"error": "server_error"}, "provider_trouble")],
+        [
+            ({"error": "access_denied"}, "consent_refused"),
+            ({"error": "admin_policy_enforced"}, "administrator_decides"),
+            ({"error": "temporarily_unavailable"}, "provider_trouble"),
+            ({"error": "server_error"}, "provider_misconfigured"),
+            ({}, "provider_trouble"),
+        ],
     )
     def test_a_refusal_ends_on_a_page(self, world, profile, answered, reason):
         departure = world.depart_again(*profile)
@@ -434,12 +441,24 @@ class TestConnectingAgain:
             world.arrive(departure, world.refusal(departure, **answered))
         assert not world.profile_of(ANA).connected
 
+    @pytest.mark.parametrize(
+        ("trouble", "reason"),
+        [(ConsentIncomplete(), "scope_unticked"), (IdentityRejected(), "wrong_account")],
+    )
+    def test_a_consent_that_is_of_no_use_ends_on_a_page_that_says_why(self, world, profile, trouble, reason):
+        departure = world.depart_again(*profile)
+        answer = world.answer(departure, ANA)
+        world.google.trouble = trouble
+        with pytest.raises(AuthorizationRefused, match=reason):
+            world.arrive(departure, answer)
+        assert not world.profile_of(ANA).connected
+
     def test_trouble_of_ours_ends_on_a_page(self, world, profile):
         world.google.trouble = ProviderMisconfigured()
-        with pytest.raises(AuthorizationRefused, match="provider_trouble"):
+        with pytest.raises(AuthorizationRefused, match="provider_misconfigured"):
             world.depart_again(*profile)
         del world.providers[ProviderName.GOOGLE]
-        with pytest.raises(AuthorizationRefused, match="provider_trouble"):
+        with pytest.raises(AuthorizationRefused, match="provider_misconfigured"):
             world.depart_again(*profile)
 
     def test_there_is_nothing_to_connect_again_for_unknown_profiles(self, world, profile):

@@ -18,7 +18,7 @@ from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.service.organization_setups import Locked
 from tests.administrators import ADA, EMPLOYEE, MAX, Office, Tab
 from tests.fakes import FakeServiceAccounts, FakeTokens, FakeVault
-from tests.trips import OTHER_APP, PUBLIC_URL
+from tests.trips import CHALLENGE, OTHER_APP, PUBLIC_URL, VERIFIER
 
 
 @pytest.fixture
@@ -70,6 +70,15 @@ class TestOnceTheAdministratorHasLetUsIn:
             office.redeem(code, OTHER_APP)
         assert office.redeem(code)
 
+    def test_the_code_takes_the_proof_that_the_application_announced(self, office):
+        """RFC 7636: otherwise a client that uses PKCE everywhere would get a code that it cannot redeem."""
+        tab = office.tab(code_challenge=CHALLENGE, code_challenge_method="S256")
+        office.delegate(ADA)
+        code = office.connected(tab)["code"]
+        with pytest.raises(TokenError, match="code_verifier"):
+            office.redeem(code)
+        assert office.redeem(code, code_verifier=VERIFIER)
+
     def test_each_application_has_a_service_account_of_its_own(self, office):
         office.delegate(ADA)
         mine = office.sub_of(office.connected(office.tab())["code"])
@@ -95,7 +104,7 @@ class TestWhileSomethingIsMissing:
         tab = office.tab()
         progress = office.progress(tab)
         assert (progress.access, progress.proof, progress.record) == ("delegation_missing", None, None)
-        assert progress.application_name == "Scheduler"
+        assert progress.application.name == "Scheduler"
         assert progress.delegation.client_id == "the client id of the deployment"
         assert progress.setup.administrator == ADA
         assert not office.accounts.service_accounts._kept

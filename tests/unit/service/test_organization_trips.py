@@ -22,7 +22,7 @@ from freebusy.service.organization_trips import OrganizationChoice
 from freebusy.service.trips import Departure, Return
 from tests.administrators import ADA, EMPLOYEE, MAX, STRANGER, Office, Tab
 from tests.fakes import FakeSetups
-from tests.trips import ANA, PUBLIC_URL, REDIRECT_URI, World, brought
+from tests.trips import ANA, CHALLENGE, PUBLIC_URL, REDIRECT_URI, World, brought
 
 AT_MICROSOFT = {"provider_name": "ms_graph_free_busy"}
 
@@ -58,7 +58,7 @@ class TestSettingOut:
     def test_without_a_provider_the_administrator_chooses(self, office, unnamed):
         choice = office.begin(provider_name=unnamed)
         assert isinstance(choice, OrganizationChoice)
-        assert (choice.application_name, choice.resources) == ("Scheduler", False)
+        assert (choice.application.name, choice.resources) == ("Scheduler", False)
         assert list(choice.delegations) == [ProviderName.GOOGLE, ProviderName.MICROSOFT]
 
     def test_who_chooses_is_told_when_rooms_are_asked_for(self, office):
@@ -86,7 +86,7 @@ class TestSettingOut:
 
     @pytest.mark.parametrize(
         "ignored",
-        [{"avoid_linking": "True"}, {"link_token": "unknown"}, {"locale": "de"}, {"code_challenge": "x"}],
+        [{"avoid_linking": "True"}, {"link_token": "unknown"}, {"locale": "de"}],
         ids=str,
     )
     def test_what_does_not_concern_us_changes_nothing(self, office, ignored):
@@ -120,6 +120,8 @@ class TestRequestsThatAreRefusedByRedirect:
             pytest.param({"delegated_scope": "read_account"}, "invalid_scope", id="delegated scope without free/busy"),
             pytest.param({"delegated_scope": "nonsense"}, "invalid_scope", id="unknown delegated scope"),
             pytest.param({"delegated_scope": MANAGE_ACCOUNTS}, "invalid_scope", id="scopes of two kinds mixed up"),
+            pytest.param({"code_challenge": CHALLENGE}, "invalid_request", id="challenge without method is plain"),
+            pytest.param({"code_challenge_method": "S256"}, "invalid_request", id="method without challenge"),
             pytest.param({"provider_name": "google"}, "invalid_request", id="full-access provider"),
             pytest.param({"provider_name": "cronofy"}, "invalid_request", id="the managed calendar is no provider"),
         ],

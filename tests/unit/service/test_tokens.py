@@ -59,6 +59,7 @@ def revoke_sub(world, application, sub):
         sub,
         accounts=world.accounts,
         service_accounts=world.accounts.service_accounts,
+        end_upstream=world.end_upstream,
         now=world.clock(),
     )
 
@@ -340,6 +341,7 @@ class TestRevoking:
             tokens=world.tokens,
             accounts=world.accounts,
             service_accounts=world.accounts.service_accounts,
+            end_upstream=world.end_upstream,
             now=world.clock(),
         )
 

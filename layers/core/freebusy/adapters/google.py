@@ -45,7 +45,15 @@ class Google:
         self._tokens = TokenEndpoint(self._http, TOKEN_URL, registration, timing, covers=_covers)
         self._sign_in = sign_in(self._tokens)
 
-    def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
+    def authorization_url(
+        self,
+        *,
+        redirect_uri: str,
+        state: str,
+        nonce: str,
+        code_challenge: str,
+        kind: ProviderName | None = None,  # noqa: ARG002 - there is one kind of calendar here
+    ) -> str:
         """``prompt=consent``, since only a shown consent screen yields a refresh token each time."""
         return self._sign_in.url(
             scope=SCOPE,

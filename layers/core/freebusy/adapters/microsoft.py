@@ -83,7 +83,15 @@ class Microsoft:
     def issuer(self) -> str | None:
         return known_issuer(self._tenant)
 
-    def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
+    def authorization_url(
+        self,
+        *,
+        redirect_uri: str,
+        state: str,
+        nonce: str,
+        code_challenge: str,
+        kind: ProviderName | None = None,  # noqa: ARG002 - there is one kind of calendar here
+    ) -> str:
         return self._sign_in.url(
             scope=SCOPE, redirect_uri=redirect_uri, state=state, nonce=nonce, code_challenge=code_challenge, **SHOWN
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
@@ -147,9 +148,19 @@ class MicrosoftTenantSignIn:
         )
 
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
-        """The claim ``wids`` comes only where our registration asks for it, and then to everybody."""
+        """The claim ``wids`` comes only where our registration asks for it, and then to everybody.
+
+        Applications take the administrator's domain for the organization's. The claim ``email`` is whatever a tenant
+        wrote down, also another's domain; a user name is of a domain that the tenant has proven to be its own:
+        https://learn.microsoft.com/entra/identity-platform/claims-validation.
+        """
         claims = self._sign_in.identify(code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce)
         identity = microsoft.identity(claims, tenant=self._tenant)
+        match claims.get("preferred_username"):
+            case str(user_name) if "@" in user_name:
+                identity = replace(identity, email=user_name)
+            case _:
+                raise IdentityRejected("the id_token has no user name")
         match claims.get("wids"):
             case None:
                 raise ProviderMisconfigured("the id_token has no wids: set groupMembershipClaims to DirectoryRole")

@@ -79,18 +79,19 @@ class ProviderHttp:
         *,
         deadline: float,
         throttled: Callable[[Answer], bool] = lambda _: False,
+        bodyless: bool = False,
         **content: Any,
     ) -> Answer:
         """The provider's answer, which may be a refusal other than "try again".
 
         A silent provider, a 5xx, a 429 and what ``throttled`` recognises are tried again: after exactly the
         time of ``Retry-After``, otherwise with exponential backoff and jitter. When that would end after
-        ``deadline`` (on the monotonic clock), there is no waiting at all. ``content`` goes to httpx as it is.
-        Raises ProviderUnavailable.
+        ``deadline`` (on the monotonic clock), there is no waiting at all. Of a ``bodyless`` call, a success need not
+        have a body. ``content`` goes to httpx as it is. Raises ProviderUnavailable.
         """
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
-                answer = self._attempt(method, self.address(url), deadline, content)
+                answer = self._attempt(method, self.address(url), deadline, content, bodyless=bodyless)
             except httpx.TransportError as error:
                 trouble, retry_after = type(error).__name__, None
             else:
@@ -103,7 +104,9 @@ class ProviderHttp:
             self._timing.sleep(wait)
         raise ProviderUnavailable(f"{urlsplit(url).hostname}: {trouble} after {attempt} attempts")
 
-    def _attempt(self, method: str, address: str, deadline: float, content: Mapping[str, Any]) -> Answer:
+    def _attempt(
+        self, method: str, address: str, deadline: float, content: Mapping[str, Any], *, bodyless: bool
+    ) -> Answer:
         started = self._timing.monotonic()
         seconds = min(CALL_SECONDS, deadline - started)
         if seconds <= 0:
@@ -119,7 +122,7 @@ class ProviderHttp:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
             raise ProviderUnavailable(f"the exchange failed: {type(error).__name__}") from None
         parsed = _json_object(body)
-        if parsed is None and response.is_success:
+        if parsed is None and response.is_success and not bodyless:
             raise ProviderUnavailable("the answer is not a JSON object")
         return Answer(response.status_code, parsed or {}, response.headers.get("retry-after"))
 

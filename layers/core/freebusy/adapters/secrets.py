@@ -1,7 +1,7 @@
 """Who we are at the providers, from Secrets Manager.
 
-A registration is ``{"client_id": "…", "client_secret": "…"}``; Google's service account is the key file as the Cloud
-console gives it.
+A registration is ``{"client_id": "…", "client_secret": "…"}``, at Cronofy with a ``"data_center"`` beside; Google's
+service account is the key file as the Cloud console gives it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ FRESH_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class ProviderRegistration:
-    """Our client id and secret at one provider."""
+    """Our client id and secret at one provider. ``data_center`` is where Cronofy keeps them; others have none."""
 
     client_id: str
     client_secret: str = field(repr=False)
+    data_center: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ class ProviderSecrets:
 def _registration(held: Any) -> ProviderRegistration | None:
     match held:
         case {"client_id": str(client_id), "client_secret": str(client_secret)} if client_id and client_secret:
-            return ProviderRegistration(client_id, client_secret)
+            data_center = held.get("data_center")
+            return ProviderRegistration(client_id, client_secret, data_center if isinstance(data_center, str) else "")
     return None
 
 

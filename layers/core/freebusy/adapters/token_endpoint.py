@@ -62,11 +62,12 @@ _GRAVEST_FIRST: tuple[Verdict, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """``client_id`` is the one that asked, to which an ``id_token`` must be addressed."""
+    """``client_id`` is the one that asked, to which an ``id_token`` must be addressed; ``body`` is the whole answer."""
 
     credential: ProviderCredential
     client_id: str
     id_token: str = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,11 @@ class TokenEndpoint:
     codes: Mapping[int, Verdict] = field(default_factory=dict)
     wrong_secret: frozenset[int] = frozenset()
 
-    def exchange(self, code: str, *, redirect_uri: str, code_verifier: str, deadline: float) -> TokenAnswer:
+    def exchange(self, code: str, *, redirect_uri: str, code_verifier: str | None, deadline: float) -> TokenAnswer:
         """Raises ConsentIncomplete, ConsentRefused, CredentialRevoked, ProviderMisconfigured or ProviderUnavailable.
 
-        A consent that leaves no refresh token is incomplete too: it would end within the hour.
+        A consent that leaves no refresh token is incomplete too: it would end within the hour. Without a
+        ``code_verifier`` the provider knows no PKCE.
         """
         answer = self.redeem(code, redirect_uri=redirect_uri, code_verifier=code_verifier, deadline=deadline)
         if not self.covers(answer.credential.scope):
@@ -99,7 +101,7 @@ class TokenEndpoint:
             raise ConsentIncomplete("no lasting access was granted")
         return answer
 
-    def redeem(self, code: str, *, redirect_uri: str, code_verifier: str, deadline: float) -> TokenAnswer:
+    def redeem(self, code: str, *, redirect_uri: str, code_verifier: str | None, deadline: float) -> TokenAnswer:
         """Whatever was granted with the code: for a sign-in that is about nothing but identity.
 
         Raises ConsentRefused, CredentialRevoked, ProviderMisconfigured or ProviderUnavailable.
@@ -108,7 +110,7 @@ class TokenEndpoint:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": redirect_uri,
-            "code_verifier": code_verifier,
+            **({"code_verifier": code_verifier} if code_verifier else {}),
         }
         return self._ask(form, deadline)
 
@@ -143,6 +145,7 @@ class TokenEndpoint:
             credential=granted(answer, int(self.timing.now()), scope),
             client_id=registration.client_id,
             id_token=_text(answer.body, "id_token"),
+            body=answer.body,
         )
 
     def _post(self, form: Mapping[str, str], registration: ProviderRegistration, deadline: float) -> Answer:

@@ -9,13 +9,23 @@ from enum import StrEnum
 MOST_GRANTS = 50
 """An account keeps this many grants: one more ends the oldest, as a lost browser never comes back to revoke it."""
 
+MOVED = ".moved"
+"""How the id of a profile in ``Account.moved`` ends; what comes before it is the id of the profile that it was."""
+
 
 class ProviderName(StrEnum):
     """``provider_name`` on the wire."""
 
     GOOGLE = "google_free_busy"
     MICROSOFT = "ms_graph_free_busy"
-    MANAGED = "cronofy"
+    MANAGED = "cronofy"  # the managed profile's; and, where providers are chosen among, Cronofy itself
+
+
+class Upstream(StrEnum):
+    """Through whom a person's calendar is reached: at its own provider, or by way of Cronofy."""
+
+    DIRECT = "direct"
+    CRONOFY = "cronofy"
 
 
 class Disconnected(StrEnum):
@@ -30,14 +40,21 @@ class Disconnected(StrEnum):
 class Identity:
     """Who signed in at the provider.
 
-    ``subject`` never changes (Google: ``sub``; Microsoft: ``tid.oid``) and alone is what accounts are
-    matched on; ``email`` can change hands at the provider, so it is a label and the mailbox to ask for.
+    ``subject`` never changes (Google: ``sub``; Microsoft: ``tid.oid``; Cronofy: ``sub``) and alone is what accounts are
+    matched on; ``email`` can change hands at the provider, so it is a label and the mailbox to ask for. Whoever is
+    known by way of Cronofy is never matched with somebody who signed in at the provider itself.
     """
 
     provider: ProviderName
     subject: str
     email: str
     name: str | None = None
+    upstream: Upstream = Upstream.DIRECT
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Equal for the same person, whatever their address is by now."""
+        return self.upstream, self.provider, self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,7 @@ class Profile:
     The managed profile has neither ``identity`` nor ``sealed_credential``. ``version`` rises whenever the
     credential or the connection state is written, so that a late writer can notice that it is late.
     ``service_account`` is the ``sub`` of the organization that gives access, in place of a credential of its own.
+    ``moving`` says that the operator wants it off Cronofy: the person's next consent is asked for at the provider.
     """
 
     profile_id: str
@@ -69,6 +87,7 @@ class Profile:
     version: int = 0
     disconnected: Disconnected | None = None
     service_account: str | None = None
+    moving: bool = False
 
     @property
     def managed(self) -> bool:
@@ -77,6 +96,20 @@ class Profile:
     @property
     def connected(self) -> bool:
         return self.disconnected is None
+
+    @property
+    def sealed_for(self) -> str:
+        """The profile id that the credential is sealed for: a profile that moved keeps what it was before."""
+        return self.profile_id.removesuffix(MOVED)
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.identity.upstream if self.identity else Upstream.DIRECT
+
+    @property
+    def asked_at(self) -> ProviderName:
+        """Whose adapter reads the calendar: Cronofy's or that of the provider, which ``provider`` is in either case."""
+        return ProviderName.MANAGED if self.upstream is Upstream.CRONOFY else self.provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +125,9 @@ class Grant:
 class Account:
     """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last.
 
-    ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any.
+    ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any. ``moved`` are
+    profiles as they were before they moved off Cronofy: not shown and not read, but events that were delivered through
+    them go on being so.
     """
 
     sub: str
@@ -104,6 +139,7 @@ class Account:
     grants: Mapping[str, Grant]
     created_at: int = 0
     has_events: bool = False
+    moved: tuple[Profile, ...] = ()
 
     @property
     def free_busy_profiles(self) -> tuple[Profile, ...]:
@@ -115,3 +151,9 @@ class Account:
 
     def profile(self, profile_id: str) -> Profile | None:
         return next((profile for profile in self.profiles if profile.profile_id == profile_id), None)
+
+    @property
+    def at_cronofy(self) -> tuple[Profile, ...]:
+        """What this account has there, moved profiles included."""
+        everything = (*self.free_busy_profiles, *self.moved)
+        return tuple(profile for profile in everything if profile.upstream is Upstream.CRONOFY)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult
 
+from freebusy.domain.account import Upstream
 from freebusy.domain.uri import LOOPBACK_HOSTS, split
 
 MOST_SECRETS = 2
@@ -14,9 +17,15 @@ MOST_SECRETS = 2
 MOST_REDIRECT_URIS = 50
 MOST_ORIGINS = 20
 
+MOST_LOGO_BYTES = 20_000
+MOST_LOGO_PIXELS = 1024
+
 _LONGEST_NAME = 100
+_LONGEST_HOME_PAGE = 300
 _LONGEST_URI = 2000
 _LOOPBACK_PORT = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\]|localhost)):[0-9]{1,5}(?=[/?]|\Z)")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"IDAT", b"IEND"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,8 @@ class ClientSecret:
 class Application:
     """``public`` applications (front ends) have no secret, must use PKCE and get rotating refresh tokens.
 
-    ``origins`` are the browser origins that may call the API with this application's tokens (CORS).
+    ``origins`` are the browser origins that may call the API with this application's tokens (CORS). ``upstream`` is
+    where its people are sent to connect; None is wherever the deployment sends them.
     """
 
     client_id: str
@@ -46,6 +56,7 @@ class Application:
     origins: tuple[str, ...] = ()
     secrets: tuple[ClientSecret, ...] = ()
     created_at: int = 0
+    upstream: Upstream | None = None
 
     def allows_redirect_to(self, uri: str) -> bool:
         """Whether ``uri`` is registered, character by character (RFC 9700, 2.1).
@@ -55,6 +66,23 @@ class Application:
         return uri in self.redirect_uris or _without_loopback_port(uri) in map(
             _without_loopback_port, self.redirect_uris
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """What people may be shown of an application beside its name: where its home page is, and a PNG; empty if not."""
+
+    home_page: str = ""
+    logo: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """An application as pages introduce it to people."""
+
+    name: str
+    home_page: str = ""
+    logo: bytes = field(default=b"", repr=False)
 
 
 def checked_name(name: str) -> str:
@@ -90,6 +118,46 @@ def checked_origin(origin: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     default = {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
+
+
+def checked_home_page(uri: str) -> str:
+    """An https address that people can go to. Raises ``ValueError``."""
+    parts = split(uri)
+    if len(uri) > _LONGEST_HOME_PAGE:
+        raise ValueError(f"a home page has at most {_LONGEST_HOME_PAGE} characters")
+    _check_transport(parts, uri)
+    return uri
+
+
+def checked_logo(image: bytes) -> bytes:
+    """The PNG without what is not the picture itself, such as texts and dates. Raises ``ValueError``.
+
+    https://www.w3.org/TR/png-3/ says what a PNG is made of. Browsers only ever see it as one, whatever else it may be.
+    """
+    if len(image) > MOST_LOGO_BYTES:
+        raise ValueError(f"a logo has at most {MOST_LOGO_BYTES} bytes")
+    if not image.startswith(_PNG):
+        raise ValueError("a logo is a PNG")
+    chunks = list(_png_chunks(image))
+    kinds = [kind for kind, _ in chunks]
+    if kinds[:1] != [b"IHDR"] or kinds[-1:] != [b"IEND"] or b"IDAT" not in kinds:
+        raise ValueError("the PNG is damaged")
+    width, height = int.from_bytes(chunks[0][1][8:12]), int.from_bytes(chunks[0][1][12:16])
+    if not (1 <= width <= MOST_LOGO_PIXELS and 1 <= height <= MOST_LOGO_PIXELS):
+        raise ValueError(f"a logo has at most {MOST_LOGO_PIXELS} pixels either way")
+    return _PNG + b"".join(chunk for kind, chunk in chunks if kind in _PICTURE)
+
+
+def _png_chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind of every chunk up to the last, and the whole chunk: length, kind, data and checksum."""
+    start, kind = len(_PNG), b""
+    while kind != b"IEND":
+        end = start + 12 + int.from_bytes(image[start : start + 4])
+        chunk, kind = image[start:end], image[start + 4 : start + 8]
+        if end > len(image) or zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
+            raise ValueError("the PNG is damaged")
+        yield kind, chunk
+        start = end
 
 
 def _without_loopback_port(uri: str) -> str:

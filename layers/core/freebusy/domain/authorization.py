@@ -25,6 +25,7 @@ class AuthorizationRequest:
 
     ``browser_hash`` is the hash of a random value that only the browser's cookie holds; the PKCE verifier
     and the nonce of the provider leg are derived from that value, so the table alone cannot finish the trip.
+    ``provider`` is ``MANAGED`` on a trip to Cronofy.
     ``relink_sub``/``relink_profile_id`` are set when a disconnected profile is being connected again from its
     ``profile_relink_url``: then only the same person at the provider may finish.
     """
@@ -70,6 +71,8 @@ class AuthorizationCode:
     ``sub`` is an account, or a service account, which has no ``profile_id``.
     ``joining`` is a profile that a link token adds to the account, not before the application redeems the code: only
     the application can tell, by its ``state``, that the person who consented is the one who set out from it.
+    ``reconnecting`` is set where the profile was disconnected on purpose: redeeming the code connects it again, through
+    its organization, and nothing before that does.
     """
 
     client_id: str
@@ -80,6 +83,7 @@ class AuthorizationCode:
     code_challenge: str | None
     expires_at: int
     joining: Profile | None = None
+    reconnecting: bool = False
 
 
 class TokenKind(StrEnum):

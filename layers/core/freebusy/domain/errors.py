@@ -76,12 +76,16 @@ class ProfileLocked(FreeBusyError):
 
 
 class AuthorizationError(FreeBusyError):
-    """Tell the application by way of its ``redirect_uri`` (RFC 6749, 4.1.2.1)."""
+    """Tell the application by way of its ``redirect_uri`` (RFC 6749, 4.1.2.1).
 
-    def __init__(self, code: str, description: str) -> None:
+    ``reason`` is what AuthorizationRefused says instead on a trip that leads back to no application.
+    """
+
+    def __init__(self, code: str, description: str, reason: str = "provider_trouble") -> None:
         super().__init__(description)
         self.code = code
         self.description = description
+        self.reason = reason
 
 
 class AuthorizationRefused(FreeBusyError):
@@ -89,10 +93,11 @@ class AuthorizationRefused(FreeBusyError):
 
     ``reason`` is one of ``unknown_application``, ``unregistered_redirect_uri``, ``malformed_request``,
     ``unknown_state`` (never issued, used before or expired) and ``other_browser``; where a profile was being connected
-    again, which leads back to no application: ``consent_refused``, ``other_person``, ``organization_decides``,
-    ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun, finished or expired),
-    ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``, ``sign_in_refused`` and
-    ``sign_in_unavailable``.
+    again, which leads back to no application: ``consent_refused``, ``scope_unticked``, ``wrong_account``,
+    ``administrator_decides``, ``other_person``, ``connected_elsewhere``, ``organization_decides``,
+    ``provider_misconfigured``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun,
+    finished or expired), ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``,
+    ``sign_in_refused`` and ``sign_in_unavailable``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -116,7 +121,7 @@ class TokenError(FreeBusyError):
 
 
 class ProviderError(FreeBusyError):
-    """Something about Google or Microsoft. ``reason`` is a stable word that callers may see."""
+    """Something about Google, Microsoft or Cronofy. ``reason`` is a stable word that callers may see."""
 
     reason = "provider_error"
 
@@ -137,6 +142,12 @@ class IdentityRejected(ProviderError):
     """The id_token is not what this sign-in should have produced; nothing in it may be believed."""
 
     reason = "identity_rejected"
+
+
+class OtherAccessMode(ProviderError):
+    """At Cronofy, the person chose to give another access than free/busy."""
+
+    reason = "other_access_mode"
 
 
 class NotAnAdministrator(ProviderError):
@@ -191,6 +202,12 @@ class ProviderUnavailable(ProviderError):
     """The provider did not answer in time, is down or throttles us beyond the time box."""
 
     reason = "provider_unavailable"
+
+
+class EventRefused(ProviderError):
+    """Cronofy will never take this event as it is."""
+
+    reason = "event_refused"
 
 
 class UnreadableMember(NamedTuple):

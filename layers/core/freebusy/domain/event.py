@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -152,7 +153,8 @@ class ManagedEvent:
     ``sequence`` is iCalendar's, raised by changes that matter to a yes or no; ``revision`` rises with every change
     that is mailed, at ``revised_at`` (the DTSTAMP of its messages); ``timed_sequence`` is the sequence at which the
     time last changed: a reply to an older one answered another time. ``version`` rises with every write.
-    ``earlier`` are the last times (start, end) that the event was moved away from.
+    ``earlier`` are the last times (start, end) that the event was moved away from. ``carrier`` is the ``subject`` at
+    Cronofy of the person in whose calendar there the event is written, and from where it is mailed; None: by us.
     """
 
     client_id: str
@@ -172,6 +174,7 @@ class ManagedEvent:
     deleted: bool = False
     version: int = 0
     earlier: tuple[tuple[int, int], ...] = ()
+    carrier: str | None = None
 
     @property
     def person(self) -> Attendee:
@@ -213,5 +216,23 @@ class InvitationDue:
 
     sub: str
     event_id: str
-    recipient: str = field(repr=False)  # domain.identifiers.hashed(email)
+    recipient: str = field(repr=False)  # domain.identifiers.hashed(email), or UPSTREAM
     version: int = 0
+
+
+UPSTREAM = "upstream"
+"""In the place of a recipient: the event as a whole is due in the calendar that Cronofy keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAnswers:
+    """What Cronofy shows of one event that was written from here: at which time, and who answered what to that.
+
+    ``attendees`` is by address. Times are as those of ``When``.
+    """
+
+    uid: str
+    start: int
+    end: int
+    person: Participation | None
+    attendees: Mapping[str, Participation] = field(repr=False)

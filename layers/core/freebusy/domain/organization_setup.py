@@ -32,6 +32,7 @@ class OrganizationRequest:
     scope: str
     delegated_scope: str
     provider: ProviderName
+    code_challenge: str | None = None
 
     @property
     def wants_resources(self) -> bool:

@@ -46,14 +46,14 @@ def depart(
     """Sends the browser off; ``parameters`` are those of the request, which the choice of a provider repeats."""
     if isinstance(outcome, ProviderChoice):
         links = {name: choosing("/oauth/authorize", parameters, name) for name in outcome.providers}
-        return choose_provider(outcome.application_name, links)
+        return choose_provider(event, outcome.application, links)
     return redirect(event, outcome)
 
 
 def arrive(event: Mapping[str, Any], outcome: Departure | Return | Reconnected, state: str) -> Response[str]:
     """The trip of ``state``, or a leg of it, is over: the browser goes on, and forgets what it kept for that."""
     if isinstance(outcome, Reconnected):
-        return forgetting(event, state, reconnected(outcome.application_name))
+        return forgetting(event, state, reconnected(event, outcome.application))
     return forgetting(event, state, redirect(event, outcome))
 
 

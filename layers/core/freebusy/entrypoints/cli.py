@@ -19,13 +19,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import application_registry, redelivery, secret_vault
-from freebusy.domain.application import Application
+from freebusy.bootstrap import account_store, application_registry, redelivery, secret_vault
+from freebusy.domain.account import Upstream
+from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
 from freebusy.ports import ApplicationRegistry, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
+    choose_upstream,
     erase_application,
     find_application,
     register_application,
@@ -34,12 +36,19 @@ from freebusy.service.applications import (
     rename_application,
     revoke_secret,
     rotate_secret,
+    show_home_page,
+    show_logo,
 )
+from freebusy.service.authorization import relink_url
 from freebusy.service.invitations import deliver_again
+from freebusy.service.moving import mark_moving
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"
 LAPTOP_REGION = "us-east-1"
+
+_DEPLOYMENTS = "default"
+"""Instead of an upstream of its own: the deployment's."""
 
 _REFUSED = 2
 _INTERRUPTED = 130
@@ -92,11 +101,34 @@ def _list(_: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
 
 
 def _show(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
-    return _shown(find_application(options.client_id, registry=registry))
+    application = find_application(options.client_id, registry=registry)
+    return {**_shown(application), **_appearance(options, registry.appearance(options.client_id))}
 
 
 def _rename(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
     return _shown(rename_application(options.client_id, options.name, registry=registry))
+
+
+def _set_home_page(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _appearance(options, show_home_page(options.client_id, options.home_page, registry=registry))
+
+
+def _remove_home_page(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _appearance(options, show_home_page(options.client_id, "", registry=registry))
+
+
+def _set_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    try:
+        logo = options.logo.read_bytes()
+    except OSError as error:
+        raise CommandRefused(f"{options.logo} cannot be read: {error.strerror}") from error
+    if not logo:
+        raise CommandRefused(f"{options.logo} is empty")
+    return _appearance(options, show_logo(options.client_id, logo, registry=registry))
+
+
+def _remove_logo(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _appearance(options, show_logo(options.client_id, b"", registry=registry))
 
 
 def _add_redirect_uris(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -129,6 +161,34 @@ def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
     if not options.yes:
         _confirm(name)
     return {"client_id": options.client_id, "erased": erase_application(options.client_id, registry=registry)}
+
+
+def _choose_upstream(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    upstream = None if options.upstream == _DEPLOYMENTS else Upstream(options.upstream)
+    return _shown(choose_upstream(options.client_id, upstream, registry=registry))
+
+
+def _move_application(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    """Whoever connects from now on does so directly as well, or there would be no end to it."""
+    if not options.undo:
+        choose_upstream(options.client_id, Upstream.DIRECT, registry=registry)
+    application = find_application(options.client_id, registry=registry)
+    return _moved(registry.accounts_of(application.client_id), options)
+
+
+def _move_accounts(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    return _moved(options.accounts, options)
+
+
+def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
+    """With the address at which each person consents, for the application to send them to."""
+    session, endpoint = _session(options)
+    table = _table(options, session, endpoint)
+    accounts = account_store(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
+    marked = mark_moving(subs, moving=not options.undo, accounts=accounts)
+    public_url = _public_url(options, session, endpoint)
+    moving = [{"account": sub, "relink_url": relink_url(public_url, sub, profile_id)} for sub, profile_id in marked]
+    return {"stay" if options.undo else "moving": moving}
 
 
 def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
@@ -183,6 +243,14 @@ def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, end
     return _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, key)
 
 
+def _public_url(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
+    """Empty, so that addresses begin with their path, where only the table is known."""
+    if endpoint:
+        url: str = json.loads(Path(options.local).read_text(encoding="utf-8"))["url"]
+        return url
+    return _of_stack("ApiUrl", options, session, endpoint) if options.stack else ""
+
+
 def _session(options: argparse.Namespace) -> tuple[boto3.Session, str | None]:
     """With the endpoint of the laptop stack, whose emulator takes any credentials but wants some."""
     region = options.region
@@ -211,7 +279,7 @@ def _output(cloudformation: Any, stack: str, key: str) -> str:
 # --- What people see -------------------------------------------------------------------------------
 
 
-def _shown(application: Application, secret: str | None = None) -> _Answer:
+def _shown(application: Application, secret: str | None = None) -> dict[str, Any]:
     """``client_secret`` is there only when it was just made; afterwards nobody knows it but the application."""
     shown: dict[str, Any] = {
         "client_id": application.client_id,
@@ -219,10 +287,19 @@ def _shown(application: Application, secret: str | None = None) -> _Answer:
         "public": application.public,
         "redirect_uris": list(application.redirect_uris),
         "origins": list(application.origins),
+        "upstream": application.upstream or _DEPLOYMENTS,
         "secrets": [{"hint": each.hint, "created_at": _moment(each.created_at)} for each in application.secrets],
         "created_at": _moment(application.created_at),
     }
     return {**shown, "client_secret": secret} if secret else shown
+
+
+def _appearance(options: argparse.Namespace, appearance: Appearance) -> dict[str, Any]:
+    return {
+        "client_id": options.client_id,
+        "home_page": appearance.home_page or None,
+        "logo": f"PNG, {len(appearance.logo)} bytes" if appearance.logo else None,
+    }
 
 
 def _moment(seconds: int) -> str:
@@ -246,6 +323,8 @@ def _lines(value: Any) -> Iterator[tuple[bool, str]]:
     values = value if isinstance(value, list) else [value]
     for place, each in enumerate(values or ["-"]):
         match each:
+            case None:
+                text = "-"
             case bool():
                 text = "yes" if each else "no"
             case dict():
@@ -264,9 +343,11 @@ def _in_one_line(error: Exception) -> str:
 # --- The command line ------------------------------------------------------------------------------
 
 
-_ARGUMENTS: dict[str, dict[str, str]] = {
+_ARGUMENTS: dict[str, dict[str, Any]] = {
     "client_id": {"metavar": "CLIENT_ID"},
     "name": {"metavar": "NAME", "help": "as people see it when they are asked to connect"},
+    "home_page": {"metavar": "URL", "help": "https, or http on localhost"},
+    "logo": {"metavar": "FILE", "type": Path, "help": f"a PNG of at most {MOST_LOGO_BYTES // 1000} kB"},
     "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
     "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
     "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
@@ -306,6 +387,17 @@ def _parser() -> argparse.ArgumentParser:
     delete = _add(applications, "delete", _delete, "erase an application with all its accounts", "client_id")
     delete.add_argument("--yes", action="store_true", help="do not ask for the name first")
 
+    upstream = _add(
+        applications, "upstream", _choose_upstream, "say through whom people connect from now on", "client_id"
+    )
+    upstream.add_argument(
+        "upstream",
+        choices=[*(each.value for each in Upstream), _DEPLOYMENTS],
+        help="default is what the deployment says",
+    )
+    move = "take all its people off Cronofy, each at their next consent, and show where they consent"
+    _add_undo(_add(applications, "move", _move_application, move, "client_id"))
+
     redirect_uris = _group(applications, "redirect-uris", "where people are sent back to after they consented")
     _add(redirect_uris, "add", _add_redirect_uris, "list more redirect URIs", "client_id", "uris")
     _add(redirect_uris, "remove", _remove_redirect_uris, "take redirect URIs off the list", "client_id", "uris")
@@ -314,9 +406,21 @@ def _parser() -> argparse.ArgumentParser:
     _add(origins, "add", _add_origins, "list more origins", "client_id", "origins")
     _add(origins, "remove", _remove_origins, "take origins off the list", "client_id", "origins")
 
+    home_page = _group(applications, "home-page", "where people can read about the application")
+    _add(home_page, "set", _set_home_page, "link to it from the pages that people see", "client_id", "home_page")
+    _add(home_page, "remove", _remove_home_page, "link to nothing any more", "client_id")
+
+    logo = _group(applications, "logo", "a picture beside the name")
+    _add(logo, "set", _set_logo, "show it on the pages that people see", "client_id", "logo")
+    _add(logo, "remove", _remove_logo, "show none any more", "client_id")
+
     secrets = _group(applications, "secrets", "client secrets, of which two can live at once")
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
+
+    accounts = _group(commands, "accounts", "people who have connected")
+    move = "take people off Cronofy, each at their next consent, and show where they consent"
+    _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
 
     invitations = _group(commands, "invitations", "mail that events bring about")
     _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
@@ -335,9 +439,13 @@ def _add(commands: _Commands, name: str, command: _Command, about: str, *argumen
     parser = commands.add_parser(name, help=about, description=about)
     parser.set_defaults(command=command)
     for argument in arguments:
-        parser.add_argument(argument, **_ARGUMENTS[argument])  # type: ignore[arg-type]
+        parser.add_argument(argument, **_ARGUMENTS[argument])
     _add_options(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def _add_undo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--undo", action="store_true", help="leave at Cronofy who has not consented again yet")
 
 
 def _add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:

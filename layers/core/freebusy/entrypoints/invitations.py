@@ -27,7 +27,8 @@ from freebusy.entrypoints.records import (
     trouble,
 )
 from freebusy.ports import DeadLetters, InvitationQueue
-from freebusy.service.invitations import InvitationSender, due_after
+from freebusy.service.delivery import Sender
+from freebusy.service.invitations import due_after
 
 logger = Logger(service="freebusy")
 
@@ -61,9 +62,7 @@ def _due_of(record: Mapping[str, Any], dead_letters: DeadLetters) -> list[Invita
     return due_after(change.before, change.after)
 
 
-def deliver_invitations(
-    event: Mapping[str, Any], *, sender: InvitationSender, queue: InvitationQueue
-) -> dict[str, Any]:
+def deliver_invitations(event: Mapping[str, Any], *, sender: Sender, queue: InvitationQueue) -> dict[str, Any]:
     """Groups side by side, since most of the time is spent waiting; within a group, one after another."""
     groups = groups_of(event)
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
@@ -71,7 +70,7 @@ def deliver_invitations(
         return batch_failures([message.message_id for group in held_back for message in group])
 
 
-def _deliver_group(messages: list[Message], *, sender: InvitationSender, queue: InvitationQueue) -> list[Message]:
+def _deliver_group(messages: list[Message], *, sender: Sender, queue: InvitationQueue) -> list[Message]:
     """What has to come again: the message that failed, and all behind it, as order matters within a group.
 
     A message that nobody can read says nothing that those behind it would have to wait for. It comes again soon, until
@@ -98,7 +97,7 @@ def _deliver_group(messages: list[Message], *, sender: InvitationSender, queue: 
     return unreadable
 
 
-def _deliver(message: Message, sender: InvitationSender) -> None:
+def _deliver(message: Message, sender: Sender) -> None:
     due = invitation_due(message)
     outcome = sender.deliver(due)
     logger.info(

@@ -1,4 +1,4 @@
-"""The few pages that people see: choosing a provider, and where a trip ends that leads to no application.
+"""The pages that people see: choosing a provider, and where a trip ends that leads to no application.
 
 They run no scripts but one of our own, load nothing, and nobody may frame them or read them from another site.
 """
@@ -6,7 +6,7 @@ They run no scripts but one of our own, load nothing, and nobody may frame them 
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -17,8 +17,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from freebusy.domain.account import ProviderName
+from freebusy.domain.application import Introduction
 from freebusy.domain.errors import AuthorizationRefused, FreeBusyError, NotFound
 from freebusy.entrypoints.http import logger, serve
+from freebusy.entrypoints.languages import texts_for
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
 
 LABELS = {ProviderName.GOOGLE: "Google Calendar", ProviderName.MICROSOFT: "Microsoft 365"}
 
+NOBODY = Introduction("")
+
 _SOURCES = Path(__file__).parent / "pages"
 
 STATUS_OF_REASON = dict.fromkeys(
-    ("provider_trouble", "setup_unavailable", "sign_in_unavailable"), HTTPStatus.SERVICE_UNAVAILABLE
+    ("provider_misconfigured", "provider_trouble", "setup_unavailable", "sign_in_unavailable"),
+    HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """Every other reason to refuse is a 400."""
 
@@ -37,10 +42,27 @@ STATUS_OF_REASON = dict.fromkeys(
 def page_resolver() -> APIGatewayHttpResolver:
     """A resolver whose errors are pages: one per function, never shared."""
     app = APIGatewayHttpResolver()
-    app.exception_handler(AuthorizationRefused)(_refusal)
-    app.exception_handler([NotFound, NotFoundError])(lambda _: message("not_found", HTTPStatus.NOT_FOUND))
-    app.exception_handler(FreeBusyError)(_unavailability)
-    app.exception_handler(Exception)(_failure)
+
+    def refuse(error: AuthorizationRefused) -> Response[str]:
+        status = STATUS_OF_REASON.get(error.reason, HTTPStatus.BAD_REQUEST)
+        return message(app.current_event, error.reason, status)
+
+    def find_nothing(_: Exception) -> Response[str]:
+        return message(app.current_event, "not_found", HTTPStatus.NOT_FOUND)
+
+    def be_unavailable(error: FreeBusyError) -> Response[str]:
+        logger.error("a page could not be made", exc_info=error)
+        return message(app.current_event, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def fail(error: Exception) -> Response[str]:
+        """Whatever we did not expect: logged with its trace, and nothing about the inside on the page."""
+        logger.exception("unexpected error", exc_info=error)
+        return message(app.current_event, "failure", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    app.exception_handler(AuthorizationRefused)(refuse)
+    app.exception_handler([NotFound, NotFoundError])(find_nothing)
+    app.exception_handler(FreeBusyError)(be_unavailable)
+    app.exception_handler(Exception)(fail)
     return app
 
 
@@ -48,46 +70,49 @@ def serve_pages(app: APIGatewayHttpResolver, event: dict[str, Any], context: Lam
     return serve(app, event, context, cross_origin=False)
 
 
-def choose_provider(application_name: str, links: dict[ProviderName, str]) -> Response[str]:
-    choices = [(LABELS[name], link) for name, link in links.items()]
-    return page("choose_provider.html", application_name=application_name, choices=choices)
-
-
-def reconnected(application_name: str) -> Response[str]:
-    return page("reconnected.html", application_name=application_name)
-
-
-def message(reason: str, status: HTTPStatus) -> Response[str]:
-    """``message.html`` has a text for every reason."""
-    return page("message.html", status, reason=reason)
-
-
-def _refusal(error: AuthorizationRefused) -> Response[str]:
-    return message(error.reason, STATUS_OF_REASON.get(error.reason, HTTPStatus.BAD_REQUEST))
-
-
-def _unavailability(error: FreeBusyError) -> Response[str]:
-    logger.error("a page could not be made", exc_info=error)
-    return message("unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _failure(error: Exception) -> Response[str]:
-    """Whatever we did not expect: logged with its trace, and nothing about the inside on the page."""
-    logger.exception("unexpected error", exc_info=error)
-    return message("failure", HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def page(
-    template: str, status: HTTPStatus = HTTPStatus.OK, *, copying: bool = False, asking: bool = False, **values: Any
+def choose_provider(
+    event: Mapping[str, Any], application: Introduction, links: Mapping[ProviderName, str]
 ) -> Response[str]:
-    """``copying``: it has buttons that copy, and so the one script; ``asking``: it has a form."""
-    script = source("copy.js") if copying else ""
+    choices = [(LABELS[name], link) for name, link in links.items()]
+    return page(event, "choose_provider.html", application=application, choices=choices)
+
+
+def reconnected(event: Mapping[str, Any], application: Introduction | None) -> Response[str]:
+    return page(event, "reconnected.html", application=application or NOBODY)
+
+
+def message(event: Mapping[str, Any], reason: str, status: HTTPStatus) -> Response[str]:
+    """Every reason has its texts, under ``message``."""
+    return page(event, "message.html", status, reason=reason)
+
+
+def page(  # noqa: PLR0913 - what a page consists of
+    event: Mapping[str, Any],
+    template: str,
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    application: Introduction = NOBODY,
+    copying: bool = False,
+    asking: bool = False,
+    **values: Any,
+) -> Response[str]:
+    """In the language of whoever sent ``event``. ``application`` is whom it is about, if that is known.
+
+    ``copying``: it has buttons that copy, and so the one script; ``asking``: it has a form.
+    """
+    script, texts = source("copy.js") if copying else "", texts_for(event)
+    body = (
+        _environment()
+        .get_template(template)
+        .render(**values, application=application, t=texts, style=source("style.css"), script=script)
+    )
     return Response(
         status_code=status.value,
         content_type="text/html; charset=utf-8",
-        body=_environment().get_template(template).render(**values, style=source("style.css"), script=script),
+        body=body,
         headers={
-            "Content-Security-Policy": _content_security_policy(script, asking=asking),
+            "Content-Language": texts.language,
+            "Content-Security-Policy": _content_security_policy(script, asking=asking, logo=bool(application.logo)),
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
@@ -107,19 +132,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _moment, "clock": _clock}
+    environment.filters["picture"] = lambda png: f"data:image/png;base64,{b64encode(png).decode()}"
     return environment
-
-
-def _moment(seconds: int) -> str:
-    """As people read it, "25 November 2026, 13:04 UTC"."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-
-
-def _clock(seconds: int) -> str:
-    """To the second, so that people see that something was done, "13:04:09 UTC"."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"
 
 
 @cache
@@ -128,12 +142,13 @@ def source(name: str) -> str:
 
 
 @cache
-def _content_security_policy(script: str, *, asking: bool) -> str:
+def _content_security_policy(script: str, *, asking: bool, logo: bool) -> str:
     """Style and script are named by their hashes, so that no others can be smuggled in."""
     directives = {
         "default-src": "'none'",
         "style-src": _hash_of(source("style.css")),
         **({"script-src": _hash_of(script)} if script else {}),
+        **({"img-src": "data:"} if logo else {}),
         "base-uri": "'none'",
         "form-action": "'self'" if asking else "'none'",
         "frame-ancestors": "'none'",

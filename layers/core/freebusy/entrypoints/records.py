@@ -84,6 +84,7 @@ def _event_state(image: Mapping[str, Any]) -> EventState:
         event_id=image["event_id"]["S"],
         version=int(image["version"]["N"]),
         revision=int(image["revision"]["N"]),
+        carrier=image["carrier"]["S"] if "carrier" in image else None,
         uninvited={recipient_of(each["email"]["S"]): bool(each["uninvited"]["BOOL"]) for each in attendees},
     )
 

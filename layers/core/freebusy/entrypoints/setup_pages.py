@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.domain.account import ProviderName
+from freebusy.domain.application import Introduction
 from freebusy.entrypoints.browser import choosing
 from freebusy.entrypoints.pages import page
 from freebusy.service.organization_request import NARROWED
@@ -19,13 +21,16 @@ _AUTHORIZE = "/enterprise_connect/oauth/authorize"
 _SETUP = {ProviderName.GOOGLE: "setup_google.html", ProviderName.MICROSOFT: "setup_microsoft.html"}
 
 
-def choose_organization(choice: OrganizationChoice, parameters: Mapping[str, str]) -> Response[str]:
+def choose_organization(
+    event: Mapping[str, Any], choice: OrganizationChoice, parameters: Mapping[str, str]
+) -> Response[str]:
     """``parameters`` are those of the request, which the choice repeats."""
     microsoft = choice.delegations.get(ProviderName.MICROSOFT)
     return page(
+        event,
         "choose_organization.html",
         copying=microsoft is not None,
-        application_name=choice.application_name,
+        application=choice.application,
         resources=choice.resources,
         choices=[(LABELS[name], choosing(_AUTHORIZE, parameters, name)) for name in choice.delegations],
         microsoft_client_id=microsoft and microsoft.client_id,
@@ -33,14 +38,15 @@ def choose_organization(choice: OrganizationChoice, parameters: Mapping[str, str
     )
 
 
-def setup(progress: Progress, handle: str) -> Response[str]:
+def setup(event: Mapping[str, Any], progress: Progress, handle: str) -> Response[str]:
     provider, delegation = progress.setup.request.provider, progress.delegation
     rooms = [delegation.resources] if progress.setup.request.wants_resources else []
     return page(
+        event,
         _SETUP[provider],
         copying=True,
         asking=provider is ProviderName.MICROSOFT,
-        application_name=progress.application_name,
+        application=progress.application,
         setup=progress.setup,
         client_id=delegation.client_id,
         scopes=[delegation.free_busy, *rooms],
@@ -53,13 +59,13 @@ def setup(progress: Progress, handle: str) -> Response[str]:
     )
 
 
-def locked(handle: str) -> Response[str]:
-    return page("setup_locked.html", link=f"{_address(handle)}/sign_in")
+def locked(event: Mapping[str, Any], handle: str) -> Response[str]:
+    return page(event, "setup_locked.html", link=f"{_address(handle)}/sign_in")
 
 
-def connected(application_name: str, link: str) -> Response[str]:
+def connected(event: Mapping[str, Any], application: Introduction, link: str) -> Response[str]:
     """Instead of a redirect, which Chromium would not follow out of a form (CSP ``form-action``)."""
-    return page("organization_connected.html", application_name=application_name, link=link)
+    return page(event, "organization_connected.html", application=application, link=link)
 
 
 def _address(handle: str) -> str:

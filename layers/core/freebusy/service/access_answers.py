@@ -121,6 +121,7 @@ class AccessAnswers:
             scope=request.scope,
             code_challenge=None,
             expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+            reconnecting=account.reconnecting,
         )
         self.tokens.save_code(hashed(code), bound)
         return code

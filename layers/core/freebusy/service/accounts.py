@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from freebusy.domain.account import Account, Disconnected, Profile
+from freebusy.domain.account import MOVED, Account, Disconnected, Profile
 from freebusy.domain.errors import InvalidRequest, NotFound
-from freebusy.ports import AccountStore, ServiceAccountStore
+from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore
+from freebusy.service.carriers import can_be_invited
 
 
 def is_connected(account: Account, profile: Profile) -> bool:
     """Whether the profile works.
 
-    The managed profile needs no credential: it works as long as the account has a free/busy profile that nobody
-    disconnected on purpose, since invitations still reach a person whose credential merely lapsed.
+    The managed profile needs no credential of its own: it works as long as the account has a free/busy profile whose
+    person can be invited. Our mail still reaches somebody whose credential merely lapsed.
     """
     if not profile.managed:
         return profile.connected
-    return any(other.disconnected is not Disconnected.REVOKED for other in account.free_busy_profiles)
+    return any(map(can_be_invited, account.free_busy_profiles))
 
 
 def current(account: Account, *, service_accounts: ServiceAccountStore) -> Account:
@@ -43,7 +44,7 @@ def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:
         )
 
 
-def revoke_profile(account: Account, profile_id: str, *, accounts: AccountStore) -> None:
+def revoke_profile(account: Account, profile_id: str, *, accounts: AccountStore, end_upstream: EndUpstream) -> None:
     """Disconnects a free/busy profile: the credential is forgotten at once, the profile stays listed.
 
     Revoking twice is no error. Raises NotFound for a profile that this account does not have and InvalidRequest
@@ -57,3 +58,7 @@ def revoke_profile(account: Account, profile_id: str, *, accounts: AccountStore)
             "profile_id", "errors.not_supported", "the managed profile ends with the account's free/busy profiles"
         )
     accounts.disconnect(account.sub, profile_id, because=Disconnected.REVOKED)
+    for there in account.at_cronofy:
+        if there.profile_id.removesuffix(MOVED) == profile_id:
+            accounts.disconnect(account.sub, there.profile_id, because=Disconnected.REVOKED)
+            end_upstream(account, there)

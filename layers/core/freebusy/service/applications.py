@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
+from freebusy.domain.account import Upstream
 from freebusy.domain.application import (
     MOST_ORIGINS,
     MOST_REDIRECT_URIS,
     MOST_SECRETS,
+    Appearance,
     Application,
     ClientSecret,
+    checked_home_page,
+    checked_logo,
     checked_name,
     checked_origin,
     checked_redirect_uri,
@@ -92,6 +97,28 @@ def rename_application(client_id: str, name: str, *, registry: ApplicationRegist
     return _change(client_id, lambda application: replace(application, name=name), registry)
 
 
+def show_home_page(client_id: str, home_page: str, *, registry: ApplicationRegistry) -> Appearance:
+    """What pages for people link to; empty for nothing any more. Raises NotFound and InvalidRequest."""
+    checked = _checked("home_page", checked_home_page, [home_page])[0] if home_page else ""
+    return _appear(client_id, registry, home_page=checked)
+
+
+def show_logo(client_id: str, logo: bytes, *, registry: ApplicationRegistry) -> Appearance:
+    """What pages for people show beside the name; empty for nothing any more. Raises NotFound and InvalidRequest."""
+    try:
+        checked = checked_logo(logo) if logo else b""
+    except ValueError as error:
+        raise _invalid("logo", str(error)) from error
+    return _appear(client_id, registry, logo=checked)
+
+
+def _appear(client_id: str, registry: ApplicationRegistry, **changed: Any) -> Appearance:
+    find_application(client_id, registry=registry)
+    appearance = replace(registry.appearance(client_id), **changed)
+    registry.show_as(client_id, appearance)
+    return appearance
+
+
 def add_redirect_uris(client_id: str, uris: Iterable[str], *, registry: ApplicationRegistry) -> Application:
     """Those that are listed already stay as they are. Raises NotFound and InvalidRequest."""
     uris = tuple(uris)
@@ -111,6 +138,11 @@ def remove_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Appli
         return replace(application, redirect_uris=_checked_redirect_uris(left))
 
     return _change(client_id, change, registry)
+
+
+def choose_upstream(client_id: str, upstream: Upstream | None, *, registry: ApplicationRegistry) -> Application:
+    """Where people who connect from now on are sent; None leaves it to the deployment. Raises NotFound."""
+    return _change(client_id, lambda application: replace(application, upstream=upstream), registry)
 
 
 def add_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:

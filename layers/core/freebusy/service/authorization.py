@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from freebusy.domain.account import ProviderName
-from freebusy.domain.application import Application
+from freebusy.domain.account import ProviderName, Upstream
+from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import (
     AUTHORIZATION_CODE_LIFETIME,
     AUTHORIZATION_REQUEST_LIFETIME,
@@ -33,14 +33,13 @@ from freebusy.service.authorization_request import checked
 from freebusy.service.connecting import (
     Connected,
     Consent,
-    OtherPerson,
     connect,
     link,
     reconnect_profile,
     reconnectable,
 )
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url
-from freebusy.service.trips import Departure, Return, application_of, code_in, issue_code, returning_leg
+from freebusy.service.trips import Departure, Return, application_of, code_in, introduction, issue_code, returning_leg
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +50,15 @@ Providers = Mapping[ProviderName, CalendarProvider]
 class ProviderChoice:
     """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
 
-    application_name: str
+    application: Introduction
     providers: tuple[ProviderName, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """A profile works again, and that is all: no application waits for the browser."""
+    """A profile works again, and that is all: no application waits for the browser. It may even be gone."""
 
-    application_name: str
+    application: Introduction | None
 
 
 def relink_url(public_url: str, sub: str, profile_id: str) -> str:
@@ -77,31 +76,36 @@ def begin_authorization(  # noqa: PLR0913 - a request and the ports that it need
     applications: ApplicationStore,
     tokens: TokenStore,
     providers: Providers,
+    upstream: Upstream,
     now: int,
 ) -> Departure | ProviderChoice | Return:
     """Checks an authorization request (RFC 6749, 4.1.1) and sends the browser to the provider that it names.
 
+    ``upstream`` is the deployment's; at Cronofy, people choose their calendar there unless the request names it.
     Raises AuthorizationRefused when the application or its redirect URI is not registered.
     """
     application = application_of(parameters, applications)
     redirect_uri, state = parameters["redirect_uri"], parameters.get("state")
     try:
-        asked = checked(parameters, application, providers)
+        through_cronofy = (application.upstream or upstream) is Upstream.CRONOFY
+        offered = _offered(providers, through_cronofy=through_cronofy)
+        asked = checked(parameters, application, offered)
         link_token_hash = _known_link_token(parameters, application, tokens, now)
-        if asked.provider is None:
-            return ProviderChoice(application.name, tuple(providers))
+        provider = ProviderName.MANAGED if through_cronofy else asked.provider
+        if provider is None:
+            return ProviderChoice(introduction(application, applications), offered)
         request = AuthorizationRequest(
             client_id=application.client_id,
             redirect_uri=redirect_uri,
             scope=asked.scope,
             application_state=state,
             code_challenge=asked.code_challenge,
-            provider=asked.provider,
+            provider=provider,
             browser_hash="",
             expires_at=now + AUTHORIZATION_REQUEST_LIFETIME,
             link_token_hash=link_token_hash,
         )
-        return _depart(request, public_url, tokens, providers)
+        return _depart(request, asked.provider, public_url, tokens, providers)
     except AuthorizationError as error:
         return Return(ReturnAddress(redirect_uri, state, public_url).with_error(error))
 
@@ -116,7 +120,10 @@ def begin_reconnection(  # noqa: PLR0913 - a profile and the ports that it needs
     providers: Providers,
     now: int,
 ) -> Departure:
-    """Sends the browser off to connect this very profile again. Raises NotFound and AuthorizationRefused."""
+    """Sends the browser off to connect this very profile again: a moving one at the provider itself.
+
+    Raises NotFound and AuthorizationRefused.
+    """
     account, profile = reconnectable(Connected(sub, profile_id), accounts=accounts)
     request = AuthorizationRequest(
         client_id=account.client_id,
@@ -124,16 +131,24 @@ def begin_reconnection(  # noqa: PLR0913 - a profile and the ports that it needs
         scope="",
         application_state=None,
         code_challenge=None,
-        provider=profile.provider,
+        provider=profile.provider if profile.moving else profile.asked_at,
         browser_hash="",
         expires_at=now + AUTHORIZATION_REQUEST_LIFETIME,
         relink_sub=sub,
         relink_profile_id=profile_id,
     )
     try:
-        return _depart(request, public_url, tokens, providers)
+        return _depart(request, profile.provider, public_url, tokens, providers)
     except AuthorizationError as error:
         raise _refused(error) from error
+
+
+def _offered(providers: Providers, *, through_cronofy: bool) -> tuple[ProviderName, ...]:
+    """The kinds of calendar that people can connect: at Cronofy both, otherwise those with a registration."""
+    direct = {ProviderName.GOOGLE, ProviderName.MICROSOFT}
+    if through_cronofy:
+        return tuple(sorted(direct)) if ProviderName.MANAGED in providers else ()
+    return tuple(name for name in providers if name in direct)
 
 
 def _known_link_token(
@@ -148,8 +163,14 @@ def _known_link_token(
     return link_token_hash
 
 
-def _depart(request: AuthorizationRequest, public_url: str, tokens: TokenStore, providers: Providers) -> Departure:
-    """Stores the request, bound to this browser. Raises AuthorizationError."""
+def _depart(
+    request: AuthorizationRequest,
+    kind: ProviderName | None,
+    public_url: str,
+    tokens: TokenStore,
+    providers: Providers,
+) -> Departure:
+    """Stores the request, bound to this browser; ``kind`` of calendar is for Cronofy. Raises AuthorizationError."""
     leg = ProviderLeg()
     try:
         location = _provider(request, providers).authorization_url(
@@ -157,6 +178,7 @@ def _depart(request: AuthorizationRequest, public_url: str, tokens: TokenStore, 
             state=leg.state,
             nonce=leg.nonce,
             code_challenge=leg.code_challenge,
+            kind=kind,
         )
     except ProviderError as error:
         raise consent_trouble.raised(error, request.client_id) from error
@@ -192,7 +214,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
             at = Connected(request.relink_sub, request.relink_profile_id)
             reconnect_profile(consent, at, accounts=accounts, vault=vault)
             application = applications.find(request.client_id)
-            return Reconnected(application.name if application else "")
+            return Reconnected(introduction(application, applications) if application else None)
         if request.link_token_hash:
             began = request.expires_at - AUTHORIZATION_REQUEST_LIFETIME
             at = link(consent, request.link_token_hash, began=began, accounts=accounts, tokens=tokens, vault=vault)
@@ -258,7 +280,7 @@ def _code(request: AuthorizationRequest, at: Connected, now: int) -> Authorizati
 
 def _provider(request: AuthorizationRequest, providers: Providers) -> CalendarProvider:
     if request.provider not in providers:
-        raise AuthorizationError("server_error", "this provider is no longer offered here")
+        raise AuthorizationError("server_error", "this provider is no longer offered here", "provider_misconfigured")
     return providers[request.provider]
 
 
@@ -268,6 +290,4 @@ def _return_address(request: AuthorizationRequest, public_url: str) -> ReturnAdd
 
 def _refused(trouble: AuthorizationError) -> AuthorizationRefused:
     """For a trip that leads back to no application: the person reads it on a page."""
-    if isinstance(trouble, OtherPerson):
-        return AuthorizationRefused("other_person")
-    return AuthorizationRefused("consent_refused" if trouble.code == "access_denied" else "provider_trouble")
+    return AuthorizationRefused(trouble.reason)

@@ -31,7 +31,7 @@ def checked(parameters: Mapping[str, str], application: Application, offered: Co
     check_form(parameters)
     return Asked(
         scope=granted(grantable, parameters.get("scope", "")),
-        code_challenge=_challenge(parameters, application),
+        code_challenge=challenge_in(parameters, application),
         provider=provider_named(parameters.get("provider_name"), offered),
     )
 
@@ -55,8 +55,11 @@ def granted(grant: Callable[[str], str], scope: str) -> str:
         raise AuthorizationError("invalid_scope", str(error)) from error
 
 
-def _challenge(parameters: Mapping[str, str], application: Application) -> str | None:
-    """A challenge without a method would be ``plain``, which protects nobody (RFC 9700, 2.1.1)."""
+def challenge_in(parameters: Mapping[str, str], application: Application) -> str | None:
+    """A challenge without a method would be ``plain``, which protects nobody (RFC 9700, 2.1.1).
+
+    Raises AuthorizationError.
+    """
     challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method")
     if not challenge:
         if method or application.public:

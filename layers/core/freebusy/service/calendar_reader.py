@@ -2,7 +2,8 @@
 
 A credential is refreshed at most once however many ask for it. The lease that one refresher holds is an economy, not
 a correctness rule: Google does not rotate refresh tokens and Microsoft leaves the old one valid, so a second refresh
-would only be wasted.
+would only be wasted. Cronofy may rotate them; whoever comes late with the old one then fails alone, since only the
+version that was refused is marked as disconnected.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from freebusy.domain.account import Account, Disconnected, Profile, ProviderCredential, ProviderName
 from freebusy.domain.errors import (
@@ -35,6 +36,8 @@ EXPIRY_MARGIN = 60
 LEASE_SECONDS = 5
 POLL_SECONDS = 0.05
 PARALLEL_READS = 64
+
+_Used = TypeVar("_Used")
 
 Source = tuple[Account, Profile]
 Reading = Sequence[FreeBusyPeriod] | ProviderError
@@ -98,19 +101,36 @@ class CalendarReader:
             from freebusy.service.event_times import busy_periods  # most accounts have no events
 
             return busy_periods(account, window, events=self.events)
-        provider = self.providers.get(profile.provider)
-        if provider is None:
-            raise ProviderMisconfigured(f"no registration for {profile.provider}")
+        provider, mailbox = self._provider(profile), profile.identity.email if profile.identity else ""
+
+        def read(credential: ProviderCredential) -> Sequence[FreeBusyPeriod]:
+            return provider.free_busy(credential, mailbox, window, deadline=deadline)
+
+        return self.with_credential(account, profile, read, deadline=deadline)
+
+    def with_credential(
+        self, account: Account, profile: Profile, use: Callable[[ProviderCredential], _Used], *, deadline: float
+    ) -> _Used:
+        """Uses a credential that works right now: it is renewed beforehand, or once, where the provider rejects it.
+
+        Raises the ``ProviderError`` family only, and marks the profile as ``read`` does.
+        """
+        provider = self._provider(profile)
         if profile.identity is None or not profile.connected:
             raise CredentialRevoked(profile.profile_id)
         credential = self._unsealed(account, profile)
         if credential.expires_at - EXPIRY_MARGIN <= self.clock():
             credential = self._renewed(account, profile, credential, provider, deadline)
         try:
-            return provider.free_busy(credential, profile.identity.email, window, deadline=deadline)
+            return use(credential)
         except AccessTokenRejected:
-            credential = self._renewed(account, profile, credential, provider, deadline)
-            return provider.free_busy(credential, profile.identity.email, window, deadline=deadline)
+            return use(self._renewed(account, profile, credential, provider, deadline))
+
+    def _provider(self, profile: Profile) -> CalendarProvider:
+        provider = self.providers.get(profile.asked_at)
+        if provider is None:
+            raise ProviderMisconfigured(f"no registration for {profile.asked_at}")
+        return provider
 
     def _renewed(
         self,
@@ -149,13 +169,14 @@ class CalendarReader:
         except CredentialRevoked:
             self.accounts.disconnect(sub, profile_id, because=Disconnected.CREDENTIAL_REVOKED, version=version)
             raise
-        sealed = self.vault.seal(renewed, client_id=account.client_id, profile_id=profile_id)
+        sealed = self.vault.seal(renewed, client_id=account.client_id, profile_id=profile.sealed_for)
         self.accounts.renew(sub, profile_id, sealed=sealed, expires_at=renewed.expires_at, version=version)
         return renewed
 
     def _current(self, account: Account, profile: Profile) -> Profile:
         reread = self.accounts.find(account.sub)
-        current = reread.profile(profile.profile_id) if reread else None
+        everything = (*reread.profiles, *reread.moved) if reread else ()
+        current = next((each for each in everything if each.profile_id == profile.profile_id), None)
         if current is None or not current.connected:
             raise CredentialRevoked(profile.profile_id)
         return current
@@ -165,7 +186,7 @@ class CalendarReader:
             raise CredentialRevoked(profile.profile_id)
         try:
             return self.vault.unseal(
-                profile.sealed_credential, client_id=account.client_id, profile_id=profile.profile_id
+                profile.sealed_credential, client_id=account.client_id, profile_id=profile.sealed_for
             )
         except ValueError as error:
             # Only a new consent can mend a credential that no longer opens.

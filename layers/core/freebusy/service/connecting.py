@@ -10,7 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.account import (
+    MOVED,
+    Account,
+    Disconnected,
+    Identity,
+    Profile,
+    ProviderCredential,
+    ProviderName,
+    Upstream,
+)
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
 from freebusy.domain.service_account import ServiceAccount, mailbox_identity
@@ -30,15 +39,19 @@ class Consent:
 
 
 class Connected(NamedTuple):
-    """``joining`` is the profile itself as long as it is not on the account yet."""
+    """``joining`` is the profile itself as long as it is not on the account yet; ``reconnecting`` says that the
+    application had disconnected it, and that it stays so until the application redeems a code for it.
+    """
 
     sub: str
     profile_id: str
     joining: Profile | None = None
+    reconnecting: bool = False
 
-
-class OtherPerson(AuthorizationError):
-    """Somebody else signed in than the one whose profile was to be connected again."""
+    @property
+    def shown(self) -> Connected:
+        """As the application knows it, of a profile that moved as well."""
+        return self._replace(profile_id=self.profile_id.removesuffix(MOVED))
 
 
 def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int) -> Connected:
@@ -50,7 +63,7 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
         consent.client_id,
         consent.identity,
         new=lambda: _free_busy_profile(consent, vault),
-        again=lambda at: _replace_credential(at, consent, accounts, vault),
+        again=lambda sub, profile: _replace_credential(sub, profile.profile_id, consent, accounts, vault),
         accounts=accounts,
         now=now,
     )
@@ -59,15 +72,19 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
 def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: AccountStore, now: int) -> Connected:
     """The account of a mailbox that an organization gives access to: the one there is, connected again, or a new one.
 
-    Raises as ``connect``.
+    What the application, or the person through it, disconnected is not connected here: a request from before that may
+    be answered after it, and may be answered again for days. Raises as ``connect``.
     """
     identity = mailbox_identity(service_account.organization, mailbox)
 
     def new() -> Profile:
         return replace(_new_profile(identity), service_account=service_account.sub)
 
-    def again(at: Connected) -> None:
-        accounts.delegate(at.sub, at.profile_id, identity=identity, service_account=service_account.sub)
+    def again(sub: str, profile: Profile) -> Connected:
+        if profile.disconnected is Disconnected.REVOKED:
+            return Connected(sub, profile.profile_id, reconnecting=True)
+        accounts.delegate(sub, profile.profile_id, identity=identity, service_account=service_account.sub)
+        return Connected(sub, profile.profile_id)
 
     return _one_account(service_account.client_id, identity, new=new, again=again, accounts=accounts, now=now)
 
@@ -78,20 +95,21 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     """Prepares the profile for the account that issued the link token, which is spent only if that can be done.
 
     It joins when the application redeems its code (``join``). The link token must have been good when the trip began.
+    Where the account has the same mailbox at Cronofy, that profile is the one that moves.
     Raises AuthorizationError, StorageUnavailable and NotFound.
     """
     sub = tokens.find_link_token(link_token_hash, client_id=consent.client_id, now=began)
     owner = accounts.sub_of(consent.client_id, consent.identity)
     if sub is not None and owner not in {None, sub}:
         raise _connected_elsewhere()
-    profile = _free_busy_profile(consent, vault)
+    account = accounts.find(sub) if sub else None
+    profile = _free_busy_profile(consent, vault, _same_mailbox(account, consent.identity))
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
     if owner == sub:
-        at = _place_of(consent.identity, sub, accounts)
-        _replace_credential(at, consent, accounts, vault)
-        return at
-    if accounts.find(sub) is None:
+        known = _profile_of(consent.identity, sub, accounts)
+        return _replace_credential(sub, known.profile_id, consent, accounts, vault)
+    if account is None:
         raise NotFound("the account was erased meanwhile")
     return Connected(sub, profile.profile_id, profile)
 
@@ -101,18 +119,72 @@ def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) 
 
     Joining twice is no error. Raises NotFound when the account is gone.
     """
-    if accounts.add_profile(sub, profile):
+    account = accounts.find(sub)
+    before = account.profile(profile.profile_id) if account else None
+    if account and before:
+        joined = before.upstream is Upstream.CRONOFY and _move(account, before, profile, accounts)
+    else:
+        joined = accounts.add_profile(sub, profile)
+    if joined:
         return True
     return profile.identity is not None and accounts.sub_of(client_id, profile.identity) == sub
 
 
+def reconnect_mailbox(sub: str, profile_id: str, *, accounts: AccountStore) -> None:
+    """Connects a profile again that was disconnected on purpose, through the organization that it belongs to.
+
+    Doing so twice is no error. Raises NotFound when there is no such profile.
+    """
+    account = accounts.find(sub)
+    profile = account.profile(profile_id) if account else None
+    if profile is None or profile.identity is None or not profile.service_account:
+        raise NotFound("no such profile")
+    accounts.delegate(sub, profile_id, identity=profile.identity, service_account=profile.service_account)
+
+
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:
-    """Connects this very profile again. Raises OtherPerson, StorageUnavailable and NotFound."""
+    """Connects this very profile again, or moves it off Cronofy.
+
+    Raises AuthorizationError, StorageUnavailable and NotFound.
+    """
     account, profile = reconnectable(at, accounts=accounts)
     identity = profile.identity
-    if identity is None or _who(identity) != _who(consent.identity) or account.client_id != consent.client_id:
-        raise OtherPerson("access_denied", "another person signed in than the one whose calendar this is")
-    _replace_credential(at, consent, accounts, vault)
+    if identity is not None and account.client_id == consent.client_id:
+        if identity.key == consent.identity.key:
+            _replace_credential(at.sub, at.profile_id, consent, accounts, vault)
+            return
+        if profile.moving and _is_same_mailbox(profile, consent.identity):
+            if _move(account, profile, _free_busy_profile(consent, vault, profile), accounts):
+                return
+            if accounts.sub_of(account.client_id, consent.identity):
+                raise _connected_elsewhere()
+            raise StorageUnavailable("the profile changed in this very moment")
+    raise AuthorizationError(
+        "access_denied", "another person signed in than the one whose calendar this is", "other_person"
+    )
+
+
+def _same_mailbox(account: Account | None, identity: Identity) -> Profile | None:
+    """The profile of this account that reads the same mailbox by way of Cronofy."""
+    profiles = account.free_busy_profiles if account else ()
+    return next((profile for profile in profiles if _is_same_mailbox(profile, identity)), None)
+
+
+def _is_same_mailbox(profile: Profile, identity: Identity) -> bool:
+    """Whether somebody who signed in at the provider has the mailbox that Cronofy named for this profile.
+
+    Only asked where account and profile are known already: nobody's account is found by their mailbox.
+    """
+    before = profile.identity
+    if before is None or (before.upstream, identity.upstream) != (Upstream.CRONOFY, Upstream.DIRECT):
+        return False
+    return before.provider is identity.provider and before.email.casefold() == identity.email.casefold()
+
+
+def _move(account: Account, before: Profile, after: Profile, accounts: AccountStore) -> bool:
+    """Off Cronofy; what the profile had there is kept beside it, for events that are there. False when it cannot be."""
+    moved = replace(before, profile_id=f"{before.profile_id}{MOVED}", moving=False)
+    return accounts.move(account, before, after, moved)
 
 
 def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Profile]:
@@ -135,7 +207,7 @@ def _one_account(  # noqa: PLR0913 - whose, what to do about it, and the port
     identity: Identity,
     *,
     new: Callable[[], Profile],
-    again: Callable[[Connected], None],
+    again: Callable[[str, Profile], Connected],
     accounts: AccountStore,
     now: int,
 ) -> Connected:
@@ -149,27 +221,24 @@ def _one_account(  # noqa: PLR0913 - whose, what to do about it, and the port
         known = accounts.sub_of(client_id, identity)
     if known is None:
         raise StorageUnavailable("the identity was taken and given up again in one moment")
-    at = _place_of(identity, known, accounts)
-    again(at)
-    return at
+    return again(known, _profile_of(identity, known, accounts))
 
 
-def _place_of(identity: Identity, sub: str, accounts: AccountStore) -> Connected:
+def _profile_of(identity: Identity, sub: str, accounts: AccountStore) -> Profile:
     account = accounts.find(sub)
-    for profile in account.free_busy_profiles if account else ():
-        if profile.identity is not None and _who(profile.identity) == _who(identity):
-            return Connected(sub, profile.profile_id)
+    for profile in (*account.free_busy_profiles, *account.moved) if account else ():
+        if profile.identity is not None and profile.identity.key == identity.key:
+            return profile
     raise NotFound("the account was erased meanwhile")
 
 
-def _replace_credential(at: Connected, consent: Consent, accounts: AccountStore, vault: Vault) -> None:
-    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.profile_id)
+def _replace_credential(sub: str, profile_id: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
+    """Of a profile that moved, the credential is sealed for the one that it was."""
+    at = Connected(sub, profile_id)
+    sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.shown.profile_id)
     expires_at = consent.credential.expires_at
-    accounts.connect(at.sub, at.profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
-
-
-def _who(identity: Identity) -> tuple[ProviderName, str]:
-    return identity.provider, identity.subject
+    accounts.connect(sub, profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
+    return at.shown
 
 
 def _new_account(client_id: str, identity: Identity, profile: Profile, now: int) -> Account:
@@ -187,8 +256,11 @@ def _new_account(client_id: str, identity: Identity, profile: Profile, now: int)
     )
 
 
-def _free_busy_profile(consent: Consent, vault: Vault) -> Profile:
+def _free_busy_profile(consent: Consent, vault: Vault, before: Profile | None = None) -> Profile:
+    """A new one, or one that takes the place of ``before``."""
     profile = _new_profile(consent.identity)
+    if before:
+        profile = replace(profile, profile_id=before.profile_id, calendar_id=before.calendar_id)
     sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile.profile_id)
     return replace(profile, sealed_credential=sealed, credential_expires_at=consent.credential.expires_at)
 
@@ -200,4 +272,6 @@ def _new_profile(identity: Identity) -> Profile:
 
 
 def _connected_elsewhere() -> AuthorizationError:
-    return AuthorizationError("access_denied", "this calendar is already connected to another account")
+    return AuthorizationError(
+        "access_denied", "this calendar is already connected to another account", "connected_elsewhere"
+    )

@@ -12,6 +12,7 @@ from freebusy.domain.errors import (
     ConsentRefused,
     IdentityRejected,
     NotAnAdministrator,
+    OtherAccessMode,
     ProviderError,
     ProviderUnavailable,
 )
@@ -33,21 +34,33 @@ _ERROR_CODE = re.compile(r"[a-z_]{1,64}")
 _ADMINISTRATOR_CODES = re.compile(r"AADSTS(90094|90095|50105)\b")
 """https://learn.microsoft.com/entra/identity-platform/reference-error-codes. A redirect has them in its text alone."""
 
-_TOLD: Mapping[type[ProviderError], tuple[str, str]] = {
+_TOLD: Mapping[type[ProviderError], tuple[str, str, str]] = {
     ConsentIncomplete: (
         "access_denied",
         "the calendar permission was not ticked at the consent screen: send the person there again",
+        "scope_unticked",
     ),
-    ConsentRefused: ("access_denied", "the person, or a policy of their organization, refused"),
+    OtherAccessMode: (
+        "access_denied",
+        "the person chose another access than free/busy at Cronofy: send them there again, with a provider_name",
+        "consent_refused",
+    ),
+    ConsentRefused: ("access_denied", "the person, or a policy of their organization, refused", "consent_refused"),
     IdentityRejected: (
         "access_denied",
         "the account that signed in cannot be used: Microsoft's must be for work or school, Google's address verified",
+        "wrong_account",
     ),
     NotAnAdministrator: (
         "access_denied",
         "whoever signed in may not speak for the organization: an administrator has to",
+        "wrong_account",
     ),
-    ProviderUnavailable: ("temporarily_unavailable", "the calendar provider does not answer: try again"),
+    ProviderUnavailable: (
+        "temporarily_unavailable",
+        "the calendar provider does not answer: try again",
+        "provider_trouble",
+    ),
 }
 
 
@@ -55,16 +68,18 @@ def answered(error: str, description: str) -> AuthorizationError:
     """For the ``error`` that the provider's consent screen sent back."""
     if error in _ADMINISTRATOR_DECIDES or _ADMINISTRATOR_CODES.search(description):
         return AuthorizationError(
-            "access_denied", "an administrator of the person's organization must allow this at the provider first"
+            "access_denied",
+            "an administrator of the person's organization must allow this at the provider first",
+            "administrator_decides",
         )
     if error in _DECLINED:
-        return AuthorizationError("access_denied", "the person did not agree at the consent screen")
+        return AuthorizationError("access_denied", "the person did not agree at the consent screen", "consent_refused")
     if error == "temporarily_unavailable":
         return AuthorizationError(*_TOLD[ProviderUnavailable])
     # The browser brings this word, so only what can be an error code (RFC 6749, 4.1.2.1) may reach the log.
     known = error if _ERROR_CODE.fullmatch(error) else "unreadable"
     logger.error("the consent screen refused our request", extra={"provider_error": known})
-    return AuthorizationError("server_error", "the calendar provider refused the request of this deployment")
+    return _misconfigured()
 
 
 def raised(error: ProviderError, client_id: str) -> AuthorizationError:
@@ -72,5 +87,11 @@ def raised(error: ProviderError, client_id: str) -> AuthorizationError:
     told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
     if told is None:
         logger.error("the provider refused our request", exc_info=error, extra={"client_id": client_id})
-        return AuthorizationError("server_error", "the calendar provider refused the request of this deployment")
+        return _misconfigured()
     return AuthorizationError(*told)
+
+
+def _misconfigured() -> AuthorizationError:
+    return AuthorizationError(
+        "server_error", "the calendar provider refused the request of this deployment", "provider_misconfigured"
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from freebusy.domain.account import Account
@@ -16,6 +17,7 @@ from freebusy.domain.event_changes import EventUpsert, created, deleted, updated
 from freebusy.domain.identifiers import new_event_uid, new_organizer
 from freebusy.ports import AccountStore, EventStore
 from freebusy.service.accounts import is_connected
+from freebusy.service.carriers import carrier_of, kept_carrier
 
 _TRIES = 40
 """Each time that one writer is late another one was in time, so this outlasts as many who write at once."""
@@ -47,7 +49,8 @@ def upsert_event(  # noqa: PLR0913 - of these, two are ports
     def change(stored: ManagedEvent | None) -> ManagedEvent:
         if stored is None:
             return _new_event(account, calendar_id, wanted, now)
-        return updated(stored, wanted, now=now)
+        changed = updated(stored, wanted, now=now)
+        return changed if changed is stored else replace(changed, carrier=kept_carrier(account, stored))
 
     _write(account.sub, wanted.event_id, change, events)
 
@@ -92,6 +95,7 @@ def _new_event(account: Account, calendar_id: str, wanted: EventUpsert, now: int
         revised_at=now,
         created_at=now,
         updated_at=now,
+        carrier=carrier_of(account),
     )
     return created(blank, wanted)
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from freebusy.domain.account import Account
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
-from freebusy.domain.event import NEVER_INVITED, Attendee, Delivery, InvitationDue, ManagedEvent, SentMark
+from freebusy.domain.event import NEVER_INVITED, UPSTREAM, Attendee, Delivery, InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.identifiers import hashed
 from freebusy.ports import (
     AccountStore,
@@ -40,13 +40,17 @@ _UNREACHABLE = frozenset({Delivery.BOUNCED, Delivery.COMPLAINED})
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """As much of a stored event as decides whom a change concerns: ``uninvited`` by ``recipient_of``."""
+    """As much of a stored event as decides whom a change concerns: ``uninvited`` by ``recipient_of``.
+
+    ``carrier`` is that of the event: what Cronofy mails concerns Cronofy alone.
+    """
 
     sub: str
     event_id: str
     version: int
     revision: int
     uninvited: Mapping[str, bool]
+    carrier: str | None = None
 
 
 def recipient_of(email: str) -> str:
@@ -56,13 +60,16 @@ def recipient_of(email: str) -> str:
 
 def due_after(before: EventState | None, after: EventState) -> list[InvitationDue]:
     """Everybody who is invited when the revision rose, and those who were invited or uninvited by this change."""
-    revised = before is None or before.revision != after.revision
+    revised = before is None or (before.revision, before.carrier) != (after.revision, after.carrier)
     known = before.uninvited if before else {}
-    return [
-        InvitationDue(after.sub, after.event_id, recipient, after.version)
+    concerned = [
+        recipient
         for recipient, uninvited in after.uninvited.items()
         if known.get(recipient, True) != uninvited or (revised and not uninvited)
     ]
+    if after.carrier and concerned:
+        concerned = [UPSTREAM]
+    return [InvitationDue(after.sub, after.event_id, recipient, after.version) for recipient in concerned]
 
 
 def deliver_again(sub: str, *, events: EventStore, log: InvitationLog, queue: InvitationQueue) -> int:
@@ -73,11 +80,24 @@ def deliver_again(sub: str, *, events: EventStore, log: InvitationLog, queue: In
     due = [
         InvitationDue(sub, event.event_id, recipient, event.version)
         for event in events.all_of(sub)
-        for attendee in event.attendees
-        if _owes(event, attendee, log.sent(event, recipient := recipient_of(attendee.email)) or NEVER_INVITED)
+        for recipient in (_owed_upstream(event, log) if event.carrier else _owed_by_mail(event, log))
     ]
     queue.put(due)
     return len(due)
+
+
+def _owed_by_mail(event: ManagedEvent, log: InvitationLog) -> list[str]:
+    return [
+        recipient
+        for attendee in event.attendees
+        if _owes(event, attendee, log.sent(event, recipient := recipient_of(attendee.email)) or NEVER_INVITED)
+    ]
+
+
+def _owed_upstream(event: ManagedEvent, log: InvitationLog) -> list[str]:
+    """Also when only an answer was counted since, which writing it once more does not change."""
+    before = log.sent(event, UPSTREAM) or NEVER_INVITED
+    return [UPSTREAM] if before.version < event.version and not (event.deleted and before.cancelled) else []
 
 
 def _owes(event: ManagedEvent, attendee: Attendee, before: SentMark) -> bool:
@@ -193,22 +213,26 @@ class InvitationSender:
             raise
 
     def _note(self, due: InvitationDue, delivery: Delivery) -> None:
-        """What became of the mail, where the application sees it; raises no revision, so that nothing is mailed."""
-        for _ in range(_TRIES):
-            event = self._events.find(due.sub, due.event_id)
-            attendee = _attendee(event, due.recipient)
-            if event is None or attendee is None or attendee.delivery in {delivery, *_UNREACHABLE}:
-                return
-            noted = replace(
-                event,
-                attendees=tuple(
-                    replace(each, delivery=delivery) if each is attendee else each for each in event.attendees
-                ),
-                updated_at=max(self._clock(), event.updated_at),
-            )
-            if self._events.save(noted, over=event.version):
-                return
-        raise StorageUnavailable("the event keeps changing")
+        note_delivery(due.sub, due.event_id, due.recipient, delivery, events=self._events, clock=self._clock)
+
+
+def note_delivery(  # noqa: PLR0913 - an attendee, what to note and where
+    sub: str, event_id: str, recipient: str, delivery: Delivery, *, events: EventStore, clock: Callable[[], int]
+) -> None:
+    """What became of an invitation, where the application sees it; raises no revision, so that nothing is mailed."""
+    for _ in range(_TRIES):
+        event = events.find(sub, event_id)
+        attendee = _attendee(event, recipient)
+        if event is None or attendee is None or attendee.delivery in {delivery, *_UNREACHABLE}:
+            return
+        noted = replace(
+            event,
+            attendees=tuple(replace(each, delivery=delivery) if each is attendee else each for each in event.attendees),
+            updated_at=max(clock(), event.updated_at),
+        )
+        if events.save(noted, over=event.version):
+            return
+    raise StorageUnavailable("the event keeps changing")
 
 
 def _attendee(event: ManagedEvent | None, recipient: str) -> Attendee | None:

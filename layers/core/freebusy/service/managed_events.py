@@ -53,10 +53,7 @@ def read_events(account: Account, query: EventsQuery | None, *, events: EventSto
         return []
     if query.calendar_ids and account.managed_profile.calendar_id not in query.calendar_ids:
         return []
-    default = default_window(now)
-    window = Period(
-        default.start if query.start is None else query.start, default.end if query.end is None else query.end
-    )
+    window = window_of(query, now)
     everything = query.start is None and query.end is None
     stored = (
         events.all_of(account.sub)
@@ -71,6 +68,14 @@ def read_events(account: Account, query: EventsQuery | None, *, events: EventSto
             problem = f"more than {MOST_SHOWN} times of events: ask for a shorter time"
             raise InvalidRequest.of("to", "errors.too_many", problem)
     return sorted(found, key=lambda each: (each.period, each.event.event_id))
+
+
+def window_of(query: EventsQuery, now: int) -> Period:
+    """The asked-for window; where it has no bound, the default one's."""
+    default = default_window(now)
+    return Period(
+        default.start if query.start is None else query.start, default.end if query.end is None else query.end
+    )
 
 
 def _wanted(event: ManagedEvent, query: EventsQuery) -> bool:

@@ -11,7 +11,7 @@ from freebusy.domain.application import Application
 from freebusy.domain.errors import AuthorizationError
 from freebusy.domain.scopes import grantable
 from freebusy.domain.service_account import grantable_to_service_account
-from freebusy.service.authorization_request import check_form, granted, provider_named
+from freebusy.service.authorization_request import challenge_in, check_form, granted, provider_named
 
 NARROWED = "narrowed"
 """Our own parameter: the administrator has let us in already, to some mailboxes, and needs no consent screen."""
@@ -25,6 +25,7 @@ class Asked:
 
     scope: str
     delegated_scope: str
+    code_challenge: str | None
     provider: ProviderName | None
     narrowed: bool
 
@@ -38,6 +39,7 @@ def checked(parameters: Mapping[str, str], application: Application, offered: Co
     return Asked(
         scope=granted(grantable_to_service_account, parameters.get("scope", "")),
         delegated_scope=granted(partial(grantable, parameter="delegated_scope"), parameters.get("delegated_scope", "")),
+        code_challenge=challenge_in(parameters, application),
         provider=provider_named(parameters.get("provider_name"), offered),
         narrowed=bool(parameters.get(NARROWED)),
     )

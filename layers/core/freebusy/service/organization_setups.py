@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from freebusy.domain.account import ProviderCredential, ProviderName
+from freebusy.domain.application import Introduction
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode, ReturnAddress
 from freebusy.domain.errors import (
     AuthorizationRefused,
@@ -30,7 +31,7 @@ from freebusy.ports import (
     TokenStore,
     Vault,
 )
-from freebusy.service.trips import application_of, issue_code
+from freebusy.service.trips import application_of, introduction, issue_code
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Locked:
 class OrganizationConnected:
     """The browser goes back to the application, at ``location``, with a code."""
 
-    application_name: str
+    application: Introduction
     location: str
 
 
@@ -63,7 +64,7 @@ class Progress:
     administrator named one.
     """
 
-    application_name: str
+    application: Introduction
     setup: Setup
     delegation: Delegation
     record: ProofRecord | None
@@ -104,7 +105,7 @@ class OrganizationSetups:
             return Locked()
         request = setup.request
         named = {"client_id": request.client_id, "redirect_uri": request.redirect_uri}
-        application = application_of(named, self.applications)
+        introduced = introduction(application_of(named, self.applications), self.applications)
         delegation = self._delegation(setup)
         deadline = time.monotonic() + PATIENCE
         mailbox = mailbox if request.provider is ProviderName.MICROSOFT else None
@@ -115,9 +116,9 @@ class OrganizationSetups:
             access = _reason(error, setup)
         proof = self._doubt(record, deadline) if record else None
         if credential is None or proof:
-            return Progress(application.name, setup, delegation, record, mailbox, access, proof, now)
+            return Progress(introduced, setup, delegation, record, mailbox, access, proof, now)
         location = self._connect(hashed(handle), setup, credential, public_url, now)
-        return OrganizationConnected(application.name, location)
+        return OrganizationConnected(introduced, location)
 
     def _delegation(self, setup: Setup) -> Delegation:
         calendars = self.calendars.get(setup.request.provider)
@@ -173,7 +174,7 @@ class OrganizationSetups:
             profile_id="",
             redirect_uri=request.redirect_uri,
             scope=request.scope,
-            code_challenge=None,
+            code_challenge=request.code_challenge,
             expires_at=now + AUTHORIZATION_CODE_LIFETIME,
         )
         issued = issue_code(code, self.tokens)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.application import Application
+from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, ReturnAddress
 from freebusy.domain.errors import (
     AuthorizationError,
@@ -29,7 +29,15 @@ from freebusy.ports import ApplicationStore, OrganizationCalendars, Organization
 from freebusy.service import consent_trouble
 from freebusy.service.organization_request import checked
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, trip_of
-from freebusy.service.trips import Departure, Return, application_of, code_in, require_no_error, returning_leg
+from freebusy.service.trips import (
+    Departure,
+    Return,
+    application_of,
+    code_in,
+    introduction,
+    require_no_error,
+    returning_leg,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +46,7 @@ logger = logging.getLogger(__name__)
 class OrganizationChoice:
     """The administrator says first where their organization is; then the request is repeated with the answer."""
 
-    application_name: str
+    application: Introduction
     resources: bool
     delegations: Mapping[ProviderName, Delegation]
 
@@ -81,6 +89,7 @@ class OrganizationTrips:
                 scope=asked.scope,
                 delegated_scope=asked.delegated_scope,
                 provider=asked.provider,
+                code_challenge=asked.code_challenge,
             )
             return self._departure(request, Leg.SIGN_IN if asked.narrowed else Leg.CONSENT, public_url, now)
         except AuthorizationError as error:
@@ -136,7 +145,9 @@ class OrganizationTrips:
                 trouble = consent_trouble.raised(error, application.client_id)
         if trouble and not delegations:
             raise trouble
-        return OrganizationChoice(application.name, MANAGE_RESOURCES in split(scope), delegations)
+        return OrganizationChoice(
+            introduction(application, self.applications), MANAGE_RESOURCES in split(scope), delegations
+        )
 
     def _departure(
         self, request: OrganizationRequest, leg: Leg, public_url: str, now: int, handle: str | None = None

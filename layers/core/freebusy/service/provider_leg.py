@@ -10,7 +10,11 @@ from freebusy.domain.account import ProviderName
 from freebusy.domain.identifiers import hashed, new_state
 from freebusy.domain.pkce import challenge_of
 
-CALLBACK_NAMES = {ProviderName.GOOGLE: "google", ProviderName.MICROSOFT: "microsoft"}
+CALLBACK_NAMES = {
+    ProviderName.GOOGLE: "google",
+    ProviderName.MICROSOFT: "microsoft",
+    ProviderName.MANAGED: "cronofy",
+}
 """Each provider has a callback of its own, so that one cannot answer for the other (RFC 9700, 4.4.2)."""
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.errors import ProviderMisconfigured
+from freebusy.domain.errors import DelegationMissing, MailboxUnknown, ProviderMisconfigured
 from freebusy.domain.service_account import Organization, Resource, ServiceAccount
 from freebusy.ports import OrganizationCalendars
 
@@ -19,12 +19,16 @@ def list_resources(service_account: ServiceAccount, *, calendars: Calendars) -> 
     """As its administrator sees them. Raises the ``ProviderError`` family.
 
     DelegationMissing among them is no trouble that passes: listing takes a permission of its own, which the
-    administrator did not give, and an empty list would say that there is nothing to book.
+    administrator did not give, and an empty list would say that there is nothing to book. An administrator who has
+    left gives none either.
     """
     organization = service_account.organization
     deadline = time.monotonic() + READING_SECONDS
     speaker = service_account.administrator.email
-    return calendars_of(organization, calendars).resources(organization, speaker, deadline=deadline)
+    try:
+        return calendars_of(organization, calendars).resources(organization, speaker, deadline=deadline)
+    except MailboxUnknown as error:
+        raise DelegationMissing("the administrator is gone") from error
 
 
 def calendars_of(organization: Organization, calendars: Calendars) -> OrganizationCalendars:

@@ -28,7 +28,7 @@ from freebusy.domain.identifiers import (
 )
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
-from freebusy.ports import AccountStore, ServiceAccountStore, TokenStore, Vault
+from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
 
 if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
     from freebusy.domain.application import Application
@@ -116,6 +116,8 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     _require_bound(bound, application, redirect_uri, code_verifier)
     if bound.joining is not None:
         _join(bound, bound.joining, accounts)
+    if bound.reconnecting:
+        _reconnect(bound, accounts)
     profile = _connected(accounts.holder(bound.sub), bound)
     access_token, refresh_token = new_access_token(), new_refresh_token()
     grant = Grant(new_grant_id(), bound.scope, now)
@@ -173,6 +175,7 @@ def revoke_token(  # noqa: PLR0913 - of these, three are ports
     tokens: TokenStore,
     accounts: AccountStore,
     service_accounts: ServiceAccountStore,
+    end_upstream: EndUpstream,
     now: int,
 ) -> None:
     """Ends the whole authorization that an access or refresh token belongs to; that of a service account ends the
@@ -184,11 +187,17 @@ def revoke_token(  # noqa: PLR0913 - of these, three are ports
     if record is None or record.client_id != application.client_id:
         return
     if held := _held(record, accounts):
-        _end(held[0], accounts, service_accounts, now)
+        _end(held[0], accounts, service_accounts, end_upstream, now)
 
 
-def revoke_account(
-    application: Application, sub: str, *, accounts: AccountStore, service_accounts: ServiceAccountStore, now: int
+def revoke_account(  # noqa: PLR0913 - of these, two are ports
+    application: Application,
+    sub: str,
+    *,
+    accounts: AccountStore,
+    service_accounts: ServiceAccountStore,
+    end_upstream: EndUpstream,
+    now: int,
 ) -> None:
     """Ends the whole authorization of an account or a service account; that of another application is left alone,
     silently.
@@ -200,19 +209,26 @@ def revoke_account(
         raise TokenError("unauthorized_client", "a public application revokes by token, not by sub")
     holder = accounts.holder(sub)
     if holder is not None and holder.client_id == application.client_id:
-        _end(holder, accounts, service_accounts, now)
+        _end(holder, accounts, service_accounts, end_upstream, now)
 
 
 def _end(
-    holder: Account | ServiceAccount, accounts: AccountStore, service_accounts: ServiceAccountStore, now: int
+    holder: Account | ServiceAccount,
+    accounts: AccountStore,
+    service_accounts: ServiceAccountStore,
+    end_upstream: EndUpstream,
+    now: int,
 ) -> None:
-    """The grants go last: as long as they are listed, an interrupted revocation can be asked for again."""
+    """Here the grants go last: as long as they are listed, an interrupted revocation can be asked for again."""
     if isinstance(holder, Account):
-        for profile in holder.free_busy_profiles:
+        for profile in (*holder.free_busy_profiles, *holder.moved):
             accounts.disconnect(holder.sub, profile.profile_id, because=Disconnected.REVOKED)
     else:
         service_accounts.disconnect(holder.sub, because=Disconnected.REVOKED, now=now)
     accounts.revoke_grants(holder.sub)
+    if isinstance(holder, Account):
+        for profile in holder.at_cronofy:
+            end_upstream(holder, profile)
 
 
 # --- What they share ---------------------------------------------------------------------------------------
@@ -272,6 +288,16 @@ def _join(code: AuthorizationCode, profile: Profile, accounts: AccountStore) -> 
         raise _invalid_grant("the account was erased meanwhile") from error
     if not joined:
         raise _invalid_grant("this calendar is already connected to another account")
+
+
+def _reconnect(code: AuthorizationCode, accounts: AccountStore) -> None:
+    """Before the code is spent, as joining."""
+    from freebusy.service.connecting import reconnect_mailbox
+
+    try:
+        reconnect_mailbox(code.sub, code.profile_id, accounts=accounts)
+    except NotFound as error:
+        raise _invalid_grant("the account was erased meanwhile") from error
 
 
 def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore, accounts: AccountStore) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from freebusy.domain.application import Application
+from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, AuthorizationCode
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound
 from freebusy.domain.identifiers import hashed, new_authorization_code
@@ -45,6 +45,12 @@ def application_of(parameters: Mapping[str, str], applications: ApplicationStore
     if not application.allows_redirect_to(parameters.get("redirect_uri", "")):
         raise AuthorizationRefused("unregistered_redirect_uri")
     return application
+
+
+def introduction(application: Application, applications: ApplicationStore) -> Introduction:
+    """How a page introduces the application to whoever decides about it."""
+    shown = applications.appearance(application.client_id)
+    return Introduction(application.name, shown.home_page, shown.logo)
 
 
 def returning_leg(callback_name: str, answer: Mapping[str, str], browser_secret: str | None) -> ProviderLeg:

@@ -23,12 +23,14 @@ from freebusy.adapters.dynamodb.table import (
 )
 from freebusy.domain.account import (
     MOST_GRANTS,
+    MOVED,
     Account,
     Disconnected,
     Grant,
     Identity,
     Profile,
     ProviderName,
+    Upstream,
 )
 from freebusy.domain.errors import NotFound
 from freebusy.domain.identifiers import is_service_account
@@ -59,6 +61,12 @@ _DISCONNECT = """
 SET #profiles.#profile.#disconnected = :because, #profiles.#profile.#expires_at = :never,
     #profiles.#profile.#version = #profiles.#profile.#version + :one
 REMOVE #profiles.#profile.#sealed, #profiles.#profile.#leased_until
+"""
+_MOVE = """
+SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
+    #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
+    #profiles.#profile.#version = #profiles.#profile.#version + :one, #profiles.#moved = :moved
+REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until, #profiles.#profile.#moving
 """
 _SAME_VERSION = "#profiles.#profile.#version = :version"
 _NOT_LEASED = "(attribute_not_exists(#profiles.#profile.#leased_until) OR #profiles.#profile.#leased_until <= :now)"
@@ -95,9 +103,10 @@ class DynamoAccounts:
     def create(self, account: Account) -> bool:
         storing = self._table.putting(_account_item(account), condition="attribute_not_exists(pk)")
         taking = [
-            self._taking(account.client_id, account.sub, profile.profile_id, profile.identity)
+            action
             for profile in account.profiles
             if profile.identity
+            for action in self._taking(account.client_id, account.sub, profile.profile_id, profile.identity)
         ]
         return not self._table.transact([storing, *taking])
 
@@ -114,7 +123,7 @@ class DynamoAccounts:
             values={"profile": profile_values(profile, position)},
             names={"profile": profile.profile_id},
         )
-        taking = [self._taking(client_id, sub, profile.profile_id, profile.identity)] if profile.identity else []
+        taking = self._taking(client_id, sub, profile.profile_id, profile.identity) if profile.identity else []
         reasons = self._table.transact([adding, *taking])
         if reasons and reasons[0] == CONDITION_FAILED:
             raise NotFound(sub)
@@ -143,6 +152,38 @@ class DynamoAccounts:
         condition = "#profiles.#profile.#identity.#subject = :subject"
         if not self._update_profile(sub, profile_id, _DELEGATE, condition=condition, values=values):
             raise NotFound(profile_id)
+
+    def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
+        condition = "attribute_exists(#profiles.#profile)"
+        change, values = "REMOVE #profiles.#profile.#moving", {}
+        if moving:
+            change, values = "SET #profiles.#profile.#moving = :true", {"true": True}
+        return self._update_profile(sub, profile_id, change, condition=condition, values=values)
+
+    def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
+        identity = after.identity
+        if identity is None:
+            raise ValueError("a profile moves to somebody")
+        moving = self._table.updating(
+            account_key(account.sub),
+            _MOVE,
+            condition=_SAME_VERSION,
+            values={
+                "email": after.name,
+                "identity": _identity_values(identity),
+                "sealed": after.sealed_credential,
+                "expires_at": after.credential_expires_at,
+                "moved": profile_values(moved, 0),
+                "version": before.version,
+                "one": 1,
+            },
+            names={"profile": before.profile_id, "moved": moved.profile_id},
+        )
+        taking = self._taking(account.client_id, account.sub, before.profile_id, identity)
+        return not self._table.transact([moving, *taking])
+
+    def sharing(self, identity: Identity) -> list[str]:
+        return [item["sub"]["S"] for item in self._table.query(_upstream_pk(identity))]
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         values: dict[str, Value] = {"sealed": sealed, "expires_at": expires_at, "version": version, "one": 1}
@@ -192,7 +233,8 @@ class DynamoAccounts:
             self._table.updating(account_key(sub), change, condition=condition, values=values, names=names)
         )
 
-    def _taking(self, client_id: str, sub: str, profile_id: str, identity: Identity) -> Action:
+    def _taking(self, client_id: str, sub: str, profile_id: str, identity: Identity) -> list[Action]:
+        """Beside the identity's item, whoever is known by way of Cronofy is listed for the whole deployment."""
         item: dict[str, Value] = {
             "pk": _identity_pk(client_id, identity),
             "sk": "IDENTITY",
@@ -200,7 +242,11 @@ class DynamoAccounts:
             "sub": sub,
             "profile_id": profile_id,
         }
-        return self._table.putting(attributes(item), condition="attribute_not_exists(pk)")
+        taking = self._table.putting(attributes(item), condition="attribute_not_exists(pk)")
+        if identity.upstream is Upstream.DIRECT:
+            return [taking]
+        listed: dict[str, Value] = {"pk": _upstream_pk(identity), "sk": sub, "application": client_id, "sub": sub}
+        return [taking, self._table.putting(attributes(listed))]
 
 
 class GrantList:
@@ -269,7 +315,12 @@ def account_key(sub: str) -> Key:
 
 
 def _identity_pk(client_id: str, identity: Identity) -> str:
-    return f"IDENTITY#{client_id}#{identity.provider}#{identity.subject}"
+    upstream = "" if identity.upstream is Upstream.DIRECT else f"{identity.upstream}#"
+    return f"IDENTITY#{client_id}#{upstream}{identity.provider}#{identity.subject}"
+
+
+def _upstream_pk(identity: Identity) -> str:
+    return f"UPSTREAM#{identity.upstream}#{identity.subject}"
 
 
 def _account_item(account: Account) -> Item:
@@ -306,11 +357,13 @@ def profile_values(profile: Profile, position: int) -> dict[str, Value]:
         "version": profile.version,
         "disconnected": profile.disconnected,
         "service_account": profile.service_account,
+        "moving": profile.moving or None,
     }
 
 
 def _identity_values(identity: Identity) -> dict[str, Value]:
-    return {"subject": identity.subject, "email": identity.email, "name": identity.name}
+    upstream = None if identity.upstream is Upstream.DIRECT else identity.upstream
+    return {"subject": identity.subject, "email": identity.email, "name": identity.name, "upstream": upstream}
 
 
 def grants_of(item: Item) -> Mapping[str, Grant]:
@@ -322,17 +375,20 @@ def grant_values(grant: Grant) -> dict[str, Value]:
 
 
 def _account(item: Item) -> Account:
-    profiles = sorted(item["profiles"]["M"].items(), key=_place)
+    listed = [
+        profile_of(profile_id, value["M"]) for profile_id, value in sorted(item["profiles"]["M"].items(), key=_place)
+    ]
     return Account(
         sub=item["pk"]["S"].removeprefix("ACCOUNT#"),
         client_id=item["application"]["S"],
         email=item["email"]["S"],
         name=text(item, "name"),
         zone=item["zone"]["S"],
-        profiles=tuple([profile_of(profile_id, value["M"]) for profile_id, value in profiles]),
+        profiles=tuple([profile for profile in listed if not profile.profile_id.endswith(MOVED)]),
         grants=grants_of(item),
         created_at=int(item["created_at"]["N"]),
         has_events="has_events" in item and item["has_events"]["BOOL"],
+        moved=tuple([profile for profile in listed if profile.profile_id.endswith(MOVED)]),
     )
 
 
@@ -357,8 +413,10 @@ def profile_of(profile_id: str, values: Item) -> Profile:
         version=int(values["version"]["N"]),
         disconnected=Disconnected(disconnected["S"]) if disconnected else None,
         service_account=text(values, "service_account"),
+        moving="moving" in values,
     )
 
 
 def _identity(provider: ProviderName, values: Item) -> Identity:
-    return Identity(provider, values["subject"]["S"], values["email"]["S"], text(values, "name"))
+    upstream = Upstream(values["upstream"]["S"]) if "upstream" in values else Upstream.DIRECT
+    return Identity(provider, values["subject"]["S"], values["email"]["S"], text(values, "name"), upstream)

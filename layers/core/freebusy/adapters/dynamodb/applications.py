@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours
 from freebusy.adapters.dynamodb.tokens import token_item
-from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.account import Upstream
+from freebusy.domain.application import Appearance, Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.identifiers import is_service_account
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,8 +38,24 @@ class DynamoApplications:
             return frozenset()
         return frozenset(item["sk"]["S"] for item in self._table.query(f"ORIGIN#{origin}"))
 
+    def appearance(self, client_id: str) -> Appearance:
+        """An item of its own: only pages show it, and a logo would make every other read of the application dearer."""
+        item = self._table.get(_appearance_key(client_id)) if may_be_ours(client_id) else None
+        return Appearance() if item is None else Appearance(item["home_page"]["S"], item["logo"]["B"])
+
+    def show_as(self, client_id: str, appearance: Appearance) -> None:
+        pk, sk = _appearance_key(client_id)
+        values: dict[str, Value] = {"home_page": appearance.home_page, "logo": appearance.logo}
+        item = attributes({"pk": pk, "sk": sk, "application": client_id, **values})
+        self._table.transact([self._table.putting(item)])
+
     def names(self) -> dict[str, str]:
         return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
+
+    def accounts_of(self, client_id: str) -> list[str]:
+        keys = self._table.keys_of(client_id) if may_be_ours(client_id) else ()
+        subs = (pk.removeprefix("ACCOUNT#") for pk, _ in keys if pk.startswith("ACCOUNT#"))
+        return [sub for sub in subs if not is_service_account(sub)]
 
     def create(self, application: Application) -> None:
         pk, sk = _key(application.client_id)
@@ -48,16 +66,21 @@ class DynamoApplications:
 
     def change(self, before: Application, after: Application) -> bool:
         old, new = _values(before), _values(after)
+        kept = ", ".join(f"#{name} = :new_{name}" for name, value in new.items() if value is not None)
+        dropped = ", ".join(f"#{name}" for name, value in new.items() if value is None)
         changing = self._table.updating(
             _key(before.client_id),
-            "SET " + ", ".join(f"#{name} = :new_{name}" for name in new),
-            condition=" AND ".join(f"#{name} = :old_{name}" for name in old),
-            values={f"old_{name}": value for name, value in old.items()}
-            | {f"new_{name}": value for name, value in new.items()},
+            f"SET {kept}" + (f" REMOVE {dropped}" if dropped else ""),
+            condition=" AND ".join(
+                f"attribute_not_exists(#{name})" if value is None else f"#{name} = :old_{name}"
+                for name, value in old.items()
+            ),
+            values={f"old_{name}": value for name, value in old.items() if value is not None}
+            | {f"new_{name}": value for name, value in new.items() if value is not None},
         )
-        gone, kept = _beside(before), _beside(after)
-        removing = [self._table.deleting(key) for key in gone if key not in kept]
-        adding = [self._table.putting(item) for key, item in kept.items() if gone.get(key) != item]
+        gone, there = _beside(before), _beside(after)
+        removing = [self._table.deleting(key) for key in gone if key not in there]
+        adding = [self._table.putting(item) for key, item in there.items() if gone.get(key) != item]
         return not self._table.transact([changing, *removing, *adding])
 
     def erase(self, client_id: str) -> int:
@@ -93,6 +116,10 @@ def _key(client_id: str) -> Key:
     return f"APP#{client_id}", "APPLICATION"
 
 
+def _appearance_key(client_id: str) -> Key:
+    return f"APP#{client_id}", "APPEARANCE"
+
+
 def _values(application: Application) -> dict[str, Value]:
     return {
         "name": application.name,
@@ -109,6 +136,7 @@ def _values(application: Application) -> dict[str, Value]:
             for secret in application.secrets
         ],
         "created_at": application.created_at,
+        "upstream": application.upstream,
     }
 
 
@@ -136,6 +164,7 @@ def _application(item: Item) -> Application:
         origins=tuple(origin["S"] for origin in item["origins"]["L"]),
         secrets=tuple(_secret(secret["M"]) for secret in item["secrets"]["L"]),
         created_at=int(item["created_at"]["N"]),
+        upstream=Upstream(item["upstream"]["S"]) if "upstream" in item else None,
     )
 
 

@@ -131,6 +131,7 @@ def managed_event(item: Item) -> ManagedEvent:
         deleted=item["deleted"]["BOOL"],
         version=int(item["version"]["N"]),
         earlier=tuple((int(start), int(end)) for start, end in json.loads(item["earlier"]["S"])),
+        carrier=text(item, "carrier"),
     )
 
 
@@ -175,6 +176,7 @@ def _event_item(event: ManagedEvent, version: int) -> Item:
             "details": json.dumps(asdict(event.details), ensure_ascii=False, separators=(",", ":")),
             "attendees": [_attendee_values(attendee) for attendee in event.attendees],
             "earlier": json.dumps(event.earlier),
+            "carrier": event.carrier,
             "sequence": event.sequence,
             "timed_sequence": event.timed_sequence,
             "revision": event.revision,

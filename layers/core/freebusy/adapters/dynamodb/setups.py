@@ -77,6 +77,7 @@ def _request_values(request: OrganizationRequest) -> Mapping[str, Value]:
         "scope": request.scope,
         "delegated_scope": request.delegated_scope,
         "provider": request.provider,
+        "code_challenge": request.code_challenge,
     }
 
 
@@ -88,6 +89,7 @@ def _request(item: Item) -> OrganizationRequest:
         scope=item["scope"]["S"],
         delegated_scope=item["delegated_scope"]["S"],
         provider=ProviderName(item["provider"]["S"]),
+        code_challenge=text(item, "code_challenge"),
     )
 
 

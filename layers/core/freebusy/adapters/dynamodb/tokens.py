@@ -85,6 +85,7 @@ class DynamoTokens:
                 code_challenge=code.code_challenge,
                 expires_at=code.expires_at,
                 joining=profile_values(code.joining, 0) if code.joining else None,
+                reconnecting=code.reconnecting or None,
             )
         )
 
@@ -180,6 +181,7 @@ def _code(item: Item) -> AuthorizationCode:
         code_challenge=text(item, "code_challenge"),
         expires_at=int(item["expires_at"]["N"]),
         joining=profile_of(item["profile_id"]["S"], joining["M"]) if joining else None,
+        reconnecting="reconnecting" in item,
     )
 
 

@@ -4,8 +4,8 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(source.textContent);
-      button.textContent = "Copied";
-      document.getElementById("copied").textContent = `Copied: ${button.dataset.name}`;
+      button.textContent = button.dataset.copied;
+      document.getElementById("copied").textContent = button.dataset.said;
     } catch {
       getSelection().selectAllChildren(source);
     }

@@ -71,7 +71,7 @@ def _event(occurrence: Occurrence, asked: ReadQuery, mail_domain: str) -> dict[s
         **_details(event.details),
         "participation_status": event.person.participation.value,
         "attendees": [_attendee(attendee) for attendee in event.attendees if not attendee.uninvited],
-        **({"organizer": {"email": f"{event.organizer}@{mail_domain}"}} if mail_domain else {}),
+        **({"organizer": {"email": f"{event.organizer}@{mail_domain}"}} if mail_domain and not event.carrier else {}),
         "status": "cancelled" if event.deleted else "confirmed",
         "recurring": bool(event.details.recurrence),
         **({"series_identifier": event.uid} if event.details.recurrence else {}),

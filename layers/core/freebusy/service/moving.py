@@ -1,0 +1,34 @@
+"""Taking people off Cronofy: the operator marks their profiles, and their next consent is at their own provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from freebusy.domain.account import Upstream
+from freebusy.domain.errors import NotFound
+from freebusy.ports import AccountStore
+
+
+class Moving(NamedTuple):
+    sub: str
+    profile_id: str
+
+
+def mark_moving(subs: Iterable[str], *, moving: bool, accounts: AccountStore) -> list[Moving]:
+    """Marks every profile of these accounts that is read through Cronofy, or takes the mark off; returns which.
+
+    Until its person consents again, a marked profile goes on as before. Marking twice is no error. Raises NotFound for
+    an account that there is not.
+    """
+    marked: list[Moving] = []
+    for sub in subs:
+        account = accounts.find(sub)
+        if account is None:
+            raise NotFound(f"there is no account {sub}")
+        marked += [
+            Moving(sub, profile.profile_id)
+            for profile in account.free_busy_profiles
+            if profile.upstream is Upstream.CRONOFY and accounts.mark_moving(sub, profile.profile_id, moving=moving)
+        ]
+    return marked

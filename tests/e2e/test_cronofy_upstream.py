@@ -1,0 +1,333 @@
+"""People who connect through Cronofy, in whose place a second stack of this very service stands; driven by its SDK.
+
+``up`` is the stack in Cronofy's place, where people, calendars and mail are; ``front`` is the one under test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+import pycronofy
+import pytest
+from pycronofy.exceptions import PyCronofyRequestError
+
+from freebusy.entrypoints.cli import main
+from local.browser import visit
+from local.demo import parsed
+from tests.e2e.days import at
+from tests.laptop import running_stack
+
+pytestmark = pytest.mark.stack
+
+PROVIDER_NAMES = {"google": "google_free_busy", "microsoft": "ms_graph_free_busy"}
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def up(stack: dict[str, Any]) -> dict[str, Any]:
+    return stack
+
+
+@pytest.fixture(scope="module")
+def files(up, tmp_path_factory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("upstream")
+    (folder / "up.json").write_text(json.dumps(up), encoding="utf-8")
+    return {"up": folder / "up.json", "front": folder / "front.json"}
+
+
+@pytest.fixture(scope="module")
+def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
+    more = {"UPSTREAM_STACK_FILE": str(files["up"]), "RECORD_PERMISSIONS": str(recorded_permissions)}
+    with running_stack(files["front"], **more) as (_, content):
+        yield content
+
+
+@pytest.fixture
+def freebusy(files) -> Callable[..., Any]:
+    """The command line, on the stack under test."""
+
+    def run(*arguments: str) -> Any:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            assert main([f"--local={files['front']}", "--json", *arguments]) == 0
+        return json.loads(printed.getvalue())
+
+    return run
+
+
+class Somebody:
+    """One person with a calendar at a simulated provider, connected to a stack's application."""
+
+    def __init__(self, stack: dict[str, Any], email: str, provider: str = "google") -> None:
+        self.stack, self.email, self.provider = stack, email, provider
+        pycronofy.settings.API_BASE_URL = pycronofy.settings.APP_BASE_URL = stack["url"]
+        self.client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
+
+    def consent(self) -> None:
+        uri = self.stack["redirect_uris"][0]
+        link = self.client.user_auth_link(
+            uri, scope="free_busy_write", state="s", provider_name=PROVIDER_NAMES[self.provider]
+        )
+        self.client.get_authorization_from_code(visit(link, until=uri, consent={"sim_user": self.email})["code"])
+
+    @property
+    def sub(self) -> str:
+        return str(self.client.userinfo()["sub"])
+
+    @property
+    def calendar_id(self) -> str:
+        calendars = self.client.list_calendars()
+        return str(next(each["calendar_id"] for each in calendars if not each["calendar_readonly"]))
+
+    def busy(self) -> list[tuple[str, str, str]]:
+        read = self.client.read_free_busy(from_date=at(0), to_date=at(24), include_managed=True).all()
+        return [(each["start"], each["end"], each["free_busy_status"]) for each in read]
+
+    def event(self, event_id: str = "booking-7") -> dict[str, Any]:
+        events = self.client.read_events(from_date=at(0), to_date=at(24), only_managed=True).all()
+        event: dict[str, Any] = next(each for each in events if each["event_id"] == event_id)
+        return event
+
+    def book(self, start: float, end: float, *, event_id: str = "booking-7", **more: Any) -> None:
+        wanted = {"event_id": event_id, "summary": "Interview", "start": at(start), "end": at(end), **more}
+        self.client.upsert_event(self.calendar_id, wanted)
+
+    def free(self, *others: Somebody) -> list[tuple[str, str]]:
+        found = self.client.availability(
+            participants={"members": [self.sub, *(other.sub for other in others)], "required": "all"},
+            required_duration=60,
+            available_periods=[{"start": at(8), "end": at(18)}],
+        )
+        return [(each["start"], each["end"]) for each in found]
+
+
+@pytest.fixture
+def person(up, front) -> Callable[..., Somebody]:
+    """Somebody new whose calendar is at a provider that Cronofy reads, and who has connected through it."""
+
+    def connected(*busy: tuple[float, float], provider: str = "google", domain: str = "example.com") -> Somebody:
+        email = f"{uuid4().hex[:12]}@{domain}"
+        have(up, provider, email, *busy)
+        somebody = Somebody(front, email, provider)
+        somebody.consent()
+        return somebody
+
+    return connected
+
+
+def have(stack: dict[str, Any], provider: str, email: str, *busy: tuple[float, float]) -> None:
+    body = {"busy": [{"start": at(start), "end": at(end)} for start, end in busy]}
+    httpx.put(f"{stack[provider]}/sim/users/{email}", json=body).raise_for_status()
+
+
+def mail(stack: dict[str, Any], email: str) -> list[dict[str, str]]:
+    messages: list[dict[str, str]] = httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json()
+    return messages
+
+
+def method_of(message: dict[str, str]) -> str:
+    """What the invitation in a message is (RFC 5546)."""
+    methods = [str(part.get_param("method")) for part in parsed(message).walk() if part.get_param("method")]
+    return methods[0]
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    deadline = time.monotonic() + 30
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+    return found
+
+
+def hours(*periods: tuple[float, float], status: str = "busy") -> list[tuple[str, str, str]]:
+    return [(at(start), at(end), status) for start, end in periods]
+
+
+def test_the_account_has_the_two_profiles_that_cronofy_has(person):
+    somebody = person()
+    data = somebody.client.userinfo()["cronofy.data"]
+    assert [each["provider_name"] for each in data["profiles"]] == ["google_free_busy", "cronofy"]
+    assert all(each["profile_connected"] for each in data["profiles"])
+    assert {each["profile_name"] for each in somebody.client.list_profiles()} == {somebody.email}
+    assert [each["calendar_readonly"] for each in somebody.client.list_calendars()] == [True, False]
+
+
+def test_whoever_refuses_at_cronofy_is_refused_here(front, up):
+    somebody = Somebody(front, "nobody@example.com")
+    uri = front["redirect_uris"][0]
+    link = somebody.client.user_auth_link(uri, scope="free_busy_write", state="s", provider_name="google_free_busy")
+    assert visit(link, until=uri, consent={"sim_deny": "access_denied"})["error"] == "access_denied"
+
+
+@pytest.mark.parametrize(("provider", "domain"), [("google", "example.com"), ("microsoft", "contoso.example")])
+def test_free_busy_comes_through(person, provider, domain):
+    assert person((9, 10), (11, 12.5), provider=provider, domain=domain).busy() == hours((9, 10), (11, 12.5))
+
+
+def test_what_others_wrote_to_the_calendar_at_cronofy_counts_too(person, up):
+    somebody = person((9, 10))
+    there = Somebody(up, somebody.email)
+    there.consent()
+    there.book(13, 14, event_id="of another system")
+    assert somebody.busy() == hours((9, 10), (13, 14))
+
+
+def test_an_event_counts_at_once_and_once_and_is_mailed_by_cronofy_alone(person, up, front):
+    somebody = person((9, 10))
+    guest = f"{uuid4().hex[:12]}@guests.example"
+    somebody.book(13, 14, attendees={"invite": [{"email": guest}], "remove": []})
+    assert somebody.busy() == hours((9, 10), (13, 14))
+    (invitation,) = eventually(partial(mail, up, somebody.email))
+    assert "Interview" in invitation["subject"]
+    assert len(eventually(partial(mail, up, guest))) == 1
+    assert somebody.busy() == hours((9, 10), (13, 14))
+    assert mail(front, somebody.email) == mail(front, guest) == []
+
+
+def test_what_is_answered_there_is_known_here(person, up):
+    somebody = person()
+    guest = f"{uuid4().hex[:12]}@guests.example"
+    somebody.book(13, 14, attendees={"invite": [{"email": guest}], "remove": []})
+    (invitation,) = eventually(partial(mail, up, somebody.email))
+    (of_guest,) = eventually(partial(mail, up, guest))
+    for message, answer in ((invitation, "ACCEPTED"), (of_guest, "DECLINED")):
+        httpx.post(f"{up['mailbox']}/messages/{message['id']}/reply", json={"partstat": answer}).raise_for_status()
+
+    def answered() -> bool:
+        statuses = {each["email"]: each["status"] for each in somebody.event()["attendees"]}
+        return statuses == {somebody.email: "accepted", guest: "declined"}
+
+    assert eventually(answered)
+    assert somebody.event()["participation_status"] == "accepted"
+
+
+def test_who_declines_there_is_free_again(person, up):
+    somebody = person()
+    somebody.book(13, 14)
+    assert somebody.free() == [(at(8), at(13)), (at(14), at(18))]
+    (invitation,) = eventually(partial(mail, up, somebody.email))
+    httpx.post(f"{up['mailbox']}/messages/{invitation['id']}/reply", json={"partstat": "DECLINED"}).raise_for_status()
+    assert eventually(lambda: somebody.event()["participation_status"] == "declined")
+    assert somebody.free() == [(at(8), at(18))]
+
+
+def test_an_event_that_moves_and_goes_does_so_there(person, up):
+    somebody = person()
+    somebody.book(13, 14)
+    eventually(partial(mail, up, somebody.email))
+    somebody.book(15, 16)
+    eventually(lambda: len(mail(up, somebody.email)) == 2)
+    assert somebody.busy() == hours((15, 16))
+    somebody.client.delete_event(somebody.calendar_id, "booking-7")
+    assert somebody.busy() == []
+    eventually(lambda: len(mail(up, somebody.email)) == 3)
+    assert [method_of(each) for each in mail(up, somebody.email)] == ["REQUEST", "REQUEST", "CANCEL"]
+
+
+def test_a_group_may_be_connected_in_both_ways(person, front, freebusy):
+    through = person((9, 10))
+    direct = Somebody(front, f"{uuid4().hex[:12]}@contoso.example", "microsoft")
+    have(front, "microsoft", direct.email, (11, 12))
+    freebusy("applications", "upstream", front["client_id"], "direct")
+    try:
+        direct.consent()
+    finally:
+        freebusy("applications", "upstream", front["client_id"], "default")
+    expected = [(at(8), at(9)), (at(10), at(11)), (at(12), at(18))]
+    assert through.free(direct) == direct.free(through) == expected
+
+
+def test_what_cronofy_cannot_read_is_unknown_and_never_free(person, up):
+    somebody = person((9, 10))
+    httpx.put(f"{up['google']}/sim/faults", json={"busy": {"status": 503}}).raise_for_status()
+    try:
+        assert {status for *_, status in somebody.busy()} == {"unknown"}
+        assert somebody.free() == []
+    finally:
+        httpx.delete(f"{up['google']}/sim/faults").raise_for_status()
+    assert somebody.busy() == hours((9, 10))
+
+
+def test_revoking_here_ends_the_authorization_there(person, up):
+    somebody = person()
+    there = Somebody(up, somebody.email)
+    there.consent()
+    somebody.client.revoke_authorization()
+    for client in (somebody.client, there.client):
+        with pytest.raises(PyCronofyRequestError) as refused:
+            client.userinfo()
+        assert refused.value.response.status_code == 401
+
+
+def test_revoking_the_calendar_here_ends_the_authorization_there(person, up):
+    somebody = person()
+    there = Somebody(up, somebody.email)
+    there.consent()
+    somebody.client.revoke_profile(somebody.client.list_profiles()[0]["profile_id"])
+    with pytest.raises(PyCronofyRequestError) as refused:
+        there.client.userinfo()
+    assert refused.value.response.status_code == 401
+
+
+def test_whoever_was_revoked_there_can_connect_again_here(person, up):
+    somebody = person((9, 10))
+    there = Somebody(up, somebody.email)
+    there.consent()
+    there.client.revoke_authorization()
+    assert {status for *_, status in somebody.busy()} == {"unknown"}
+    profile = somebody.client.list_profiles()[0]
+    assert profile["profile_connected"] is False
+    assert follow(profile["profile_relink_url"], somebody.email) == 200
+    assert somebody.busy() == hours((9, 10))
+
+
+def follow(address: str, email: str) -> int:
+    """A browser at a relink address, whose person agrees; the status of the page where it ends."""
+    with httpx.Client(timeout=30) as browser:
+        for _ in range(10):
+            response = browser.get(address)
+            if response.next_request is None:
+                break
+            address = str(response.next_request.url)
+            if "oauth2" in address:
+                address = str(httpx.URL(address).copy_merge_params({"sim_user": email}))
+    return response.status_code
+
+
+def test_people_move_off_and_keep_their_account_and_their_events(person, up, front, freebusy):
+    somebody = person((9, 10))
+    before = somebody.client.userinfo()
+    somebody.book(13, 14)
+    (invitation,) = eventually(partial(mail, up, somebody.email))
+    have(front, "google", somebody.email, (8, 9))
+    (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
+    assert somebody.busy() == hours((9, 10), (13, 14))  # nothing has changed yet
+    assert follow(moving["relink_url"], somebody.email) == 200
+
+    assert somebody.client.userinfo() == before
+    assert somebody.busy() == hours((8, 9), (13, 14))
+    httpx.post(f"{up['mailbox']}/messages/{invitation['id']}/reply", json={"partstat": "ACCEPTED"}).raise_for_status()
+    assert eventually(lambda: somebody.event()["participation_status"] == "accepted")
+
+    somebody.book(14, 15)
+    eventually(lambda: len(mail(up, somebody.email)) == 2)
+    somebody.book(16, 17, event_id="booking-8")
+    eventually(partial(mail, front, somebody.email))
+    assert len(mail(front, somebody.email)) == 1
+    assert len(mail(up, somebody.email)) == 2
+    assert somebody.busy() == hours((8, 9), (14, 15), (16, 17))
+
+
+def test_nobody_else_can_move_somebody_by_their_address(person, front, freebusy):
+    somebody = person()
+    (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
+    have(front, "google", "eve@example.com")
+    assert follow(moving["relink_url"], "eve@example.com") == 400
+    assert somebody.client.list_profiles()[0]["profile_connected"]
