@@ -137,9 +137,15 @@ TIMES: dict[str, Schema] = {
     "Period": sent({"start": text(), "end": text()}),
     "Duration": sent({}, {"minutes": whole(), "hours": whole()}, about="As {minutes: 30}."),
     "BufferSide": sent(
-        {}, {"minutes": whole(), "hours": whole(), "minimum": named("Duration"), "maximum": named("Duration")}
+        {},
+        {
+            "minutes": whole(),
+            "hours": whole(),
+            "minimum": _empty_or(named("Duration")),
+            "maximum": _empty_or(named("Duration")),
+        },
     ),
-    "Buffer": sent({}, {"before": named("BufferSide"), "after": named("BufferSide")}),
+    "Buffer": _empty_or(sent({}, {"before": _empty_or(named("BufferSide")), "after": _empty_or(named("BufferSide"))})),
     "BusyRow": answered(
         {
             "calendar_id": text(),
@@ -273,7 +279,7 @@ _QUERY: dict[str, Schema] = {
 }
 _ASKED: dict[str, Schema] = {"participants": items(named("Group"), minItems=1), "required_duration": named("Duration")}
 _TOLD: dict[str, Schema] = {"unreadable_members": named("UnreadableMembers"), "sources": items(named("Sources"))}
-_TAGS = sent({}, {"private": items(sent({"value": text()}))})
+_TAGS = _empty_or(sent({}, {"private": items(sent({"value": text()}))}))
 _TURNS: dict[str, Schema] = {
     "group": whole("Its place in the request."),
     "members": items(answered({"sub": text(), "events": whole()})),
@@ -309,7 +315,7 @@ AVAILABILITY: dict[str, Schema] = {
     "Member": sent(
         {"sub": text()},
         {
-            "calendar_ids": items(text(), about="Only these calendars count; by default all do."),
+            "calendar_ids": items(text(), about="Only these calendars count; of an empty list none."),
             "available_periods": items(named("Period")),
             "managed_availability": truth("Also the person's rules and available periods count."),
             "availability_rule_ids": items(text(), about="Only these rules count."),
