@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import boto3
@@ -28,12 +29,16 @@ from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
 from freebusy.settings import settings
-from tests.api import Answer, call
+from tests import api
+from tests.api import Answer
 from tests.fakes import FakeAccounts, FakeTokens
 from tests.people import CLIENT_ID, connected
 from tests.tables import create_table
 
 SECRET = "fbc_cs_of-the-benchmark"  # noqa: S105 - guards made-up people
+call = partial(api.call, compared=False)
+"""Through the real ``lambda_handler``, and nothing else."""
+
 PROVIDERS = (ProviderName.GOOGLE, ProviderName.MICROSOFT)
 
 _QUARTER, _HOUR, _DAY = 900, 3600, 86400

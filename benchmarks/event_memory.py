@@ -18,14 +18,14 @@ from os import devnull
 from pathlib import Path
 from typing import Any
 
-from benchmarks.deployment import deployed, in_memory, person, sub_of
+from benchmarks.deployment import call, deployed, in_memory, person, sub_of
 from benchmarks.measuring import verdict
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.event import InvitationDue, ManagedEvent
 from freebusy.domain.identifiers import hashed
-from tests.api import Context, call, handler
+from tests.api import Context, handler
 from tests.fakes import FakeApplications, FakeEvents, FakeInvitationLog
 from tests.people import CLIENT_ID
 

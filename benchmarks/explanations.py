@@ -15,6 +15,7 @@ from benchmarks.deployment import (
     Diary,
     ask_availability,
     availability_body,
+    call,
     deployed,
     in_memory,
     person,
@@ -23,7 +24,6 @@ from benchmarks.deployment import (
 from benchmarks.measuring import interleaved, median_ms, verdict
 from benchmarks.warm_request import LONGEST, WEEK, Behind, finished
 from freebusy.entrypoints.times import format_time
-from tests.api import call
 
 ROUNDS = 12
 MEMBERS = (10, 50, 200)

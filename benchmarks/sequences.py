@@ -12,11 +12,11 @@ import time
 from functools import partial
 from typing import Any
 
-from benchmarks.deployment import SECRET, deployed, in_memory, person, sub_of
+from benchmarks.deployment import SECRET, call, deployed, in_memory, person, sub_of
 from benchmarks.measuring import interleaved, median_ms, verdict
 from benchmarks.warm_request import LONGEST, Behind, finished
 from freebusy.entrypoints.times import format_time
-from tests.api import Answer, call
+from tests.api import Answer
 
 STEPS, MEMBERS = 10, 10
 ROUNDS = 9

@@ -22,6 +22,7 @@ from benchmarks.deployment import (
     Diary,
     ask_availability,
     availability_body,
+    call,
     deployed,
     person,
     sub_of,
@@ -30,7 +31,7 @@ from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
-from tests.api import Answer, call
+from tests.api import Answer
 from tests.people import CLIENT_ID, FakeCalendars, email_of
 from tests.tables import counted_calls
 

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from benchmarks.deployment import deployed, person, sub_of
+from benchmarks.deployment import call, deployed, person, sub_of
 from benchmarks.measuring import interleaved, median_ms, milliseconds
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
-from tests.api import call
 from tests.people import CLIENT_ID
 
 ROUNDS = 60

@@ -60,8 +60,12 @@ def call(
     bearer: str | None = None,
     headers: dict[str, str] | None = None,
     cookies: Sequence[str] = (),
+    compared: bool = True,
 ) -> Answer:
-    """``query`` is what urlencode takes, or the raw query string; ``body`` a JSON value, or a string sent as it is."""
+    """``query`` is what urlencode takes, or the raw query string; ``body`` a JSON value, or a string sent as it is.
+
+    The exchange is ``compared`` with the OpenAPI document, which takes longer than most of them.
+    """
     event = {
         "version": "2.0",
         "routeKey": f"{method} {path}",
@@ -84,6 +88,7 @@ def call(
     }
     result = handler(function)(event, Context())
     answer = Answer(result["statusCode"], result["headers"], result.get("body", ""), tuple(result.get("cookies", ())))
-    found = deviations(method, path, event.get("body"), answer.status, answer.headers, answer.body)
-    assert not found, found
+    if compared:
+        found = deviations(method, path, event.get("body"), answer.status, answer.headers, answer.body)
+        assert not found, found
     return answer

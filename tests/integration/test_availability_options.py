@@ -100,6 +100,8 @@ def test_a_managed_event_counts_whatever_tentative_answer_it_got(people, book):
         pytest.param(
             {"before": {}, "after": {"minimum": None}}, [(at(0), at(1.5)), (at(3.5), at(10))], id="so are these"
         ),
+        pytest.param({"before": [], "after": {"minimum": {}}}, [(at(0), at(1.5)), (at(3.5), at(10))], id="and this"),
+        pytest.param([], [(at(0), at(1.5)), (at(3.5), at(10))], id="PHP's empty object"),
         pytest.param({"before": {"minutes": 0}}, [(at(0), at(1.5)), (at(3), at(10))], id="no time before"),
         pytest.param(
             {"after": {"minimum": {"minutes": 45}}}, [(at(0), at(1.25)), (at(3.5), at(10))], id="longer after"

@@ -148,7 +148,7 @@ TIMES: dict[str, Schema] = {
             "maximum": _empty_or(named("Duration")),
         },
     ),
-    "Buffer": sent({}, {"before": _empty_or(named("BufferSide")), "after": _empty_or(named("BufferSide"))}),
+    "Buffer": _empty_or(sent({}, {"before": _empty_or(named("BufferSide")), "after": _empty_or(named("BufferSide"))})),
     "BusyRow": answered(
         {
             "calendar_id": text(),
@@ -274,7 +274,7 @@ _QUERY: dict[str, Schema] = {
     **_QUERY_PERIODS,
     "query_slots": items(sent({"start": text()}), about="Only these starts are tried."),
     "start_interval": named("Duration"),
-    "buffer": _empty_or(named("Buffer")),
+    "buffer": named("Buffer"),
     "response_format": exactly("periods", "slots", "overlapping_slots"),
     "max_results": whole(minimum=1, maximum=MAX_RESULTS),
     "explain": truth("Says why times are missing."),
@@ -298,7 +298,7 @@ AVAILABILITY: dict[str, Schema] = {
                     {
                         "ordinal": _number(),
                         "start_interval": named("Duration"),
-                        "buffer": _empty_or(named("Buffer")),
+                        "buffer": named("Buffer"),
                         **_QUERY_PERIODS,
                     },
                 ),
@@ -317,7 +317,7 @@ AVAILABILITY: dict[str, Schema] = {
     "Member": sent(
         {"sub": text()},
         {
-            "calendar_ids": items(text(), about="Only these calendars count; by default all do."),
+            "calendar_ids": items(text(), about="Only these calendars count; of an empty list none."),
             "available_periods": items(named("Period")),
             "managed_availability": truth("Also the person's rules and available periods count."),
             "availability_rule_ids": items(text(), about="Only these rules count."),
@@ -327,7 +327,7 @@ AVAILABILITY: dict[str, Schema] = {
                 sent({"limit": _number(), "period": text()}, {"tzid": text(), "tags": _TAGS}),
                 about="So many events at most.",
             ),
-            "buffer": _empty_or(named("Buffer")),
+            "buffer": named("Buffer"),
         },
     ),
     "AvailabilityAnswer": answered(
