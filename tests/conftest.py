@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from local import emulator as aws
@@ -14,6 +15,10 @@ from local.processes import Children
 from tests.background import background_loop
 from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -445,7 +445,10 @@ def test_batches_are_worked_on_at_the_same_time(emulator, pumping):
     until(queue.is_empty)
 
 
-def test_what_is_sent_while_no_pump_runs_is_carried_by_the_next(queue, pumping, reactor):
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
+def test_what_is_sent_while_no_pump_runs_is_carried_by_the_next(emulator, fifo, pumping, reactor):
+    """A pump that stops while it waits for messages may still be handed one, which then comes back soon."""
+    queue = Queue(emulator, fifo=fifo, VisibilityTimeout="3")
     stop = pumping(source_of(queue))
     queue.send("a")
     until(queue.is_empty)
