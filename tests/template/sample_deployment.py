@@ -39,6 +39,7 @@ from freebusy.domain.service_account import (
     Organization,
     ServiceAccount,
 )
+from freebusy.entrypoints.wire.reading import PAGE_SIZE
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
@@ -96,6 +97,7 @@ FRONT_END_CODE = AuthorizationCode(
 )
 
 
+MORE_THAN_A_PAGE = [f"booking-{number}" for number in range(PAGE_SIZE + 1)]
 WITH_AN_EVENT = {
     "availability",
     "free_busy_all_calendars",
@@ -275,7 +277,7 @@ def store_for(name: str, wired: Dependencies) -> None:
     """What only some of the samples need."""
     match name:
         case _ if name.removesuffix("_cronofy") in WITH_AN_EVENT:
-            store_event(wired)
+            store_event(wired, *(MORE_THAN_A_PAGE if name == "events" else ()))
         case "on_mail_received" | "on_mail_received_bounce" | "on_mail_received_spoofed":
             store_mail(wired)
         case "authorize_relink":
@@ -343,12 +345,13 @@ def store_setup(wired: Dependencies, administrator: Administrator) -> None:
     wired.setups.save(hashed(HANDLE), Setup(request, administrator, hashed(BROWSER_SECRET), NOW - 3600))
 
 
-def store_event(wired: Dependencies) -> None:
+def store_event(wired: Dependencies, *event_ids: str) -> None:
     account = wired.accounts.find(SUB)
     assert account
-    wanted = EventUpsert("booking-7", "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
     calendar_id = account.managed_profile.calendar_id
-    upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
+    for event_id in event_ids or ["booking-7"]:
+        wanted = EventUpsert(event_id, "Interview", When(NOW + 6 * 86_400, NOW + 6 * 86_400 + 3600))
+        upsert_event(account, calendar_id, wanted, accounts=wired.accounts, events=wired.events, now=NOW - 3600)
 
 
 def store_rule(wired: Dependencies) -> None:
