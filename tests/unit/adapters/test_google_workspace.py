@@ -176,7 +176,7 @@ def test_a_question_that_cannot_be_answered_now_blames_nobody(google):
         google.credential()
 
 
-@pytest.mark.parametrize("private_key", ["-----BEGIN PRIVATE KEY-----", "", "key", "{}"])
+@pytest.mark.parametrize("private_key", ["-----BEGIN PUBLIC KEY-----", "", "key", "{}"])
 def test_a_key_file_without_an_rsa_key_is_the_operators_business(google, private_key):
     google.kept_key = replace(google.key, private_key=private_key)
     with pytest.raises(ProviderMisconfigured):
