@@ -8,7 +8,15 @@ import hmac
 
 import pytest
 
-from freebusy.domain.callback import LONGEST_URL, Destination, destination_of, is_public, may_be_called, signature
+from freebusy.domain.callback import (
+    LONGEST_URL,
+    Destination,
+    destination_of,
+    is_public,
+    is_signed,
+    may_be_called,
+    signature,
+)
 
 SECRET = "s3cr3t"
 
@@ -195,3 +203,32 @@ class TestSignature:
         client = Client(client_id="app", client_secret=SECRET)
         assert client.hmac_valid(signature(self.BODY, ["other", SECRET]), self.BODY.decode())
         assert not client.hmac_valid(signature(self.BODY, ["other"]), self.BODY.decode())
+
+
+class TestIsSigned:
+    BODY = b'{"notification": {"type": "change"}}'
+
+    @pytest.mark.parametrize(
+        ("signed_with", "secrets", "believed"),
+        [
+            pytest.param([SECRET], [SECRET], True, id="usual"),
+            pytest.param(["old", SECRET], [SECRET], True, id="the sender still signs with a secret we gave up"),
+            pytest.param([SECRET], ["new", SECRET], True, id="the sender does not know our newest secret yet"),
+            pytest.param(["other"], [SECRET], False, id="another's secret"),
+            pytest.param([SECRET], [], False, id="no secret is no way in"),
+            pytest.param([], [SECRET], False, id="no signature"),
+            pytest.param(["other"] * 10 + [SECRET], [SECRET], False, id="more values than any client has secrets"),
+        ],
+    )
+    def test_one_secret_in_common_is_enough(self, signed_with, secrets, believed):
+        assert is_signed(self.BODY, signature(self.BODY, signed_with), secrets) is believed
+
+    @pytest.mark.parametrize("header", ["", ",", "ä", "A" * 100_000, ", , ,"])
+    def test_what_is_no_signature_is_not_believed(self, header):
+        assert not is_signed(self.BODY, header, [SECRET])
+
+    def test_spaces_between_the_values_do_not_matter(self):
+        assert is_signed(self.BODY, signature(self.BODY, ["other", SECRET]).replace(",", ", "), [SECRET])
+
+    def test_another_body_is_not_what_was_signed(self):
+        assert not is_signed(self.BODY + b" ", signature(self.BODY, [SECRET]), [SECRET])

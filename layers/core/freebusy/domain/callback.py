@@ -19,6 +19,8 @@ from urllib.parse import SplitResult
 from freebusy.domain.uri import LOOPBACK_HOSTS, split
 
 LONGEST_URL = 2000
+MOST_SIGNATURES = 10
+"""That are looked at; no client has more secrets than a few."""
 
 _PORTS = {"https": 443, "http": 80}
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -132,6 +134,16 @@ def is_public(address: str) -> bool:
 def signature(body: bytes, secrets: Iterable[str]) -> str:
     """The header ``Cronofy-HMAC-SHA256``: one value for each secret of the application, as it may check with any."""
     return ",".join(b64encode(hmac.digest(secret.encode(), body, "sha256")).decode() for secret in secrets)
+
+
+def is_signed(body: bytes, header: str, secrets: Iterable[str]) -> bool:
+    """Whether ``header`` is a ``signature`` of ``body`` in which at least one of our ``secrets`` had a part.
+
+    A sender whose client has several secrets names a value for each, and during a rotation knows one that we do not.
+    """
+    named = [value.strip().encode() for value in header.split(",", MOST_SIGNATURES)[:MOST_SIGNATURES]]
+    wanted = [signature(body, [secret]).encode() for secret in secrets]
+    return any(hmac.compare_digest(value, each) for value in named for each in wanted)
 
 
 def _require_the_web(parts: SplitResult, host: str) -> None:
