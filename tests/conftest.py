@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import hypothesis
+import moto.kms.models
 import pytest
 
 from local import emulator as aws
@@ -19,6 +22,11 @@ from tests.laptop import free_ports, running_stack
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# Each test has an AWS of its own. Reading AWS's descriptions of its services anew for it, and making an RSA pair with
+# every symmetric key, which moto does and nobody uses, would take more time than most tests.
+botocore.session.create_loader = cache(botocore.session.create_loader)
+moto.kms.models.generate_private_key = cache(moto.kms.models.generate_private_key)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
