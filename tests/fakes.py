@@ -126,16 +126,17 @@ class FakeAccounts:
                 ),
             )
 
-    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str, version: int) -> bool:
         with self._lock:
-            profile = self._existing(sub).profile(profile_id)
-            if profile is None or profile.identity is None or profile.identity.subject != identity.subject:
-                raise NotFound(profile_id)
+            profile = self._profile(sub, profile_id)
+            if profile is None or profile.identity is None or profile.version != version:
+                return False
             named = replace(profile.identity, email=identity.email)
             changed = replace(
                 profile, name=identity.email, identity=named, service_account=service_account, disconnected=None
             )
             self._write(sub, changed)
+            return True
 
     def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
         with self._lock:
@@ -472,6 +473,11 @@ class FakeAccessRequests:
     def find(self, request_id: str, now: int) -> AccessRequest | None:
         request = self._kept.get(request_id)
         return request if request and request.expires_at > now else None
+
+    def mark_failing(self, request_id: str, since: int | None) -> None:
+        if request := self._kept.get(request_id):
+            first = None if since is None else request.failing_since or since
+            self._kept[request_id] = replace(request, failing_since=first)
 
     def delete(self, request_id: str) -> None:
         self._kept.pop(request_id, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,8 +13,7 @@ import httpx
 
 from local.demo_site.bands import Band, Kind, moment, written
 from local.demo_site.inbox import Inbox
-from local.demo_site.meetings import bands as busy_with
-from local.demo_site.people import Reading, Trouble
+from local.demo_site.people import Kept, Reading, Trouble
 from local.demo_site.site import Site
 from local.simulators.server import Request, Response
 
@@ -56,7 +55,7 @@ class FakePerson:
 
     def read(self, start: datetime, end: datetime) -> Reading:
         self._check()
-        return Reading(tuple(band for band in self.bands if band.overlaps(start, end)), self.unreadable)
+        return Reading(tuple(band for band in self.bands if band.start < end and start < band.end), self.unreadable)
 
     def events(self, start: datetime, end: datetime) -> list[dict[str, Any]]:
         self._check()
@@ -68,15 +67,18 @@ class FakePerson:
         attendee = {"email": self.email, "status": event["participation_status"], **event["told"]}
         return {**event, "event_id": event_id, "attendees": [attendee]}
 
-    def availability(self, subs: Sequence[str], starts: Sequence[datetime], minutes: int) -> dict[datetime, set[str]]:
+    def kept(self, subs: Collection[str], starts: Sequence[datetime], minutes: int) -> dict[datetime, Kept]:
         self._check()
         length = timedelta(minutes=minutes)
-        found = {start: {sub for sub in subs if self.world[sub].free(start, start + length)} for start in starts}
-        return {start: names for start, names in found.items() if names}
+        causes = {start: {sub: self.world[sub].causes(start, start + length) for sub in subs} for start in starts}
+        return {start: {sub: why for sub, why in each.items() if why} for start, each in causes.items()}
 
-    def free(self, start: datetime, end: datetime) -> bool:
-        taken = [*self.bands, *busy_with(self.event(event_id) for event_id in self.written)]
-        return not any(band.overlaps(start, end) for band in taken)
+    def causes(self, start: datetime, end: datetime) -> list[str]:
+        if self.unreadable:
+            return ["unreadable_calendar"]
+        events = [event for event in self.events(start, end) if event["participation_status"] != "declined"]
+        taken = {"busy": self.read(start, end).bands, "managed_event": events}
+        return [cause for cause, those in taken.items() if those]
 
     def write(self, event_id: str, start: datetime, end: datetime, **details: str) -> None:
         self._check()

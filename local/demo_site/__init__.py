@@ -8,7 +8,7 @@ everybody's inbox (``inbox``).
 | module | what it is about |
 | --- | --- |
 | ``people`` | connected people, through the SDK |
-| ``week``, ``bands``, ``explaining`` | the time that is shown, and what is in it |
+| ``week``, ``bands`` | the time that is shown, and what is in it |
 | ``meetings`` | booking, moving, cancelling |
 | ``picture`` | everything that the page shows, put together |
 | ``sessions``, ``site`` | the web application |

@@ -8,12 +8,11 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The first three are ``free_busy_status`` of the API; a meeting is an event that this application wrote."""
+    """``free_busy_status`` of the API."""
 
     BUSY = "busy"
     TENTATIVE = "tentative"
     UNKNOWN = "unknown"
-    MEETING = "meeting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +22,6 @@ class Band:
     start: datetime
     end: datetime
     kind: Kind
-
-    def overlaps(self, start: datetime, end: datetime) -> bool:
-        return self.start < end and start < self.end
 
 
 def moment(text: str) -> datetime:

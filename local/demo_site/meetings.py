@@ -14,13 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from local.demo_site.bands import Band, Kind, moment
 from local.demo_site.people import Disconnected, Person, Trouble
 
 AHEAD = timedelta(days=200)
 """How far ahead meetings are looked for; the API's own limit is a day later."""
 
-DECLINED = "declined"
 _PREFIX = "planner-"
 
 Event = dict[str, Any]
@@ -60,7 +58,7 @@ def book(booking: Booking, participants: Sequence[Person]) -> str:
     Raises NoLongerFree, Disconnected and Trouble.
     """
     subs = {person.sub for person in participants}
-    if participants[0].availability(subs, [booking.start], booking.minutes).get(booking.start) != subs:
+    if participants[0].kept(subs, [booking.start], booking.minutes)[booking.start]:
         raise NoLongerFree
     event_id = f"{_PREFIX}{uuid4()}"
     details = {"summary": booking.title, "description": _who_comes(participants), "tzid": booking.zone}
@@ -92,15 +90,6 @@ def cancel(event_id: str, people: Iterable[Person]) -> None:
             trouble = error
     if trouble:
         raise trouble
-
-
-def bands(events: Iterable[Event]) -> list[Band]:
-    """What of these makes their person busy."""
-    return [
-        Band(moment(event["start"]), moment(event["end"]), Kind.MEETING)
-        for event in events
-        if event["participation_status"] != DECLINED
-    ]
 
 
 def shown(events: Mapping[str, Sequence[Event]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ since its messages hold the whole request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,9 @@ MANAGED = "cronofy"
 
 _ENDED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST}
 """401 of the API; only the token endpoint answers 400, to a refresh that is refused."""
+
+Kept = dict[str, list[str]]
+"""What keeps whom, by ``sub``: the causes of the API. Whoever is not in it is free."""
 
 T = TypeVar("T")
 
@@ -97,23 +100,35 @@ class Person:
         """What this application wrote, as ``GET /v1/events`` shows it."""
         return self._ask(lambda client: client.read_events(from_date=start, to_date=end, only_managed=True).all())
 
-    def availability(self, subs: Iterable[str], starts: Sequence[datetime], minutes: int) -> dict[datetime, set[str]]:
-        """Who of these people is free for that long, for each start at which anybody is.
+    def kept(self, subs: Collection[str], starts: Sequence[datetime], minutes: int) -> dict[datetime, Kept]:
+        """Whom of these people something keeps from meeting for that long, for each of the starts.
 
-        Any member's access token may ask about other accounts of the same application. With one person required,
-        every result names everyone who is free throughout it, so that one query tells shared time from the rest.
+        Any member's access token may ask about other accounts of the same application. With everybody required, what
+        is explained of a start names all who are not free then. An explanation has its limits, and says where it ends.
         """
-        if not starts:
-            return {}
-        slots: list[dict[str, Any]] = self._ask(
-            lambda client: client.availability(
-                participants={"members": list(subs), "required": 1},
-                required_duration=minutes,
-                query_slots=[{"start": start} for start in starts],
-                response_format="slots",
-            )
-        )
-        return {moment(slot["start"]): {each["sub"] for each in slot["participants"]} for slot in slots}
+        kept: dict[datetime, Kept] = {start: {} for start in starts}
+        left = sorted(starts)
+        while left:
+            explanation = self._explained(subs, left, minutes)
+            for row in explanation["missing"]:
+                first, last = moment(row["first_start"]), moment(row["last_start"])
+                away = {each["sub"]: each["causes"] for group in row["groups"] for each in group["members"]}
+                kept |= {start: away for start in left if first <= start <= last}
+            until = explanation.get("explained_until")
+            left = [start for start in left if until and moment(until) <= start]
+        return kept
+
+    def _explained(self, subs: Collection[str], starts: Sequence[datetime], minutes: int) -> dict[str, Any]:
+        """Asked as the SDK asks for availability, whose method does not know ``explain``."""
+        query = {
+            "participants": [{"members": [{"sub": sub} for sub in subs], "required": "all"}],
+            "required_duration": {"minutes": minutes},
+            "query_slots": [{"start": written(start)} for start in starts],
+            "response_format": "slots",
+            "explain": True,
+        }
+        answer = self._ask(lambda client: client.request_handler.post(endpoint="availability", data=query))
+        return dict(answer.json()["explanation"])
 
     def write(self, event_id: str, start: datetime, end: datetime, **details: str) -> None:
         """Creates or changes an event; whoever it belongs to gets an invitation, or an update, by mail."""

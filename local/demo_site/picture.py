@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from local.demo_site import meetings
-from local.demo_site.bands import Band, written
-from local.demo_site.explaining import reason
+from local.demo_site.bands import written
 from local.demo_site.inbox import Inbox
-from local.demo_site.people import Person, Reading
+from local.demo_site.people import Kept, Person, Reading
 from local.demo_site.week import Day, Week
 
 READERS = 8
@@ -36,10 +35,6 @@ class Calendar:
     reading: Reading
     events: Sequence[meetings.Event]
 
-    @property
-    def bands(self) -> list[Band]:
-        return [*self.reading.bands, *meetings.bands(self.events)]
-
 
 class Painter:
     def __init__(self, inbox: Inbox) -> None:
@@ -49,14 +44,13 @@ class Painter:
     def picture(self, people: Collection[Person], question: Question) -> dict[str, Any]:
         """Raises Disconnected, Trouble and httpx.HTTPError."""
         asked = [person for person in people if person.sub not in question.without]
+        subs = [person.sub for person in asked]
         starts = [start for day in question.week.days for start in _bookable(day, question)]
         reading = [self._readers.submit(_calendar, person, question) for person in people]
         letters = self._readers.submit(self._inbox.shown, [person.email for person in people])
-        free: Future[dict[datetime, set[str]]] | None = None
+        kept: Future[dict[datetime, Kept]] | None = None
         if asked:
-            free = self._readers.submit(
-                asked[0].availability, [person.sub for person in asked], starts, question.minutes
-            )
+            kept = self._readers.submit(asked[0].kept, subs, starts, question.minutes)
         calendars = [each.result() for each in reading]
         return {
             "people": [_person(calendar) for calendar in calendars],
@@ -65,7 +59,7 @@ class Painter:
                 for day in question.week.days
             ],
             "busy": {calendar.person.sub: _busy(calendar.reading) for calendar in calendars},
-            "starts": _starts(question, calendars, free.result() if free else {}),
+            "starts": _starts(question, subs, kept.result() if kept else {}),
             "meetings": meetings.shown({calendar.person.sub: calendar.events for calendar in calendars}),
             "letters": letters.result(),
         }
@@ -96,12 +90,8 @@ def _busy(reading: Reading) -> list[dict[str, str]]:
     return [{"start": written(band.start), "end": written(band.end), "kind": band.kind} for band in reading.bands]
 
 
-def _starts(
-    question: Question, calendars: Sequence[Calendar], free: Mapping[datetime, set[str]]
-) -> list[dict[str, Any]]:
-    """Every start of the week: who is free then for the whole time, and what keeps each of the others."""
-    asked = [calendar for calendar in calendars if calendar.person.sub not in question.without]
-    bands = {calendar.person.sub: calendar.bands for calendar in asked}
+def _starts(question: Question, subs: Sequence[str], kept: Mapping[datetime, Kept]) -> list[dict[str, Any]]:
+    """Every start of the week: which of these people are free then for the whole time, and what keeps the others."""
     length = timedelta(minutes=question.minutes)
     shown: list[dict[str, Any]] = []
     for day in question.week.days:
@@ -111,19 +101,6 @@ def _starts(
             if start not in bookable:
                 shown.append({**at, "outside": "past" if start < question.now else "late"})
                 continue
-            names = free.get(start, set())
-            kept = {sub: reason(start, start + length, taken) for sub, taken in bands.items() if sub not in names}
-            shown.append(
-                {
-                    **at,
-                    "free": [sub for sub in bands if sub in names],
-                    "kept": {sub: _cause(band) for sub, band in kept.items()},
-                }
-            )
+            away = kept.get(start, {})
+            shown.append({**at, "free": [sub for sub in subs if sub not in away], "kept": away})
     return shown
-
-
-def _cause(band: Band | None) -> dict[str, str]:
-    if band is None:
-        return {"kind": "unexplained"}
-    return {"kind": band.kind, "start": written(band.start), "end": written(band.end)}

@@ -91,16 +91,18 @@ class Site:
     def _callback(self, request: Request) -> Response:
         """The redirect URI: brings a code, or the reason why there is none (RFC 6749, 4.1.2)."""
         session = self._session(request)
+        known = set(session.people)
         brought = {name: values[-1] for name, values in request.parameters.items()}
-        if not session.returns(brought.get("state", "")):
-            raise refused(HTTPStatus.BAD_REQUEST, "This trip did not begin in this browser, or is over.")
         try:
-            session.say("good", f"{self._connected(session, brought).name} is connected.")
+            person = self._connected(session, brought)
+            session.say("good", f"{person.name} is connected{' already' if person.sub in known else ''}.")
         except Trouble as trouble:
             session.say("bad", f"Nobody was connected: {trouble}.")
         return Response.to("/")
 
     def _connected(self, session: Session, brought: Mapping[str, str]) -> Person:
+        if not session.returns(brought.get("state", "")):
+            raise Trouble("this trip did not begin in this browser, or is over")
         if "code" not in brought:
             raise Trouble(brought.get("error_description") or brought.get("error") or "no reason was given")
         person = self._application.connect(brought["code"])

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import newcomer
 from tests.chromium import DESKTOP, IN_CHROMIUM, PHONE, WCAG_22_AA, violations
 
 pytestmark = IN_CHROMIUM
@@ -143,6 +144,33 @@ def test_the_week_stays_where_it_is_however_much_there_is_to_say(together):
     assert len(set(places)) == 1
 
 
+def test_no_news_moves_the_week(together):
+    week = together.page.get_by_role("region", name="Week of")
+    with_news = week.bounding_box()
+    together.button("Close").click()
+    expect(together.button("Close")).to_have_count(0)
+    assert week.bounding_box() == with_news
+
+
+def test_bad_news_is_over_when_the_service_answers_again(together):
+    together.button("Close").click()
+    trouble = {"error": "The service cannot be reached. Please try again."}
+    together.page.route("**/api/week?*", lambda route: route.fulfill(status=502, json=trouble))
+    with together.expecting("502"):
+        together.page.get_by_label("Meeting of").select_option("2 hours")
+        together.sees(trouble["error"])
+    together.page.unroute("**/api/week?*")
+    together.page.get_by_label("Meeting of").select_option("30 minutes")
+    expect(together.page.get_by_text(trouble["error"])).to_have_count(0)
+
+
+def test_a_week_without_shared_time_says_what_can_be_done(visitor, stack):
+    visitor.open()
+    visitor.connect("google", newcomer(stack, "google", "max", "example.com", (-96, 144)))
+    visitor.next_week()
+    visitor.sees("No time of this week suits everybody who is ticked. Try another week, or a shorter meeting.")
+
+
 def test_who_need_not_come_does_not_keep_the_others(together, lee):
     noon = together.start("Tuesday", "12:00–13:00")
     expect(noon).to_have_attribute("aria-disabled", "true")
@@ -180,7 +208,7 @@ def test_a_meeting_is_booked_invites_by_mail_and_is_accepted(together, kim):
     expect(meetings(together).get_by_text(f"{kim} accepted")).to_be_visible()
     expect(inbox(together).get_by_text("You accepted.")).to_be_visible()
     together.start("Tuesday", "10:00–11:00").hover()
-    together.sees(f"{kim} has a meeting that was booked here, 10:00–11:00.")
+    together.sees(f"{kim} has “Quarterly planning” 10:00–11:00.")
 
 
 def test_who_declines_is_free_again(visitor, kim):
@@ -246,6 +274,8 @@ def test_all_of_it_works_with_the_keyboard_alone(visitor, kim):
     visitor.type("Coffee")
     visitor.press("Enter")
     visitor.sees("Coffee is booked.")
+    expect(visitor.start("Tuesday", "10:00–11:00")).to_have_attribute("aria-disabled", "true")
+    expect(visitor.page.locator(".ghost:visible")).to_have_count(0)
     visitor.tab_to(inbox(visitor).get_by_role("button", name=re.compile("Invitation: Coffee")))
     visitor.press("Enter")
     visitor.tab_to(visitor.button("Accept"))

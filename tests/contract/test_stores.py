@@ -459,7 +459,9 @@ class TestDelegatedProfiles:
         (profile, _) = account.profiles
         stores.accounts.disconnect("acc_1", profile.profile_id, because=Disconnected.REVOKED)
         identity = replace(profile.identity, email="Acc_1@example.com")
-        stores.accounts.delegate("acc_1", profile.profile_id, identity=identity, service_account="ser_2")
+        assert stores.accounts.delegate(
+            "acc_1", profile.profile_id, identity=identity, service_account="ser_2", version=1
+        )
         changed = stores.accounts.find("acc_1").profile(profile.profile_id)
         assert changed.connected
         assert (changed.name, changed.identity.email, changed.service_account, changed.version) == (
@@ -469,10 +471,21 @@ class TestDelegatedProfiles:
             2,
         )
 
-    def test_another_mailbox_is_not_connected(self, stores, account):
+    def test_what_was_disconnected_meanwhile_stays_so(self, stores, account):
         (profile, _) = account.profiles
-        with pytest.raises(NotFound):
-            stores.accounts.delegate("acc_1", profile.profile_id, identity=ANA, service_account="ser_2")
+        stores.accounts.disconnect("acc_1", profile.profile_id, because=Disconnected.REVOKED)
+        revoked = stores.accounts.find("acc_1")
+        assert not stores.accounts.delegate(
+            "acc_1", profile.profile_id, identity=profile.identity, service_account="ser_1", version=profile.version
+        )
+        assert stores.accounts.find("acc_1") == revoked
+
+    def test_what_is_gone_is_not_made_by_delegating_it(self, stores, account):
+        (profile, _) = account.profiles
+        for sub, profile_id in (("acc_1", "pro_gone"), ("acc_gone", profile.profile_id)):
+            assert not stores.accounts.delegate(
+                sub, profile_id, identity=profile.identity, service_account="ser_1", version=profile.version
+            )
         assert stores.accounts.find("acc_1") == account
 
 
@@ -905,6 +918,20 @@ class TestAccessRequests:
     def test_what_was_never_stored_is_not_found(self, stores, request_id):
         stores.access_requests.save([access_request()])
         assert stores.access_requests.find(request_id, NOW) is None
+
+    def test_the_first_failure_is_kept_until_it_is_over(self, stores):
+        stores.access_requests.save([access_request()])
+        for since in (NOW + 1, NOW + 2):
+            stores.access_requests.mark_failing("req_1", since)
+            assert stores.access_requests.find("req_1", NOW) == access_request(failing_since=NOW + 1)
+        for _ in range(2):
+            stores.access_requests.mark_failing("req_1", None)
+            assert stores.access_requests.find("req_1", NOW) == access_request()
+
+    @pytest.mark.parametrize("since", [NOW, None])
+    def test_what_is_gone_is_not_made_by_marking_it(self, stores, since):
+        stores.access_requests.mark_failing("req_1", since)
+        assert stores.access_requests.find("req_1", NOW) is None
 
     def test_what_is_deleted_is_gone_and_may_be_deleted_again(self, stores):
         stores.access_requests.save([access_request("req_1"), access_request("req_2")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from threading import Barrier
 from typing import Any
@@ -328,6 +329,25 @@ def test_one_account_is_made_for_a_mailbox_that_is_asked_for_many_times_at_once(
         account = accounts.find(made[0].sub)
         assert (account.client_id, len(account.profiles)) == ("app", 2)
         assert account.profiles[0].service_account == service_account.sub
+
+
+def test_a_mailbox_that_is_disconnected_while_it_is_asked_for_stays_so(race, accounts):
+    """An answer that has looked at it before may not write after it."""
+    giver = organization()
+    for name in names():
+        mailbox = f"{name}@example.com"
+        made = connect_mailbox(giver, mailbox, accounts=accounts, now=NOW)
+        accounts.disconnect(made.sub, made.profile_id, because=Disconnected.CREDENTIAL_REVOKED)
+
+        def attempt(caller, made=made, mailbox=mailbox):
+            if caller == 0:
+                return accounts.disconnect(made.sub, made.profile_id, because=Disconnected.REVOKED)
+            with suppress(StorageUnavailable):
+                connect_mailbox(giver, mailbox, accounts=accounts, now=NOW)
+            return None
+
+        race(attempt)
+        assert accounts.find(made.sub).profile(made.profile_id).disconnected is Disconnected.REVOKED
 
 
 def test_sandboxes_that_need_a_first_data_key_at_once_end_with_one(race, connect, dynamodb, table):

@@ -388,9 +388,10 @@ def store_mail(wired: Dependencies) -> None:
 
 
 def store_access_request(name: str, wired: Dependencies) -> None:
-    """A mailbox that was asked for, and in one case before."""
+    """A mailbox that was asked for, and in one case before, whose organization was gone meanwhile."""
     if name == "on_access_requested_again":
-        connect_mailbox(service_account(), MAILBOX, accounts=wired.accounts, now=NOW - 3600)
+        before = connect_mailbox(service_account(), MAILBOX, accounts=wired.accounts, now=NOW - 3600)
+        wired.accounts.disconnect(before.sub, before.profile_id, because=Disconnected.WITHDRAWN)
     others = {"on_access_requested_room": ROOM, "on_access_requested_unknown_mailbox": "nobody@example.com"}
     email, url = others.get(name, MAILBOX), "https://app.example.com/access?job=17"
     request = AccessRequest(ACCESS_REQUEST, CLIENT_ID, SERVICE_ACCOUNT, email, url, SCOPE, "job-17", NOW - 60)

@@ -106,10 +106,10 @@ class AccountStore(Protocol):
         not of this person (``subject``).
         """
 
-    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str, version: int) -> bool:
         """The profile is connected again through its organization; its name becomes the identity's address.
 
-        Raises NotFound when the profile is gone or is not of this mailbox (``subject``).
+        Written only while the version is still ``version``: what was disconnected in this very moment stays so.
         """
 
     def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
@@ -251,6 +251,12 @@ class AccessRequestStore(Protocol):
         """All of them, at most ``MOST_AT_ONCE``, or none."""
 
     def find(self, request_id: str, now: int) -> AccessRequest | None: ...
+
+    def mark_failing(self, request_id: str, since: int | None) -> None:
+        """Keeps the first moment at which the provider failed; with ``None`` it is forgotten.
+
+        A request that is gone stays so.
+        """
 
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""

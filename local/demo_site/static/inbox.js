@@ -47,7 +47,6 @@ function message(letter, actions) {
   return h(
     "div",
     { class: "message" },
-    h("p", { class: "soft" }, `From ${letter.from.name} <${letter.from.email}>`, h("br"), `To ${letter.to}`),
     letter.event && invitation(letter, actions),
     letter.html
       ? h("iframe", { src: `/letters/${letter.id}`, sandbox: "", title: `Message: ${letter.subject}` })

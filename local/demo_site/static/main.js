@@ -13,26 +13,39 @@ const AFTER_AN_ACTION = [300, 700, 1500, 3000, 5000, 8000, 12000];
 /** Milliseconds until mail that an action sends, and what becomes of it, is looked for. */
 
 const NOW_AND_THEN = 20_000;
-const HINT = "Point at a time, or go through the week with the arrow keys, to see who is free.";
+const READ_FOR = 12_000;
+/** Milliseconds for which good news stays. */
+
+const HINT = matchMedia("(hover: none)").matches
+  ? "Tap a green time to book it, and any other to see who is not free then."
+  : "Click a green time to book it. Point at any other, or use the arrow keys, to see who is not free then.";
+const NOTHING = "No time of this week suits everybody who is ticked. Try another week, or a shorter meeting.";
 
 const at = (id) => document.querySelector(`#${id}`);
 const state = { of: undefined, minutes: 60, without: [], chosen: undefined, inboxOf: undefined, opened: null };
 let picture = null;
 let asking = 0;
 let timers = [];
+let unread;
+let lost = false;
 
 async function look() {
   const turn = ++asking;
   try {
     const asked = { zone, minutes: state.minutes, without: state.without };
     const seen = await read(state.of ? { ...asked, of: state.of } : asked);
+    if (lost) tell();
+    lost = false;
+    if (seen.notice) tell(seen.notice.kind, seen.notice.text);
     if (turn !== asking) return; // Something newer was asked for meanwhile.
     picture = seen;
-    if (seen.notice) tell(seen.notice.kind, seen.notice.text);
     draw();
   } catch (error) {
-    if (turn === asking) tell("bad", error.message);
+    if (turn !== asking) return;
+    lost = true;
+    tell("bad", error.message);
   }
+  at("week").ariaBusy = "false";
 }
 
 function draw() {
@@ -54,11 +67,11 @@ function draw() {
 }
 
 /** Shows nothing of the last action, does this one, and watches what comes of it. */
-async function act(action, done) {
+async function act(action, ...done) {
   tell();
   try {
     await action();
-    if (done) tell("good", done);
+    tell("good", ...done);
   } catch (error) {
     tell("bad", error.message);
   }
@@ -71,14 +84,18 @@ function watch() {
   look();
 }
 
-function tell(kind, text) {
-  at("notice").replaceChildren(...(text ? [h("p", { class: `notice ${kind}` }, text)] : []));
+function tell(kind, ...text) {
+  clearTimeout(unread);
+  const close = h("button", { class: "quiet", "aria-label": "Close", click: () => tell() }, "×");
+  at("notice").replaceChildren(...(kind ? [h("div", { class: `notice ${kind}` }, h("p", {}, text), close)] : []));
+  if (kind === "good") unread = setTimeout(tell, READ_FOR);
 }
 
 // What people do.
 
 const change = (changes) => {
   Object.assign(state, changes);
+  at("week").ariaBusy = "true";
   look();
 };
 const redraw = (changes) => {
@@ -102,7 +119,7 @@ async function pick(slot) {
   if (!title) return;
   const booking = { title, start: slot.start, minutes: state.minutes, zone, participants: slot.free };
   state.inboxOf = slot.free.includes(state.inboxOf) ? state.inboxOf : invited[0].sub;
-  await act(() => post("/api/meetings", booking), `${title} is booked. The invitations are on their way.`);
+  await act(() => post("/api/meetings", booking), `${title} is booked. The invitations are on their way `, h("a", { href: "#inbox-heading" }, "to the inbox"), ".");
 }
 
 function point(start, text) {
@@ -115,7 +132,7 @@ const settle = week.steer(at("week-days"), (number) => {
 
 /** Nothing is pointed at any more; the keyboard may still be at a time. */
 function rest() {
-  at("readout").textContent = HINT;
+  at("readout").textContent = at("week-days").querySelector(".start.free") ? HINT : NOTHING;
   settle();
 }
 

@@ -65,7 +65,7 @@ export function days({ picture, without, chosen }, { pick, point }) {
   const who = new Map(picture.people.map((person) => [person.sub, person]));
   const columns = picture.days.map((day, number) => {
     const within = (each) => each.start < day.end && day.start < each.end;
-    const starts = picture.starts.filter(within).map((start) => ({ ...start, day, shared: isShared(start, asked), who }));
+    const starts = picture.starts.filter(within).map((start) => ({ ...start, shared: isShared(start, asked), who, taken: takenAt(start, picture) }));
     return { day, number, starts, within };
   });
   return h(
@@ -158,7 +158,7 @@ function aim(element, start, text, point, place) {
   ghost.hidden = Boolean(start.outside);
   ghost.classList.toggle("free", start.shared);
   for (const [key, value] of Object.entries(place(start))) ghost.style.setProperty(key, value);
-  ghost.replaceChildren(h("b", {}, span(start.start, start.end)), " ", start.shared ? "everybody is free" : notFree(start));
+  ghost.replaceChildren(h("span", {}, start.shared ? [h("b", {}, span(start.start, start.end)), " everybody is free"] : notFree(start)));
   point(start, text);
 }
 
@@ -166,26 +166,32 @@ function aim(element, start, text, point, place) {
 const notFree = ({ kept = {}, who }) => `not free: ${Object.keys(kept).map((sub) => initials(who.get(sub))).join(", ") || "–"}`;
 
 /** Who is free then, and what keeps the others. */
-function said({ start, end, outside, free = [], kept = {}, shared, who }) {
+function said({ start, end, outside, free = [], kept = {}, shared, who, taken }) {
   if (outside === "past") return "That time is over.";
   if (outside === "late") return `A meeting then would end at ${time(end)}, after the hours shown.`;
   const those = (subs) => sentence(subs.map((sub) => who.get(sub).name));
   if (shared) return free.length > 1 ? `Everybody is free: ${those(free)}.` : `${those(free)} is free.`;
-  const reasons = Object.entries(kept).map(([sub, cause]) => `${who.get(sub).name} ${why(cause, start)}.`);
+  const reasons = Object.entries(kept).map(([sub, causes]) => `${who.get(sub).name} ${sentence(causes.map((cause) => WHY[cause](taken(sub))))}.`);
   const others = free.length > 0 && `${those(free)} ${free.length > 1 ? "are" : "is"} free.`;
   return [...reasons, others].filter(Boolean).join(" ") || "Nobody is chosen to meet.";
 }
 
-function why(cause, start) {
-  const sameDay = (moment) => moment && new Date(moment).toDateString() === new Date(start).toDateString();
-  const when = sameDay(cause.start) && sameDay(cause.end) ? span(cause.start, cause.end) : "all day";
-  return {
-    busy: `is busy ${when}`,
-    tentative: `is tentatively busy ${when}`,
-    meeting: `has a meeting that was booked here, ${when}`,
-    unknown: "cannot be read, and never counts as free then",
-    unexplained: "is not free",
-  }[cause.kind];
+/** What keeps somebody is the service's to say; the picture has what of theirs that is, and from when until when. */
+const WHY = {
+  busy: ({ bands }) => `is ${sentence(bands.map((band) => `${band.kind} ${when(band)}`)) || "busy"}`,
+  managed_event: ({ meetings }) => `has ${sentence(meetings.map((meeting) => `“${meeting.title}” ${when(meeting)}`)) || "a meeting"}`,
+  unreadable_calendar: () => "cannot be read, and never counts as free then",
+};
+
+function takenAt(slot, { busy, meetings }) {
+  const then = (each) => each.start < slot.end && slot.start < each.end;
+  const comes = (meeting, who) => meeting.participants.some(({ sub, status }) => sub === who && status !== "declined");
+  return (who) => ({ bands: busy[who].filter(then), meetings: meetings.filter((meeting) => then(meeting) && comes(meeting, who)) });
+}
+
+function when({ start, end }) {
+  const isOneDay = new Date(start).toDateString() === new Date(end).toDateString();
+  return isOneDay ? span(start, end) : "all day";
 }
 
 /**
@@ -220,9 +226,9 @@ export function steer(container, reveal) {
     container.querySelector(`[data-key="${key}"]`).focus(); // Looked up anew: revealing may have drawn it again.
   });
   return () => {
-    for (const ghost of container.querySelectorAll(".ghost")) ghost.hidden = true;
     const focused = container.querySelector(".start:focus");
     focused?.dispatchEvent(new Event("focus"));
+    for (const ghost of container.querySelectorAll(".ghost")) ghost.hidden ||= !focused?.matches(".free"); // What was just booked is to be seen.
     stop(focused ?? container.querySelector(".chosen .start.free") ?? container.querySelector(".start.free") ?? container.querySelector(".start"));
   };
 }

@@ -66,14 +66,22 @@ class TestSomebodyConnected:
         nine, ten = DAY + timedelta(hours=9), DAY + timedelta(hours=10)
         assert ana.read(MORNING, EVENING).bands == (Band(nine, ten, Kind.BUSY),)
         both = {ana.sub, ben.sub}
-        assert ana.availability(both, [nine, ten], 60) == {nine: {ben.sub}, ten: both}
+        assert ana.kept(both, [nine, ten], 60) == {nine: {ana.sub: ["busy"]}, ten: {}}
         ben.write("demo", ten, EVENING, summary="Planning", description="", tzid="Europe/Berlin")
-        assert ana.availability(both, [ten], 60) == {ten: {ana.sub}}
+        assert ana.kept(both, [ten], 60) == {ten: {ben.sub: ["managed_event"]}}
         (event,) = ben.events(MORNING, EVENING)
         assert (event["event_id"], event["summary"], moment(event["start"])) == ("demo", "Planning", ten)
         assert ben.read(MORNING, EVENING).bands == ()
         ben.delete("demo")
         assert ben.events(MORNING, EVENING) == []
+
+    def test_is_explained_also_where_one_answer_has_no_room_for_all_of_it(self, connect):
+        halves = [DAY + timedelta(minutes=30 * number) for number in range(100)]
+        hours = [number / 2 for number in range(100)]
+        one = connect("google", "odd@example.com", *((hour, hour + 0.5) for hour in hours[1::2]))
+        other = connect("microsoft", "even@contoso.example", *((hour, hour + 0.5) for hour in hours[::2]))
+        kept = one.kept({one.sub, other.sub}, halves, 30)
+        assert kept == {half: {(other, one)[number % 2].sub: ["busy"]} for number, half in enumerate(halves)}
 
     def test_stays_connected_when_the_access_token_expires(self, connect):
         ana = connect("google", "ana.demo@example.com")

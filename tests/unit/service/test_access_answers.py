@@ -93,6 +93,42 @@ class TestACode:
         assert world.redeem(after).profile.connected
         assert world.account_of().profiles[0].connected
 
+    @pytest.mark.parametrize("before", [None, Disconnected.REVOKED], ids=["as it is", "to connect it again"])
+    def test_buys_nothing_once_the_organization_was_revoked(self, world, before):
+        world.outcome()
+        account = world.account_of()
+        if before:
+            world.accounts.disconnect(account.sub, account.profiles[0].profile_id, because=before)
+            world.outcome()
+        world.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=world.clock())
+        with pytest.raises(TokenError, match="revoked"):
+            world.redeem(world.sent[-1]["code"])
+        assert world.account_of().profiles[0].disconnected is before
+        assert world.account_of().grants == {}
+
+    def test_still_buys_tokens_where_the_organization_only_seems_withdrawn(self, world):
+        world.outcome()
+        world.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=world.clock())
+        assert world.redeem(world.sent[0]["code"]).profile.connected
+
+    def test_is_sent_again_where_somebody_disconnected_the_profile_in_that_moment(self, world, monkeypatch):
+        world.outcome()
+        account = world.account_of()
+        profile_id = account.profiles[0].profile_id
+        world.accounts.disconnect(account.sub, profile_id, because=Disconnected.WITHDRAWN)
+        delegate = world.accounts.delegate
+
+        def late(*args, **kwargs):
+            world.accounts.disconnect(account.sub, profile_id, because=Disconnected.REVOKED)
+            return delegate(*args, **kwargs)
+
+        monkeypatch.setattr(world.accounts, "delegate", late)
+        ids = world.ask()
+        with pytest.raises(StorageUnavailable):
+            world.answer(ids)
+        assert world.answer(ids) == ["granted"]
+        assert world.account_of().profiles[0].disconnected is Disconnected.REVOKED
+
     def test_that_comes_late_does_not_undo_a_revocation(self, world):
         """The application took the answer, though it did not say so, and revoked the person before the next try."""
         world.sender.troubles.append(CallbackFailed("status 503"))
@@ -145,9 +181,11 @@ class TestARefusal:
     def test_waits_for_what_may_pass_and_then_says_so(self, world, trouble):
         world.calendars.trouble[ANA] = trouble
         ids = world.ask()
-        world.clock.advance(PATIENCE - 1)
-        with pytest.raises(type(trouble)):
-            world.answer(ids)
+        world.clock.advance(2 * PATIENCE)  # of a long queue, for which nobody blames the provider
+        for seconds in (0, PATIENCE - 1):
+            world.clock.advance(seconds)
+            with pytest.raises(type(trouble)):
+                world.answer(ids)
         assert world.sent == []
         world.clock.advance(1)
         (key,) = world.answer(ids)
@@ -156,9 +194,27 @@ class TestARefusal:
         )
         assert world.sent[0]["error"] == "temporarily_unavailable"
 
+    @pytest.mark.parametrize("between", [None, MailboxUnknown(ANA)], ids=["a calendar", "a refusal"])
+    def test_waits_anew_once_the_provider_has_answered_in_between(self, world, between):
+        ids = world.ask()
+        world.calendars.trouble[ANA] = ProviderUnavailable("503")
+        with pytest.raises(ProviderUnavailable):
+            world.answer(ids)
+        world.clock.advance(PATIENCE - 1)
+        world.calendars.trouble = {ANA: between} if between else {}
+        world.sender.troubles = [CallbackFailed("status 503")]
+        with pytest.raises(CallbackFailed):
+            world.answer(ids)
+        world.clock.advance(1)
+        world.calendars.trouble[ANA] = ProviderUnavailable("503")
+        with pytest.raises(ProviderUnavailable):
+            world.answer(ids)
+
     def test_is_taken_back_when_the_provider_answers_before_the_application_does(self, world):
         world.calendars.trouble[ANA] = ProviderUnavailable("503")
         ids = world.ask()
+        with pytest.raises(ProviderUnavailable):
+            world.answer(ids)
         world.clock.advance(PATIENCE)
         world.sender.troubles = [CallbackFailed("status 503")]
         with pytest.raises(CallbackFailed):
@@ -198,9 +254,18 @@ class TestARefusal:
 
     def test_where_no_organization_can_be_read_the_operator_is_named(self, world):
         ids = world.ask()
-        world.clock.advance(PATIENCE)
         bare = replace(world.answers, calendars={})
+        with pytest.raises(ProviderMisconfigured):
+            bare.answer(ids[0])
+        world.clock.advance(PATIENCE)
         assert bare.answer(ids[0]) == "provider_misconfigured"
+
+    def test_of_one_mailbox_leaves_the_organization_standing(self, world):
+        """It may have let us into a few mailboxes, and this is none of them."""
+        world.calendars.trouble[ANA] = DelegationMissing("example.com")
+        assert world.outcome() == "delegation_missing"
+        assert world.service_accounts.find("ser_1") == world.service_account
+        assert world.outcome(wanted(BEN)) == "granted"
 
     def test_every_description_is_a_sentence_without_an_address(self):
         assert all(text.endswith(".") and "@" not in text for text in REFUSALS.values())

@@ -14,7 +14,10 @@ PATIENCE = 1800
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """``state`` is the application's own, and comes back to it unchanged; times are epoch seconds."""
+    """``state`` is the application's own, and comes back to it unchanged; times are epoch seconds.
+
+    ``failing_since`` is when the provider failed first, as long as it has not answered since.
+    """
 
     request_id: str
     client_id: str
@@ -24,6 +27,7 @@ class AccessRequest:
     scope: str
     state: str | None = field(repr=False)
     requested_at: int
+    failing_since: int | None = None
 
     @property
     def expires_at(self) -> int:

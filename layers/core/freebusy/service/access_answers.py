@@ -142,15 +142,33 @@ class AccessAnswers:
         return found
 
     def _probe(self, request: AccessRequest, service_account: ServiceAccount) -> None:
-        """Whether the mailbox can be read at all."""
+        """Whether the mailbox can be read at all.
+
+        A mailbox that is closed to us says nothing of its organization, which may have let us into a few alone: only
+        what was open once and no longer is raises that doubt, and readers follow it (``organization_access``).
+        """
+        refusal = None
         try:
             self._read(request.email, service_account)
         except _PASSING as error:
-            if self.clock() - request.requested_at < PATIENCE:
-                raise
-            _refuse(error)
+            self._wait(request, error)
         except ProviderError as error:
-            _refuse(error)
+            refusal = error
+        if request.failing_since is not None:
+            self.requests.mark_failing(request.request_id, None)
+        if refusal:
+            _refuse(refusal)
+
+    def _wait(self, request: AccessRequest, error: ProviderError) -> NoReturn:
+        """Raises the error until the provider has failed for too long, counted from its first failure: how long the
+        request has waited before is not the provider's fault.
+        """
+        now = self.clock()
+        if request.failing_since is None:
+            self.requests.mark_failing(request.request_id, now)
+        if now - (request.failing_since or now) < PATIENCE:
+            raise error
+        _refuse(error)
 
     def _read(self, mailbox: str, service_account: ServiceAccount) -> None:
         organization, now = service_account.organization, self.clock()

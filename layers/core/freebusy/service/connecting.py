@@ -83,7 +83,7 @@ def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: 
     def again(sub: str, profile: Profile) -> Connected:
         if profile.disconnected is Disconnected.REVOKED:
             return Connected(sub, profile.profile_id, reconnecting=True)
-        accounts.delegate(sub, profile.profile_id, identity=identity, service_account=service_account.sub)
+        _delegate(sub, profile, identity, service_account.sub, accounts)
         return Connected(sub, profile.profile_id)
 
     return _one_account(service_account.client_id, identity, new=new, again=again, accounts=accounts, now=now)
@@ -130,16 +130,27 @@ def join(client_id: str, sub: str, profile: Profile, *, accounts: AccountStore) 
     return profile.identity is not None and accounts.sub_of(client_id, profile.identity) == sub
 
 
-def reconnect_mailbox(sub: str, profile_id: str, *, accounts: AccountStore) -> None:
+def reconnect_mailbox(sub: str, profile: Profile, *, accounts: AccountStore) -> Profile:
     """Connects a profile again that was disconnected on purpose, through the organization that it belongs to.
 
-    Doing so twice is no error. Raises NotFound when there is no such profile.
+    Doing so twice is no error. Returns it as it is then. Raises NotFound when no organization gives access to it, and
+    StorageUnavailable.
     """
-    account = accounts.find(sub)
-    profile = account.profile(profile_id) if account else None
-    if profile is None or profile.identity is None or not profile.service_account:
-        raise NotFound("no such profile")
-    accounts.delegate(sub, profile_id, identity=profile.identity, service_account=profile.service_account)
+    if profile.identity is None or not profile.service_account:
+        raise NotFound("no profile of an organization")
+    return _delegate(sub, profile, profile.identity, profile.service_account, accounts)
+
+
+def _delegate(sub: str, profile: Profile, identity: Identity, service_account: str, accounts: AccountStore) -> Profile:
+    """The profile as it is then. Raises StorageUnavailable when somebody else wrote it since it was read."""
+    delegated = replace(
+        profile, name=identity.email, identity=identity, service_account=service_account, disconnected=None
+    )
+    if delegated != profile and not accounts.delegate(
+        sub, profile.profile_id, identity=identity, service_account=service_account, version=profile.version
+    ):
+        raise StorageUnavailable("the profile changed in this very moment")
+    return delegated
 
 
 def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore, vault: Vault) -> None:

@@ -116,9 +116,9 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     _require_bound(bound, application, redirect_uri, code_verifier)
     if bound.joining is not None:
         _join(bound, bound.joining, accounts)
-    if bound.reconnecting:
-        _reconnect(bound, accounts)
-    profile = _connected(accounts.holder(bound.sub), bound)
+    profile = _connected(accounts.holder(bound.sub), bound, accounts)
+    if bound.reconnecting and profile:
+        profile = _reconnect(bound.sub, profile, accounts)
     access_token, refresh_token = new_access_token(), new_refresh_token()
     grant = Grant(new_grant_id(), bound.scope, now)
     records = {
@@ -243,15 +243,29 @@ def _held(token: TokenRecord, accounts: AccountStore) -> tuple[Account | Service
     return (holder, grant) if holder and grant else None
 
 
-def _connected(holder: Account | ServiceAccount | None, code: AuthorizationCode) -> Profile | None:
-    """The profile that the code is about; none for a service account. Raises TokenError when it was revoked."""
+def _connected(
+    holder: Account | ServiceAccount | None, code: AuthorizationCode, accounts: AccountStore
+) -> Profile | None:
+    """The profile that the code is about; none for a service account.
+
+    Raises TokenError when it was revoked, unless the code is to connect it again, or its organization was.
+    """
     if isinstance(holder, Account):
         profile = holder.profile(code.profile_id)
-        if profile is not None and profile.disconnected is not Disconnected.REVOKED:
-            return profile
-    elif holder is not None and holder.disconnected is not Disconnected.REVOKED:
+        if profile is not None and (code.reconnecting or profile.disconnected is not Disconnected.REVOKED):
+            giver = profile.service_account
+            if giver is None or _stands(accounts.holder(giver)):
+                return profile
+    elif _stands(holder):
         return None
     raise _invalid_grant("the authorization behind this code was revoked")
+
+
+def _stands(organization: Account | ServiceAccount | None) -> bool:
+    """Whether the application has not given it up. One that only seems withdrawn may answer the next time."""
+    if organization is None or isinstance(organization, Account):
+        return False
+    return organization.disconnected is not Disconnected.REVOKED
 
 
 def _record(kind: TokenKind, application: Application, sub: str, grant: Grant, now: int) -> TokenRecord:
@@ -290,14 +304,14 @@ def _join(code: AuthorizationCode, profile: Profile, accounts: AccountStore) -> 
         raise _invalid_grant("this calendar is already connected to another account")
 
 
-def _reconnect(code: AuthorizationCode, accounts: AccountStore) -> None:
+def _reconnect(sub: str, profile: Profile, accounts: AccountStore) -> Profile:
     """Before the code is spent, as joining."""
     from freebusy.service.connecting import reconnect_mailbox
 
     try:
-        reconnect_mailbox(code.sub, code.profile_id, accounts=accounts)
+        return reconnect_mailbox(sub, profile, accounts=accounts)
     except NotFound as error:
-        raise _invalid_grant("the account was erased meanwhile") from error
+        raise _invalid_grant("no organization gives access to this calendar any more") from error
 
 
 def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore, accounts: AccountStore) -> NoReturn:

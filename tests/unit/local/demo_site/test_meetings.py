@@ -79,7 +79,7 @@ def test_a_meeting_is_shown_with_everybodys_answer(ana, ben):
 def test_whoever_declines_is_free_again_and_the_others_are_not(ana, ben):
     event_id = meetings.book(PLANNING, [ana, ben])
     ben.answer(event_id, "declined")
-    assert ana.availability(["ana", "ben"], [at(10)], 60) == {at(10): {"ben"}}
+    assert ana.kept(["ana", "ben"], [at(10)], 60) == {at(10): {"ana": ["managed_event"]}}
 
 
 def test_moving_keeps_what_the_meeting_is_about(ana, ben):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Item, Key, Table, attributes, may_be_ours, text
+from freebusy.adapters.dynamodb.table import Item, Key, Table, attributes, may_be_ours, number, text
 from freebusy.domain.access_request import AccessRequest
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ class DynamoAccessRequests:
         item = self._table.get(_key(request_id)) if may_be_ours(request_id) else None
         request = None if item is None else _request(item)
         return request if request and request.expires_at > now else None
+
+    def mark_failing(self, request_id: str, since: int | None) -> None:
+        change, values = "REMOVE #failing_since", {}
+        if since is not None:
+            change, values = "SET #failing_since = if_not_exists(#failing_since, :since)", {"since": since}
+        condition = "attribute_exists(pk)"
+        self._table.write(self._table.updating(_key(request_id), change, condition=condition, values=values))
 
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(_key(request_id)))
@@ -47,6 +54,7 @@ def _item(request: AccessRequest) -> Item:
             "scope": request.scope,
             "state": request.state,
             "requested_at": request.requested_at,
+            "failing_since": request.failing_since,
             "expires_at": request.expires_at,
         }
     )
@@ -62,4 +70,5 @@ def _request(item: Item) -> AccessRequest:
         scope=item["scope"]["S"],
         state=text(item, "state"),
         requested_at=int(item["requested_at"]["N"]),
+        failing_since=number(item, "failing_since"),
     )

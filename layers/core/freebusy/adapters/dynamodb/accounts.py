@@ -142,16 +142,14 @@ class DynamoAccounts:
         if not self._update_profile(sub, profile_id, _CONNECT, condition=condition, values=values):
             raise NotFound(profile_id)
 
-    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str) -> None:
+    def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str, version: int) -> bool:
         values: dict[str, Value] = {
             "email": identity.email,
-            "subject": identity.subject,
             "service_account": service_account,
+            "version": version,
             "one": 1,
         }
-        condition = "#profiles.#profile.#identity.#subject = :subject"
-        if not self._update_profile(sub, profile_id, _DELEGATE, condition=condition, values=values):
-            raise NotFound(profile_id)
+        return self._update_profile(sub, profile_id, _DELEGATE, condition=_SAME_VERSION, values=values)
 
     def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
         condition = "attribute_exists(#profiles.#profile)"
