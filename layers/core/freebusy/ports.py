@@ -121,8 +121,11 @@ class AccountStore(Protocol):
         Takes the new identity, all in one; False when that is taken, or the version is not that of ``before`` any more.
         """
 
-    def sharing(self, identity: Identity) -> list[str]:
-        """Accounts of all applications that were ever connected to this person by way of Cronofy."""
+    def of_person(self, identity: Identity) -> list[str]:
+        """The accounts of all applications that were ever connected to this person: found by key, in one partition.
+
+        Of somebody known by way of Cronofy, whichever kind of calendar it was.
+        """
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
