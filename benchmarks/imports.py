@@ -69,6 +69,7 @@ NEEDS = {
     "account": [BEARER],
     "authorize": [BEARER],
     "availability": [BEARER, THREADS, MODELS],
+    "connections": [BEARER],
     "availability_rules": [BEARER, ZONES, MODELS],
     "available_periods": [BEARER, ZONES, MODELS],
     "enterprise_access": [BEARER],

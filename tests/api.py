@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.exchanges import deviations
+from tests.exchanges import deviations, path_parameters
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 
@@ -83,6 +83,7 @@ def call(
             "stage": "$default",
         },
         "isBase64Encoded": False,
+        **({"pathParameters": parameters} if (parameters := path_parameters(path)) else {}),
         **({} if body is None else {"body": body if isinstance(body, str) else json.dumps(body)}),
         **({"cookies": list(cookies)} if cookies else {}),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -48,6 +49,13 @@ FRONT_END_REQUEST = REQUEST | {
     "code_challenge_method": "S256",
 }
 
+_PAGES = {
+    "/enterprise_connect/": "enterprise_connect",
+    "/oauth/callback/": "oauth_callback",
+    "/connections": "connections",
+}
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+
 
 def links(page: Answer) -> list[str]:
     """The addresses that the page offers, as a browser reads them."""
@@ -66,11 +74,18 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
 
     def get(self, address: str) -> Answer:
+        return self._ask("GET", address)
+
+    def post(self, address: str, form: Mapping[str, str], **headers: str) -> Answer:
+        """As a form on one of our own pages is sent, except for the ``headers`` that say otherwise."""
+        said = {"origin": PUBLIC_URL, "sec-fetch-site": "same-origin", **_FORM, **headers}
+        return self._ask("POST", address, body=urlencode(form), headers=said)
+
+    def _ask(self, method: str, address: str, **more: Any) -> Answer:
         parts = urlsplit(address)
-        prefixes = {"/enterprise_connect/": "enterprise_connect", "/oauth/callback/": "oauth_callback"}
-        function = next((name for prefix, name in prefixes.items() if parts.path.startswith(prefix)), "authorize")
+        function = next((name for prefix, name in _PAGES.items() if parts.path.startswith(prefix)), "authorize")
         cookies = [f"{name}={value}" for name, value in self.cookies.items()]
-        answer = call(function, "GET", parts.path, query=parts.query, cookies=cookies)
+        answer = call(function, method, parts.path, query=parts.query, cookies=cookies, **more)
         for cookie in answer.cookies:
             name, _, value = cookie.partition(";")[0].partition("=")
             if "Max-Age=0" in cookie:

@@ -32,6 +32,8 @@ PHONE, DESKTOP = (390, 844), (1280, 900)
 PROVIDERS = {"google": "Google Calendar", "microsoft": "Microsoft 365"}
 
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+MOST_BYTES = 50_000
+"""Of a page for people."""
 _MOST_STOPS = 200
 _HAS_FOCUS = "element => element === document.activeElement"
 
@@ -113,6 +115,17 @@ class Visitor:
 
     def sees(self, text: str) -> None:
         expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def looks_right(self) -> None:
+        """In every way that people look at a page: axe finds nothing, nothing sticks out, and it is light to load."""
+        for width, height in (DESKTOP, PHONE, (320, 640)):
+            self.page.set_viewport_size({"width": width, "height": height})
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= width
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                assert violations(self.page) == []
+        assert len(self.page.content().encode()) < MOST_BYTES
+        assert self.page.locator("html").get_attribute("lang") == "en"
 
     # By keyboard.
 

@@ -42,7 +42,16 @@ def deviations(
 def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     """Whole addresses go before those with variables."""
     paths = sorted(DOCUMENT["paths"].items(), key=lambda entry: entry[0].count("{"))
-    return [(re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), operations) for path, operations in paths]
+    return [
+        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))), operations)
+        for path, operations in paths
+    ]
+
+
+def path_parameters(path: str) -> dict[str, str]:
+    """As the gateway reads them out of the address."""
+    matches = (pattern.fullmatch(path) for pattern, _ in _patterns())
+    return next((match.groupdict() for match in matches if match), {})
 
 
 def _operation(method: str, path: str) -> dict[str, Any] | None:

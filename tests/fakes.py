@@ -24,6 +24,7 @@ from freebusy.domain.account import (
     Profile,
     ProviderCredential,
     ProviderName,
+    Upstream,
 )
 from freebusy.domain.application import Appearance, Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
@@ -160,9 +161,13 @@ class FakeAccounts:
             self._accounts[account.sub] = replace(known, moved=(*known.moved, moved))
             return True
 
-    def sharing(self, identity: Identity) -> list[str]:
+    def of_person(self, identity: Identity) -> list[str]:
+        at_cronofy = identity.upstream is Upstream.CRONOFY
         everywhere = {
-            sub for key, sub in self._subs.items() if key[1] == identity.upstream and key[3] == identity.subject
+            sub
+            for (_, upstream, provider, subject), sub in self._subs.items()
+            if (upstream, subject) == (identity.upstream, identity.subject)
+            and (at_cronofy or provider == identity.provider)
         }
         return sorted(everywhere)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import NoReturn
+from typing import Generic, NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from freebusy.domain.account import ProviderCredential
@@ -22,6 +22,8 @@ from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource
 from tests.fakes import NOW
+
+Who = TypeVar("Who")
 
 
 def no_organizations() -> NoReturn:
@@ -116,52 +118,58 @@ class FakeOrganizationCalendars:
         return [period for period in kept if period.start < window.end and window.start < period.end]
 
 
-class FakeOrganizationSignIn:
+class FakeSignIn(Generic[Who]):
     """A sign-in as strict as the real ones about what holds a trip together.
 
-    Administrators come to it by ``agree``. ``trouble`` is raised by whatever is asked next, and from then on;
-    ``consents`` says whether the provider has a screen where an administrator agrees for the organization.
+    People come to it by ``agree``. ``trouble`` is raised by whatever is asked next, and from then on.
     """
 
-    def __init__(self, name: str, *, consents: bool, issuer: str | None = None) -> None:
+    def __init__(self, name: str, *, issuer: str | None = None) -> None:
         self.name = name
-        self.consents = consents
         self.issuer = issuer
         self.trouble: ProviderError | None = None
-        self._codes: dict[str, tuple[Administrator, dict[str, str]]] = {}
-
-    def consent_url(self, *, redirect_uri: str, state: str) -> str | None:
-        self._fail_if_told()
-        if not self.consents:
-            return None
-        return f"https://{self.name}.test/adminconsent?{urlencode({'redirect_uri': redirect_uri, 'state': state})}"
+        self._codes: dict[str, tuple[Who, dict[str, str]]] = {}
 
     def sign_in_url(self, *, login_hint: str | None = None, **asked: str) -> str:
         self._fail_if_told()
         hint = {"login_hint": login_hint} if login_hint else {}
         return f"https://{self.name}.test/sign-in?{urlencode({**asked, **hint})}"
 
-    def agree(self, location: str, administrator: Administrator) -> dict[str, str]:
-        """What the administrator's browser brings to the callback after they signed in at ``location``."""
+    def agree(self, location: str, who: Who) -> dict[str, str]:
+        """What their browser brings to the callback after they signed in at ``location``."""
         asked = dict(parse_qsl(location.partition("?")[2]))
         code = f"{self.name} code {len(self._codes)}"
-        self._codes[code] = (administrator, asked)
+        self._codes[code] = (who, asked)
         return {"code": code, "state": asked["state"], **({"iss": self.issuer} if self.issuer else {})}
 
-    def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
+    def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Who:
         self._fail_if_told()
         if code not in self._codes:
             raise CredentialRevoked("the code is unknown or used")
-        administrator, asked = self._codes.pop(code)
+        who, asked = self._codes.pop(code)
         if (redirect_uri, challenge_of(code_verifier)) != (asked["redirect_uri"], asked["code_challenge"]):
             raise CredentialRevoked("the code was issued for another trip")
         if nonce != asked["nonce"]:
             raise IdentityRejected("nonce")
-        return administrator
+        return who
 
     def _fail_if_told(self) -> None:
         if self.trouble:
             raise self.trouble
+
+
+class FakeOrganizationSignIn(FakeSignIn[Administrator]):
+    """``consents`` says whether the provider has a screen where an administrator agrees for the organization."""
+
+    def __init__(self, name: str, *, consents: bool, issuer: str | None = None) -> None:
+        super().__init__(name, issuer=issuer)
+        self.consents = consents
+
+    def consent_url(self, *, redirect_uri: str, state: str) -> str | None:
+        self._fail_if_told()
+        if not self.consents:
+            return None
+        return f"https://{self.name}.test/adminconsent?{urlencode({'redirect_uri': redirect_uri, 'state': state})}"
 
 
 @dataclass

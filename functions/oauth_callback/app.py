@@ -1,4 +1,7 @@
-"""GET /oauth/callback/{provider}: the person comes back from the consent screen, and the calendar is connected."""
+"""GET /oauth/callback/{provider}: the person comes back from the provider, and the calendar is connected.
+
+Or they signed in to see what they have connected: which of the two it is, the state says.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from freebusy.entrypoints.browser import arrive, browser_secret, parameters_of
 from freebusy.entrypoints.http import public_url
 from freebusy.entrypoints.pages import page_resolver, serve_pages
 from freebusy.service.authorization import finish_authorization
+from freebusy.service.person_trips import is_of_person
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,11 +26,18 @@ app = page_resolver()
 def callback(provider: str) -> Response[str]:
     wired, event = dependencies(), app.current_event
     answer = parameters_of(event)
+    state = answer.get("state", "")
+    secret, address = browser_secret(event, state), public_url(event)
+    if is_of_person(state):
+        departure = wired.person_trips.come_back(
+            provider, answer, browser_secret=secret, public_url=address, now=wired.clock()
+        )
+        return arrive(event, departure, state)
     outcome = finish_authorization(
         provider,
         answer,
-        browser_secret=browser_secret(event, answer.get("state", "")),
-        public_url=public_url(event),
+        browser_secret=secret,
+        public_url=address,
         applications=wired.applications,
         accounts=wired.accounts,
         tokens=wired.tokens,
@@ -34,7 +45,7 @@ def callback(provider: str) -> Response[str]:
         providers=wired.providers,
         now=wired.clock(),
     )
-    return arrive(event, outcome, answer["state"])
+    return arrive(event, outcome, state)
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -11,8 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from freebusy.entrypoints import cli
 from local.demo_site.week import Reach
 from tests.chromium import CHROMIUM, DESKTOP, ZONE, Visitor, put_person
+from tests.pictures import png
 
 NEXT_WEEK = Reach.at(datetime.now(UTC), ZoneInfo(ZONE)).current + timedelta(weeks=1)
 TUESDAY = NEXT_WEEK + timedelta(days=1)
@@ -25,6 +28,34 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def register(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Registers an application at the command line, with a logo and a home page; returns its client id.
+
+    People come back to the demo, which ignores them.
+    """
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
+    (folder / "logo.png").write_bytes(png(width=64, height=64))
+
+    def run(*arguments: str) -> None:
+        assert cli.main([f"--local={folder / 'stack.json'}", "--json", "applications", *arguments]) == 0
+
+    def registered() -> set[str]:
+        options = cli._parser().parse_args([f"--local={folder / 'stack.json'}", "applications", "list"])
+        return set(cli._registry(options).names())
+
+    def made(name: str) -> str:
+        before = registered()
+        run("create", name, "--redirect-uri", f"{stack['demo']}/")
+        (client_id,) = registered() - before
+        run("logo", "set", client_id, str(folder / "logo.png"))
+        run("home-page", "set", client_id, "https://planner.example/about")
+        return client_id
+
+    return made
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The pages for people and their administrators, in Chromium: by mouse, in light and dark, on desk and phone."""
 
-import json
 import re
 from urllib.parse import urlencode
 
@@ -8,9 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from freebusy.entrypoints import cli
-from tests.chromium import DESKTOP, IN_CHROMIUM, PHONE, violations
-from tests.pictures import png
+from tests.chromium import DESKTOP, IN_CHROMIUM
 
 pytestmark = IN_CHROMIUM
 
@@ -18,26 +15,8 @@ PROVIDERS = {"google": "google_free_busy", "microsoft": "ms_graph_free_busy"}
 
 
 @pytest.fixture(scope="module")
-def application(stack, tmp_path_factory):
-    """Registered at the command line, with a logo and a home page; people come back to the demo, which ignores them."""
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
-    (folder / "logo.png").write_bytes(png(width=64, height=64))
-
-    def run(*arguments):
-        assert cli.main([f"--local={folder / 'stack.json'}", "--json", "applications", *arguments]) == 0
-
-    before = registered(folder)
-    run("create", "Bay Planner", "--redirect-uri", f"{stack['demo']}/")
-    (client_id,) = registered(folder) - before
-    run("logo", "set", client_id, str(folder / "logo.png"))
-    run("home-page", "set", client_id, "https://planner.example/about")
-    return client_id
-
-
-def registered(folder):
-    options = cli._parser().parse_args([f"--local={folder / 'stack.json'}", "applications", "list"])
-    return set(cli._registry(options).names())
+def application(register):
+    return register("Bay Planner")
 
 
 @pytest.fixture
@@ -87,32 +66,20 @@ def ada(visitor, link, organization):
     return arrives
 
 
-def looks_right(visitor):
-    """In every way that people look at a page: axe finds nothing, nothing sticks out, and it is light to load."""
-    for width, height in (DESKTOP, PHONE, (320, 640)):
-        visitor.page.set_viewport_size({"width": width, "height": height})
-        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
-        for scheme in ("light", "dark"):
-            visitor.page.emulate_media(color_scheme=scheme)
-            assert violations(visitor.page) == []
-    assert len(visitor.page.content().encode()) < 50_000
-    assert visitor.page.locator("html").get_attribute("lang") == "en"
-
-
 def test_whoever_chooses_a_provider_sees_for_whom(visitor, link):
     visitor.page.goto(link())
     visitor.sees("Bay Planner would like to know when you are busy")
     visitor.sees("what your events are about")
     expect(visitor.link("About Bay Planner")).to_have_attribute("href", "https://planner.example/about")
     assert visitor.page.locator("img").evaluate("picture => picture.naturalWidth") == 64
-    looks_right(visitor)
+    visitor.looks_right()
 
 
 def test_a_damaged_link_leads_to_a_page(visitor, link):
     with visitor.expecting("400"):
         visitor.page.goto(link(client_id="unknown"))
     visitor.sees("is not registered with this service")
-    looks_right(visitor)
+    visitor.looks_right()
 
 
 @pytest.mark.parametrize("act", ["refuse", "untick", "agree"])
@@ -135,16 +102,16 @@ def test_whoever_connects_again_reads_what_came_of_it(visitor, stack, kim, act):
                 "agree": "Your calendar is connected again",
             }[act]
         )
-    looks_right(visitor)
+    visitor.looks_right()
 
 
 def test_an_administrator_is_told_what_is_seen_before_they_choose(visitor, link):
     visitor.page.goto(link("/enterprise_connect/oauth/authorize"))
     visitor.sees("Bay Planner would like to know when people in your organization are busy")
-    looks_right(visitor)
+    visitor.looks_right()
     visitor.page.get_by_text("Microsoft 365: only some mailboxes").click()
     visitor.sees("do not consent")
-    looks_right(visitor)
+    visitor.looks_right()
     expect(visitor.link("Connect Google Workspace")).to_be_visible()
 
 
@@ -152,7 +119,7 @@ def test_a_workspace_is_connected_step_by_step(ada, stack, organization):
     domain = "bay-google.example"
     visitor = ada("google", domain)
     visitor.sees("Google does not let this service in yet.")
-    looks_right(visitor)
+    visitor.looks_right()
     visitor.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
     organization("google", domain, delegated=True)
     visitor.link("Check now").click()
@@ -164,12 +131,12 @@ def test_a_tenant_is_connected_by_another_mailbox(ada, stack, organization):
     visitor = ada("microsoft", domain)
     visitor.sees("Microsoft does not let this service read the calendar of")
     visitor.page.get_by_text("Only some mailboxes").click()
-    looks_right(visitor)
+    visitor.looks_right()
     organization("microsoft", domain, narrowed_to=[f"eve@{domain}"])
     visitor.page.get_by_label("Or try another mailbox").fill(f"eve@{domain}")
     visitor.button("Try it").click()
     visitor.sees("Your organization is connected")
-    looks_right(visitor)
+    visitor.looks_right()
     visitor.link("Continue to Bay Planner").click()
     expect(visitor.page).to_have_url(re.compile(rf"^{stack['demo']}/"))
 
@@ -180,17 +147,17 @@ def test_another_browser_has_to_sign_in_to_a_setup(ada, browser):
     visitor.page.context.clear_cookies()
     visitor.page.goto(address)
     visitor.sees("this browser does not show that it is theirs")
-    looks_right(visitor)
+    visitor.looks_right()
 
 
 def test_the_api_can_be_browsed(visitor, stack):
     visitor.page.goto(f"{stack['url']}/docs")
-    looks_right(visitor)
+    visitor.looks_right()
     visitor.link("POST /v1/availability").click()
     expect(visitor.page).to_have_title("Availability")
     visitor.page.get_by_text("Fields", exact=True).first.click()
     visitor.sees("unreadable_members")
-    looks_right(visitor)
+    visitor.looks_right()
     visitor.link("The API of Free/Busy Connect").click()
     visitor.link("Events").click()
-    looks_right(visitor)
+    visitor.looks_right()

@@ -98,6 +98,7 @@ def free_busy_profile(profile_id: str = "pro_1", identity: Identity = ANA, seale
         identity=identity,
         sealed_credential=sealed,
         credential_expires_at=LATER,
+        created_at=NOW,
     )
 
 
@@ -266,13 +267,13 @@ class TestPeopleOfCronofy:
         other = replace(account("acc_2", free_busy_profile("pro_2", ANA_AT_CRONOFY)), client_id="other")
         assert stores.accounts.create(other)
         stores.accounts.create(account("acc_3", free_busy_profile("pro_3", ANA)))
-        assert sorted(stores.accounts.sharing(ANA_AT_CRONOFY)) == ["acc_1", "acc_2"]
-        assert stores.accounts.sharing(replace(ANA_AT_CRONOFY, subject="acc_of_nobody")) == []
+        assert sorted(stores.accounts.of_person(ANA_AT_CRONOFY)) == ["acc_1", "acc_2"]
+        assert stores.accounts.of_person(replace(ANA_AT_CRONOFY, subject="acc_of_nobody")) == []
 
     def test_a_linked_profile_of_cronofy_is_found_too(self, stores):
         ben = replace(ANA_AT_CRONOFY, subject="acc_ben")
         assert stores.accounts.add_profile("acc_1", free_busy_profile("pro_2", ben))
-        assert stores.accounts.sharing(ben) == ["acc_1"]
+        assert stores.accounts.of_person(ben) == ["acc_1"]
 
     def test_who_is_to_move_is_marked_and_unmarked(self, stores):
         for moving in (True, True, False):
@@ -290,6 +291,7 @@ class TestPeopleOfCronofy:
         after = self.profile(stores)
         assert (after.identity, after.sealed_credential, after.moving) == (ANA, b"new", False)
         assert (after.calendar_id, after.version) == (before.calendar_id, before.version + 1)
+        assert after.created_at == before.created_at
         assert [each.profile_id for each in stores.accounts.find("acc_1").profiles] == ["pro_1", "pro_0"]
 
     def test_what_it_was_is_kept_apart(self, stores):
@@ -300,7 +302,7 @@ class TestPeopleOfCronofy:
     def test_both_identities_lead_to_the_account(self, stores):
         self.move(stores)
         assert stores.accounts.sub_of("app", ANA) == stores.accounts.sub_of("app", ANA_AT_CRONOFY) == "acc_1"
-        assert stores.accounts.sharing(ANA_AT_CRONOFY) == ["acc_1"]
+        assert stores.accounts.of_person(ANA) == stores.accounts.of_person(ANA_AT_CRONOFY) == ["acc_1"]
 
     def test_it_does_not_move_to_somebody_who_has_an_account(self, stores):
         stores.accounts.create(account("acc_2", free_busy_profile("pro_2", ANA)))
@@ -330,7 +332,53 @@ class TestPeopleOfCronofy:
     def test_an_application_is_erased_with_all_that_led_to_its_people(self, stores):
         stores.applications.create(application())
         stores.applications.erase("app")
-        assert stores.accounts.sharing(ANA_AT_CRONOFY) == []
+        assert stores.accounts.of_person(ANA_AT_CRONOFY) == []
+
+
+class TestPeople:
+    @pytest.fixture(autouse=True)
+    def _connected(self, stores):
+        """Ana to two applications, in one of them beside Ben."""
+        stores.accounts.create(account("acc_1", free_busy_profile("pro_1", ANA), free_busy_profile("pro_2", BEN)))
+        stores.accounts.create(replace(account("acc_2", free_busy_profile("pro_3", ANA)), client_id="other"))
+
+    def test_somebody_is_found_in_all_applications_and_with_nobody_else(self, stores):
+        assert sorted(stores.accounts.of_person(ANA)) == ["acc_1", "acc_2"]
+        assert stores.accounts.of_person(BEN) == ["acc_1"]
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pytest.param(replace(ANA, subject="somebody else"), id="another subject, with the same address"),
+            pytest.param(replace(ANA, provider=ProviderName.MICROSOFT), id="the same subject at another provider"),
+            pytest.param(replace(ANA, upstream=Upstream.CRONOFY), id="the same subject by way of Cronofy"),
+        ],
+    )
+    def test_nobody_else_is_found(self, stores, other):
+        assert stores.accounts.of_person(other) == []
+
+    def test_an_address_does_not_matter(self, stores):
+        assert sorted(stores.accounts.of_person(replace(ANA, email="married@example.com"))) == ["acc_1", "acc_2"]
+
+    def test_a_linked_profile_is_found(self, stores):
+        cem = replace(BEN, subject="tenant.cem")
+        stores.accounts.add_profile("acc_2", free_busy_profile("pro_4", cem))
+        assert stores.accounts.of_person(cem) == ["acc_2"]
+
+    def test_an_identity_that_was_taken_leads_nowhere_new(self, stores):
+        assert not stores.accounts.create(account("acc_3", free_busy_profile("pro_5", ANA)))
+        assert not stores.accounts.add_profile("acc_1", free_busy_profile("pro_6", ANA))
+        assert sorted(stores.accounts.of_person(ANA)) == ["acc_1", "acc_2"]
+
+    def test_disconnecting_changes_nothing_about_who_it_was(self, stores):
+        stores.accounts.disconnect("acc_1", "pro_1", because=Disconnected.REVOKED)
+        assert sorted(stores.accounts.of_person(ANA)) == ["acc_1", "acc_2"]
+
+    def test_an_application_is_erased_without_a_trace_of_its_people(self, stores):
+        stores.applications.create(application())
+        stores.applications.erase("app")
+        assert stores.accounts.of_person(BEN) == []
+        assert stores.accounts.of_person(ANA) == ["acc_2"]
 
 
 class TestCredentials:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -323,6 +324,23 @@ def test_people_move_off_and_keep_their_account_and_their_events(person, up, fro
     assert len(mail(front, somebody.email)) == 1
     assert len(mail(up, somebody.email)) == 2
     assert somebody.busy() == hours((8, 9), (14, 15), (16, 17))
+
+
+def test_who_has_moved_ends_by_themselves_what_they_had_at_both(person, up, front, freebusy):
+    somebody = person((9, 10))
+    have(front, "google", somebody.email)
+    (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
+    assert follow(moving["relink_url"], somebody.email) == 200
+    with httpx.Client(base_url=front["url"], timeout=30) as browser:
+        assert "by way of Cronofy is not shown here" in browser.get("/connections").text
+        screen = browser.get("/connections/sign_in/google").headers["location"]
+        address = browser.get(httpx.URL(screen).copy_merge_params({"sim_user": somebody.email})).headers["location"]
+        page = browser.get(address, follow_redirects=True).text
+        (path,) = re.findall(r'href="(/connections/\w+/disconnect)"', page)
+        (token,) = set(re.findall(r'name="form_token" value="([^"]+)"', page))
+        sent = browser.post(path, data={"form_token": token}, headers={"Origin": front["url"]}, follow_redirects=True)
+        assert "It can no longer see when you are busy." in sent.text
+    assert not somebody.client.list_profiles()[0]["profile_connected"]
 
 
 def test_nobody_else_can_move_somebody_by_their_address(person, front, freebusy):

@@ -76,6 +76,14 @@ def organizations_are_connected(stack):
         assert httpx.get(f"{stack['url']}/v1/resources", headers=bearer, timeout=30).raise_for_status().json()
 
 
+@pytest.fixture
+def somebody_looks_up_their_connections(stack):
+    """At either provider, whose registrations the page reads for it."""
+    for provider in ORGANIZATIONS:
+        departure = httpx.get(f"{stack['url']}/connections/sign_in/{provider}", timeout=30)
+        assert departure.headers["location"].startswith(stack[provider])
+
+
 def read(function: str, stack: dict[str, Any], sub: str, token: str) -> None:
     with httpx.Client(base_url=stack["url"], headers={"Authorization": f"Bearer {token}"}, timeout=30) as service:
         if function == FREE_BUSY:
@@ -114,7 +122,7 @@ def recorded(folder: Path) -> dict[str, set[Permission]]:
     return found
 
 
-@pytest.mark.usefixtures("everybody_is_read", "organizations_are_connected")
+@pytest.mark.usefixtures("everybody_is_read", "organizations_are_connected", "somebody_looks_up_their_connections")
 def test_a_function_has_every_permission_that_it_needs_and_no_other(recorded_permissions, request):
     needed = recorded(recorded_permissions)
     missing = {name: needed[name] - granted(name) for name in LOGICAL_ID}

@@ -14,6 +14,7 @@ from freebusy.adapters.callbacks import HttpCallbacks
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
 from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import (
+    MOVED,
     Account,
     Disconnected,
     Grant,
@@ -32,6 +33,7 @@ from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, ProofRecord, Setup
+from freebusy.domain.person import Person, PersonSession, PersonTrip
 from freebusy.domain.service_account import (
     MANAGE_ACCOUNTS,
     MANAGE_RESOURCES,
@@ -81,6 +83,8 @@ ACCESS_REQUEST = "req_0123456789abcdef0123456789abcdef"
 MAILBOX, ROOM = "ana@example.com", "c_188abc@resource.calendar.google.com"
 STATE = "example-provider-state"
 HANDLE = "example-setup-handle"
+SESSION_HANDLE = "example-session-handle"
+PERSON_STATE = "person.example-provider-state"
 BROWSER_SECRET = "example-browser-secret"
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SCOPE = "free_busy_write"
@@ -116,6 +120,8 @@ TENANT_ADMINISTRATOR = Administrator(
     Organization(ProviderName.MICROSOFT, "tenant"),
 )
 
+ANA = Person(Identity(ProviderName.GOOGLE, f"subject-of-{SUB}", f"{SUB}@example.com"))
+
 
 class SignIn:
     """Administrators sign in at once."""
@@ -134,6 +140,13 @@ class SignIn:
 
     def sign_in(self, _code: str, **_: str) -> Administrator:
         return ADMINISTRATOR if self._name is ProviderName.GOOGLE else TENANT_ADMINISTRATOR
+
+
+class PersonSignIn(SignIn):
+    """So does everybody else."""
+
+    def sign_in(self, _code: str, **_: str) -> Person:
+        return ANA
 
 
 class Dns:
@@ -298,6 +311,22 @@ def store_for(name: str, wired: Dependencies) -> None:
             store_request(wired, CLIENT_ID, ProviderName.GOOGLE, relink_sub=SUB, relink_profile_id=PROFILE_ID)
 
 
+def store_for_people(name: str, wired: Dependencies) -> None:
+    """Ana has signed in, or is about to; one of her profiles was at Cronofy before it moved to Google."""
+    match name:
+        case "oauth_callback_signed_in":
+            trip = PersonTrip(ProviderName.GOOGLE, hashed(BROWSER_SECRET), NOW + 600)
+            wired.person_sessions.save_trip(hashed(PERSON_STATE), trip)
+        case "connections_disconnect_cronofy":
+            account = wired.accounts.find(SUB)
+            assert account
+            before = account.profiles[0]
+            after, moved = replace(before, identity=ANA.identity), replace(before, profile_id=f"{PROFILE_ID}{MOVED}")
+            assert wired.accounts.move(account, before, after, moved)
+    if name.startswith("connections"):
+        wired.person_sessions.save(hashed(SESSION_HANDLE), PersonSession(ANA, NOW + 600))
+
+
 def store_for_hours(name: str, wired: Dependencies) -> None:
     match name:
         case "availability_rules" | "availability_rules_read" | "availability_rules_delete":
@@ -458,6 +487,7 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         meanwhile.setattr(Dependencies, "clock", lambda _: NOW)
         store_everything(dependencies(), Upstream.CRONOFY if through_cronofy(sample) else Upstream.DIRECT)
         store_for(sample, dependencies())
+        store_for_people(sample, dependencies())
         store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
         if sample.startswith("on_access_requested"):
@@ -485,6 +515,7 @@ def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
     calendars = FakeOrganizationCalendars(kept={mailbox: [] for mailbox in mailboxes}, delegated=lets_in)
     patch.setattr(Dependencies, "organization_calendars", dict.fromkeys(providers, calendars))
     patch.setattr(Dependencies, "organization_sign_ins", {name: SignIn(name) for name in providers})
+    patch.setattr(Dependencies, "person_sign_ins", {name: PersonSignIn(name) for name in providers})
     patch.setattr(Dependencies, "domain_records", Dns())
     patch.setattr(Dependencies, "hosts", FakeHosts())
     sender = FakeCallbackSender()

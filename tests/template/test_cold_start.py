@@ -100,10 +100,12 @@ def made_by(answer: dict[str, Any], sample: str) -> list[str]:
     """What of an answer must never be made twice."""
     body = json.loads(answer["body"]) if answer.get("body", "").startswith("{") else {}
     match sample:
-        case "authorize" | "enterprise_connect":
+        case "authorize" | "connections_sign_in" | "enterprise_connect":
             return [answer["headers"]["Location"], *answer["cookies"]]
         case "oauth_callback":
             return [answer["headers"]["Location"]]
+        case "oauth_callback_signed_in":
+            return [cookie for cookie in answer["cookies"] if "connections" in cookie]
         case "token_code":
             return [body["access_token"], body["refresh_token"]]
         case "account_link_tokens":
@@ -118,7 +120,9 @@ def made_by(answer: dict[str, Any], sample: str) -> list[str]:
     [
         pytest.param("authorize", id="state, nonce, challenge and browser secret"),
         pytest.param("enterprise_connect", id="those of an administrator"),
+        pytest.param("connections_sign_in", id="those of somebody who signs in"),
         pytest.param("oauth_callback", id="code"),
+        pytest.param("oauth_callback_signed_in", id="session"),
         pytest.param("token_code", id="tokens"),
         pytest.param("account_link_tokens", id="link token"),
         pytest.param("free_busy_all_calendars", id="page token"),

@@ -7,8 +7,8 @@ import pytest
 from freebusy.adapters.vault import KmsSecretVault, KmsVault
 from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_list, of_type, resources_of, statements
 
-MEET_PEOPLE = {"authorize", "oauth_callback", "free_busy", "availability", "enterprise_connect"}
-MEET_CRONOFY = {"authorize", "oauth_callback", "free_busy", "availability"} | {
+MEET_PEOPLE = {"authorize", "oauth_callback", "connections", "free_busy", "availability", "enterprise_connect"}
+MEET_CRONOFY = {"authorize", "oauth_callback", "connections", "free_busy", "availability"} | {
     *("token", "account", "events", "on_invitation_due")
 }
 READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterprise_access", "on_access_requested"}

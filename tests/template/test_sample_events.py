@@ -40,6 +40,13 @@ STATUS = {
     "available_periods_delete_all": 202,
     "available_periods_page": 200,
     "available_periods_upsert": 202,
+    "connections": 200,
+    "connections_confirm": 200,
+    "connections_disconnect": 303,
+    "connections_disconnect_cronofy": 303,
+    "connections_sign_in": 302,
+    "connections_sign_out": 303,
+    "connections_signed_out": 200,
     "docs": 200,
     "docs_openapi": 200,
     "docs_section": 200,
@@ -82,6 +89,7 @@ STATUS = {
     "oauth_callback_link": 302,
     "oauth_callback_refused": 302,
     "oauth_callback_relink": 200,
+    "oauth_callback_signed_in": 302,
     "preflight": 204,
     "token_code": 200,
     "token_front_end_code": 200,
@@ -127,7 +135,7 @@ FAILURES = {
 }
 """Which records of a sample come again; where none are named, none do."""
 
-PAGES = {"authorize", "docs", "enterprise_connect", "oauth_callback"}
+PAGES = {"authorize", "connections", "docs", "enterprise_connect", "oauth_callback"}
 
 
 def test_every_sample_event_is_tried():

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
+        PersonSessionStore,
+        PersonSignIn,
         SecretVault,
         ServiceAccountStore,
         SetupStore,
@@ -51,11 +53,13 @@ if TYPE_CHECKING:
     )
     from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
+    from freebusy.service.connections import Connections
     from freebusy.service.delivery import Deliverer
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
+    from freebusy.service.person_trips import PersonTrips
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -152,6 +156,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.setups import DynamoSetups
 
         return DynamoSetups(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def person_sessions(self) -> PersonSessionStore:
+        from freebusy.adapters.dynamodb.person_sessions import DynamoPersonSessions
+
+        return DynamoPersonSessions(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def pages(self) -> PageStore:
@@ -353,6 +363,44 @@ class Dependencies:
 
         if self.cronofy:
             end_upstream(account, profile, accounts=self.accounts, vault=self.vault, cronofy=self.cronofy)
+
+    @cached_property
+    def person_sign_ins(self) -> dict[ProviderName, PersonSignIn]:
+        """Where people can say who they are; Cronofy has no sign-in that asks for no calendar."""
+        sign_ins: dict[ProviderName, PersonSignIn] = {}
+        if secret_id := self.settings.google_secret_id:
+            from freebusy.adapters.person_sign_in import GooglePersonSignIn
+
+            sign_ins[ProviderName.GOOGLE] = GooglePersonSignIn(
+                self._http, self._secrets.registration(secret_id), origin=self.settings.google_origin
+            )
+        if secret_id := self.settings.microsoft_secret_id:
+            from freebusy.adapters.person_sign_in import MicrosoftPersonSignIn
+
+            sign_ins[ProviderName.MICROSOFT] = MicrosoftPersonSignIn(
+                self._http,
+                self._secrets.registration(secret_id),
+                tenant=self.settings.microsoft_tenant,
+                origin=self.settings.microsoft_origin,
+            )
+        return sign_ins
+
+    @cached_property
+    def person_trips(self) -> PersonTrips:
+        from freebusy.service.person_trips import PersonTrips
+
+        return PersonTrips(sessions=self.person_sessions, sign_ins=self.person_sign_ins)
+
+    @cached_property
+    def connections(self) -> Connections:
+        from freebusy.service.connections import Connections
+
+        return Connections(
+            accounts=self.accounts,
+            applications=self.applications,
+            service_accounts=self.service_accounts,
+            end_upstream=self.end_upstream,
+        )
 
     @cached_property
     def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
     from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
+    from freebusy.domain.person import Person, PersonSession, PersonTrip
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
 
@@ -121,8 +122,11 @@ class AccountStore(Protocol):
         Takes the new identity, all in one; False when that is taken, or the version is not that of ``before`` any more.
         """
 
-    def sharing(self, identity: Identity) -> list[str]:
-        """Accounts of all applications that were ever connected to this person by way of Cronofy."""
+    def of_person(self, identity: Identity) -> list[str]:
+        """The accounts of all applications that were ever connected to this person: found by key, in one partition.
+
+        Of somebody known by way of Cronofy, whichever kind of calendar it was.
+        """
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         """A refreshed credential: written only while the version is still ``version``; ends the refresh lease."""
@@ -244,6 +248,22 @@ class SetupStore(Protocol):
         """True for one caller, of the browser that it is bound to: one conditional delete."""
 
 
+class PersonSessionStore(Protocol):
+    """People who sign in to see their connections: their trips, and the sessions that follow. As ``TokenStore``."""
+
+    def save_trip(self, state_hash: str, trip: PersonTrip) -> None: ...
+
+    def consume_trip(self, state_hash: str, *, browser_hash: str, now: int) -> PersonTrip | None:
+        """Single use: one conditional delete, which another browser cannot bring about."""
+
+    def save(self, handle_hash: str, session: PersonSession) -> None: ...
+
+    def find(self, handle_hash: str, now: int) -> PersonSession | None: ...
+
+    def end(self, handle_hash: str) -> None:
+        """One that is gone already is no error."""
+
+
 class AccessRequestStore(Protocol):
     """Requests for access to mailboxes, by their ids, until they are answered or expire."""
 
@@ -362,6 +382,22 @@ class UpstreamEvents(Protocol):
 
     def answers(self, credential: ProviderCredential, window: Period, *, deadline: float) -> Sequence[UpstreamAnswers]:
         """What was answered to events that were written from here and that happen within ``window``, as far as told."""
+
+
+class PersonSignIn(Protocol):
+    """A person's browser at one kind of upstream. Raises nothing but the ``ProviderError`` family."""
+
+    @property
+    def issuer(self) -> str | None:
+        """As ``CalendarProvider.issuer``."""
+
+    def sign_in_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
+        """Where to send the person to prove who they are; asks for identity and for nothing more."""
+
+    def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Person:
+        """Raises IdentityRejected, ConsentRefused, CredentialRevoked (code unknown), ProviderMisconfigured or
+        ProviderUnavailable.
+        """
 
 
 class OrganizationSignIn(Protocol):

@@ -1,9 +1,12 @@
 import re
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 
+from freebusy.entrypoints import http
 from freebusy.entrypoints.languages import DEFAULT, SOURCES, _flat, texts_for
+from freebusy.service.provider_leg import trip_of
 
 
 @pytest.fixture
@@ -39,6 +42,29 @@ def languages(tmp_path):
 def test_the_language_is_the_one_that_was_asked_for(languages, query, accepted, language):
     event = {"rawQueryString": query, "headers": {"accept-language": accepted} if accepted else {}}
     assert texts_for(event, languages).language == language
+
+
+TRIP, SETUP, SESSION = (f"__Host-freebusy-{name}" for name in (trip_of("s1"), trip_of("h1"), "connections"))
+
+
+@pytest.mark.parametrize(
+    ("cookies", "language"),
+    [
+        pytest.param([f"{TRIP}=secret.de"], "de", id="that of the trip that comes back"),
+        pytest.param([f"{SETUP}=secret.de"], "de", id="that of the setup that is looked at"),
+        pytest.param([f"{SESSION}=handle.de"], "de", id="that of the session"),
+        pytest.param([f"{SESSION}=handle.de", f"{TRIP}=secret.pt-BR"], "pt-BR", id="a trip goes before a session"),
+        pytest.param([f"{TRIP}=secret"], "en", id="none was named"),
+        pytest.param([f"{TRIP}=secret.../de"], "en", id="nonsense"),
+        pytest.param([f"__Host-freebusy-{trip_of('s2')}=secret.de"], "en", id="that of another trip"),
+        pytest.param(["other=de"], "en", id="a cookie that is not ours"),
+    ],
+)
+def test_the_language_of_a_trip_is_kept_by_the_browser(languages, monkeypatch, cookies, language):
+    monkeypatch.setattr(http, "settings", lambda: SimpleNamespace(public_url="https://calendar.example.com"))
+    event = {"rawQueryString": "state=s1", "pathParameters": {"handle": "h1"}, "headers": {}, "cookies": cookies}
+    assert texts_for(event, languages).language == language
+    assert texts_for(event | {"rawQueryString": "state=s1&locale=en"}, languages).language == "en"
 
 
 def test_what_is_filled_in_is_text_and_no_markup(languages):
@@ -85,7 +111,10 @@ def test_templates_say_nothing_themselves():
 
 def test_every_text_is_used_and_every_key_is_there():
     texts = keys(SOURCES / f"{DEFAULT}.toml")
-    chosen_at_run_time = ("message.", "setup_google.trouble.", "setup_google.doubt.", "setup_microsoft.trouble.")
+    chosen_at_run_time = (
+        *("message.", "setup_google.trouble.", "setup_google.doubt.", "setup_microsoft.trouble."),
+        *("connections.state.", "connections.about."),
+    )
     in_code = {"page.months", "page.moment", "page.clock"}
     named = set(used()) | in_code
     assert named <= texts.keys()

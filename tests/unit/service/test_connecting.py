@@ -41,6 +41,12 @@ class TestAFirstConsent:
         assert credential_in(world, profile).access_token == "access 1"
         assert profile.credential_expires_at == NOW + 3600
 
+    def test_is_remembered_by_its_time_which_later_ones_leave_alone(self, world):
+        world.trip(ANA)
+        world.clock.advance(3600)
+        world.trip(ANA)
+        assert world.profile_of(ANA).created_at == NOW
+
     def test_is_for_one_application_alone(self, world):
         world.trip(ANA)
         world.trip(ANA, client_id="other-app", redirect_uri=REDIRECT_URI)

@@ -75,6 +75,7 @@ class Profile:
     credential or the connection state is written, so that a late writer can notice that it is late.
     ``service_account`` is the ``sub`` of the organization that gives access, in place of a credential of its own.
     ``moving`` says that the operator wants it off Cronofy: the person's next consent is asked for at the provider.
+    ``created_at`` is when the person was first connected, in epoch seconds; 0 where nobody wrote it down.
     """
 
     profile_id: str
@@ -88,6 +89,7 @@ class Profile:
     disconnected: Disconnected | None = None
     service_account: str | None = None
     moving: bool = False
+    created_at: int = 0
 
     @property
     def managed(self) -> bool:

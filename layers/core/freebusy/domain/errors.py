@@ -97,7 +97,9 @@ class AuthorizationRefused(FreeBusyError):
     ``administrator_decides``, ``other_person``, ``connected_elsewhere``, ``organization_decides``,
     ``provider_misconfigured``, ``provider_trouble``; and of an organization's setup ``setup_over`` (never begun,
     finished or expired), ``setup_unavailable``, and for somebody who signs in again for it ``other_administrator``,
-    ``sign_in_refused`` and ``sign_in_unavailable``.
+    ``sign_in_refused`` and ``sign_in_unavailable``; and of a person's connections ``not_signed_in`` (they or their
+    organization refused), ``cannot_sign_in``, ``foreign_form`` (sent by no page of ours) and
+    ``organization_connected``.
     """
 
     def __init__(self, reason: str) -> None:

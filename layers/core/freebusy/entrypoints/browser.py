@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import AuthorizationRefused
+from freebusy.entrypoints.cookies import forgotten, keeping, kept
 from freebusy.entrypoints.http import public_url
+from freebusy.entrypoints.languages import locale_of
 from freebusy.entrypoints.pages import choose_provider, reconnected
 from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.provider_leg import trip_of
@@ -35,9 +36,8 @@ def parameters_of(event: Mapping[str, Any]) -> dict[str, str]:
 
 def browser_secret(event: Mapping[str, Any], state: str) -> str | None:
     """What this browser kept for the trip or the setup that ``state`` names."""
-    prefix = f"{_cookie_name(event, trip_of(state))}="
-    kept = (cookie.removeprefix(prefix) for cookie in event.get("cookies") or () if cookie.startswith(prefix))
-    return next(kept, None)
+    found = kept(event, trip_of(state))
+    return found.secret if found else None
 
 
 def depart(
@@ -61,7 +61,8 @@ def redirect(event: Mapping[str, Any], outcome: Departure | Return) -> Response[
     """Addresses of trips hold codes and states, which no other site shall learn as a referrer."""
     cookies = []
     if isinstance(outcome, Departure):
-        cookies = [_cookie(event, outcome.trip, outcome.browser_secret, outcome.lifetime)]
+        locale, lifetime = locale_of(event), outcome.lifetime
+        cookies = [keeping(event, outcome.trip, outcome.browser_secret, locale, seconds=lifetime)]
     return Response(
         status_code=HTTPStatus.FOUND.value,
         body="",
@@ -70,34 +71,17 @@ def redirect(event: Mapping[str, Any], outcome: Departure | Return) -> Response[
     )
 
 
+def see(event: Mapping[str, Any], path: str) -> Response[str]:
+    """What comes of a form is another page, so that nobody sends the form again by reloading it or going back to it."""
+    return Response(status_code=HTTPStatus.SEE_OTHER.value, body="", headers={"Location": f"{public_url(event)}{path}"})
+
+
 def forgetting(event: Mapping[str, Any], state: str, answer: Response[str]) -> Response[str]:
     """The answer that ends what the browser kept for ``state``."""
-    answer.cookies.append(_cookie(event, trip_of(state), "", 0))
+    answer.cookies.append(forgotten(event, trip_of(state)))
     return answer
 
 
 def choosing(path: str, parameters: Mapping[str, str], name: ProviderName, **more: str) -> str:
     """The same request, with a provider."""
     return f"{path}?{urlencode({**parameters, 'provider_name': name.value, **more}, quote_via=quote)}"
-
-
-def _cookie(event: Mapping[str, Any], trip: str, value: str, max_age: int) -> Cookie:
-    return Cookie(
-        _cookie_name(event, trip),
-        value,
-        path="/",
-        secure=_is_secure(event),
-        http_only=True,
-        max_age=max_age,
-        same_site=SameSite.LAX_MODE,
-    )
-
-
-def _cookie_name(event: Mapping[str, Any], trip: str) -> str:
-    """``__Host-`` keeps neighbouring hosts from planting it; browsers grant the prefix to https alone (RFC 6265bis)."""
-    return f"{'__Host-' if _is_secure(event) else ''}freebusy-{trip}"
-
-
-def _is_secure(event: Mapping[str, Any]) -> bool:
-    """Plain http is the laptop's."""
-    return public_url(event).startswith("https://")

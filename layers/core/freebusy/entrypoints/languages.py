@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from freebusy.entrypoints.cookies import kept
+from freebusy.service.provider_leg import SESSION, trip_of
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
@@ -18,6 +22,8 @@ DEFAULT = "en"
 SOURCES = Path(__file__).parent / "pages" / "languages"
 
 _MOST_RANGES = 20
+_TAG = re.compile(r"[A-Za-z0-9]{1,8}([-_][A-Za-z0-9]{1,8}){0,4}")
+"""As the tags of the languages that there are; it goes into a cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,30 @@ class Texts:
 
 
 def texts_for(event: Mapping[str, Any], source: Path = SOURCES) -> Texts:
-    """In the language that the request's ``locale`` names, else the browser's first that there is, else English."""
+    """In the language that the application named, else the browser's first that there is, else English."""
     languages = _languages(source)
     return next((languages[tag] for tag in _wanted(event) if tag in languages), languages[DEFAULT])
 
 
+def locale_of(event: Mapping[str, Any]) -> str | None:
+    """The language that the request names, or the one that its trip began with, which the browser keeps."""
+    query = parse_qs(event.get("rawQueryString") or "")
+    trips = (kept(event, trip) for trip in _trips(event, query))
+    named = [*query.get("locale", []), *(trip.locale for trip in trips if trip)]
+    return next((tag for tag in named if _TAG.fullmatch(tag)), None)
+
+
+def _trips(event: Mapping[str, Any], query: Mapping[str, list[str]]) -> Iterator[str]:
+    """Which the request may belong to: one that ends at a callback, an organization's setup, a person's session."""
+    handle = (event.get("pathParameters") or {}).get("handle")
+    yield from map(trip_of, [*query.get("state", []), *([handle] if handle else [])])
+    yield SESSION
+
+
 def _wanted(event: Mapping[str, Any]) -> Iterator[str]:
     """Language tags, best first, each followed by what it is a variety of: de-ch, de (RFC 4647, 3.4)."""
-    named = parse_qs(event.get("rawQueryString") or "").get("locale", [])
-    for tag in [*named, *_accepted(event.get("headers", {}).get("accept-language", ""))]:
+    named = locale_of(event)
+    for tag in [*([named] if named else []), *_accepted(event.get("headers", {}).get("accept-language", ""))]:
         parts = tag.strip().lower().replace("_", "-").split("-")
         yield from ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
 

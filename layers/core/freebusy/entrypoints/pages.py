@@ -33,9 +33,9 @@ NOBODY = Introduction("")
 _SOURCES = Path(__file__).parent / "pages"
 
 STATUS_OF_REASON = dict.fromkeys(
-    ("provider_misconfigured", "provider_trouble", "setup_unavailable", "sign_in_unavailable"),
+    ("cannot_sign_in", "provider_misconfigured", "provider_trouble", "setup_unavailable", "sign_in_unavailable"),
     HTTPStatus.SERVICE_UNAVAILABLE,
-)
+) | {"foreign_form": HTTPStatus.FORBIDDEN}
 """Every other reason to refuse is a 400."""
 
 
@@ -94,11 +94,14 @@ def page(  # noqa: PLR0913 - what a page consists of
     application: Introduction = NOBODY,
     copying: bool = False,
     asking: bool = False,
+    posting: bool = False,
+    pictures: bool = False,
     **values: Any,
 ) -> Response[str]:
     """In the language of whoever sent ``event``. ``application`` is whom it is about, if that is known.
 
-    ``copying``: it has buttons that copy, and so the one script; ``asking``: it has a form.
+    ``copying``: it has buttons that copy, and so the one script; ``asking``: it has a form; ``posting``: one that
+    changes something; ``pictures``: it shows the logos of several applications.
     """
     script, texts = source("copy.js") if copying else "", texts_for(event)
     body = (
@@ -112,8 +115,11 @@ def page(  # noqa: PLR0913 - what a page consists of
         body=body,
         headers={
             "Content-Language": texts.language,
-            "Content-Security-Policy": _content_security_policy(script, asking=asking, logo=bool(application.logo)),
-            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": _content_security_policy(
+                script, asking=asking or posting, pictures=pictures or bool(application.logo)
+            ),
+            # With no-referrer, a browser would not say that a form is our own either (Origin: null).
+            "Referrer-Policy": "same-origin" if posting else "no-referrer",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
         },
@@ -142,13 +148,13 @@ def source(name: str) -> str:
 
 
 @cache
-def _content_security_policy(script: str, *, asking: bool, logo: bool) -> str:
+def _content_security_policy(script: str, *, asking: bool, pictures: bool) -> str:
     """Style and script are named by their hashes, so that no others can be smuggled in."""
     directives = {
         "default-src": "'none'",
         "style-src": _hash_of(source("style.css")),
         **({"script-src": _hash_of(script)} if script else {}),
-        **({"img-src": "data:"} if logo else {}),
+        **({"img-src": "data:"} if pictures else {}),
         "base-uri": "'none'",
         "form-action": "'self'" if asking else "'none'",
         "frame-ancestors": "'none'",

@@ -62,7 +62,7 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
     return _one_account(
         consent.client_id,
         consent.identity,
-        new=lambda: _free_busy_profile(consent, vault),
+        new=lambda: _free_busy_profile(consent, vault, now),
         again=lambda sub, profile: _replace_credential(sub, profile.profile_id, consent, accounts, vault),
         accounts=accounts,
         now=now,
@@ -78,7 +78,7 @@ def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: 
     identity = mailbox_identity(service_account.organization, mailbox)
 
     def new() -> Profile:
-        return replace(_new_profile(identity), service_account=service_account.sub)
+        return replace(_new_profile(identity, now), service_account=service_account.sub)
 
     def again(sub: str, profile: Profile) -> Connected:
         if profile.disconnected is Disconnected.REVOKED:
@@ -103,7 +103,7 @@ def link(  # noqa: PLR0913 - a consent, a link token and the ports that they nee
     if sub is not None and owner not in {None, sub}:
         raise _connected_elsewhere()
     account = accounts.find(sub) if sub else None
-    profile = _free_busy_profile(consent, vault, _same_mailbox(account, consent.identity))
+    profile = _free_busy_profile(consent, vault, began, _same_mailbox(account, consent.identity))
     if sub is None or not tokens.consume_link_token(link_token_hash, client_id=consent.client_id, now=began):
         raise AuthorizationError("invalid_request", "link_token is used up: ask for a new one")
     if owner == sub:
@@ -165,7 +165,8 @@ def reconnect_profile(consent: Consent, at: Connected, *, accounts: AccountStore
             _replace_credential(at.sub, at.profile_id, consent, accounts, vault)
             return
         if profile.moving and _is_same_mailbox(profile, consent.identity):
-            if _move(account, profile, _free_busy_profile(consent, vault, profile), accounts):
+            after = _free_busy_profile(consent, vault, profile.created_at, profile)
+            if _move(account, profile, after, accounts):
                 return
             if accounts.sub_of(account.client_id, consent.identity):
                 raise _connected_elsewhere()
@@ -267,19 +268,25 @@ def _new_account(client_id: str, identity: Identity, profile: Profile, now: int)
     )
 
 
-def _free_busy_profile(consent: Consent, vault: Vault, before: Profile | None = None) -> Profile:
+def _free_busy_profile(consent: Consent, vault: Vault, now: int, before: Profile | None = None) -> Profile:
     """A new one, or one that takes the place of ``before``."""
-    profile = _new_profile(consent.identity)
+    profile = _new_profile(consent.identity, now)
     if before:
-        profile = replace(profile, profile_id=before.profile_id, calendar_id=before.calendar_id)
+        profile = replace(
+            profile,
+            profile_id=before.profile_id,
+            calendar_id=before.calendar_id,
+            created_at=before.created_at,
+        )
     sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile.profile_id)
     return replace(profile, sealed_credential=sealed, credential_expires_at=consent.credential.expires_at)
 
 
-def _new_profile(identity: Identity) -> Profile:
+def _new_profile(identity: Identity, now: int) -> Profile:
     """Without anything yet to read the calendar with."""
     profile_id = new_profile_id()
-    return Profile(profile_id, identity.provider, identity.email, new_calendar_id(profile_id), identity)
+    calendar_id = new_calendar_id(profile_id)
+    return Profile(profile_id, identity.provider, identity.email, calendar_id, identity, created_at=now)
 
 
 def _connected_elsewhere() -> AuthorizationError:

@@ -82,7 +82,7 @@ def answered(error: str, description: str) -> AuthorizationError:
     return _misconfigured()
 
 
-def raised(error: ProviderError, client_id: str) -> AuthorizationError:
+def raised(error: ProviderError, client_id: str | None = None) -> AuthorizationError:
     """For what the provider's adapter raised. Trouble that only the operator can mend is logged for them."""
     told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
     if told is None:

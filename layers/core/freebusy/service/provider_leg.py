@@ -18,6 +18,10 @@ CALLBACK_NAMES = {
 """Each provider has a callback of its own, so that one cannot answer for the other (RFC 9700, 4.4.2)."""
 
 
+SESSION = "connections"
+"""The name of the cookie that holds the handle of a person's session; those of trips are their own (``trip_of``)."""
+
+
 def callback_url(public_url: str, provider: ProviderName) -> str:
     """The redirect URI that the operator registers at the provider."""
     return f"{public_url}/oauth/callback/{CALLBACK_NAMES[provider]}"

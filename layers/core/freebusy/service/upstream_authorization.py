@@ -35,7 +35,7 @@ def end_upstream(
 
 
 def _is_shared(identity: Identity, accounts: AccountStore) -> bool:
-    others = accounts.find_many(accounts.sharing(identity)).values()
+    others = accounts.find_many(accounts.of_person(identity)).values()
     return any(
         profile.connected and profile.identity is not None and profile.identity.subject == identity.subject
         for account in others

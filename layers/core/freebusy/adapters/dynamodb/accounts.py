@@ -1,7 +1,8 @@
 """Accounts: one item each, with profiles and grants as maps in it, so that one read answers a request.
 
-Beside it lies an item per connected identity, by which an identity belongs to one account only. A profile's
-``leased_until`` says until when one caller alone may refresh its credential.
+Beside it lie two items per connected identity: by one of them it belongs to one account of an application only, by the
+other the person is found in all applications. A profile's ``leased_until`` says until when one caller alone may refresh
+its credential.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from freebusy.adapters.dynamodb.table import (
     attributes,
     binary,
     may_be_ours,
+    number,
     text,
 )
 from freebusy.domain.account import (
@@ -180,8 +182,8 @@ class DynamoAccounts:
         taking = self._taking(account.client_id, account.sub, before.profile_id, identity)
         return not self._table.transact([moving, *taking])
 
-    def sharing(self, identity: Identity) -> list[str]:
-        return [item["sub"]["S"] for item in self._table.query(_upstream_pk(identity))]
+    def of_person(self, identity: Identity) -> list[str]:
+        return [item["sub"]["S"] for item in self._table.query(_person_pk(identity))]
 
     def renew(self, sub: str, profile_id: str, *, sealed: bytes, expires_at: int, version: int) -> bool:
         values: dict[str, Value] = {"sealed": sealed, "expires_at": expires_at, "version": version, "one": 1}
@@ -232,7 +234,7 @@ class DynamoAccounts:
         )
 
     def _taking(self, client_id: str, sub: str, profile_id: str, identity: Identity) -> list[Action]:
-        """Beside the identity's item, whoever is known by way of Cronofy is listed for the whole deployment."""
+        """The identity within the application, and the account among those of the person in all applications."""
         item: dict[str, Value] = {
             "pk": _identity_pk(client_id, identity),
             "sk": "IDENTITY",
@@ -241,9 +243,7 @@ class DynamoAccounts:
             "profile_id": profile_id,
         }
         taking = self._table.putting(attributes(item), condition="attribute_not_exists(pk)")
-        if identity.upstream is Upstream.DIRECT:
-            return [taking]
-        listed: dict[str, Value] = {"pk": _upstream_pk(identity), "sk": sub, "application": client_id, "sub": sub}
+        listed: dict[str, Value] = {"pk": _person_pk(identity), "sk": sub, "application": client_id, "sub": sub}
         return [taking, self._table.putting(attributes(listed))]
 
 
@@ -317,7 +317,10 @@ def _identity_pk(client_id: str, identity: Identity) -> str:
     return f"IDENTITY#{client_id}#{upstream}{identity.provider}#{identity.subject}"
 
 
-def _upstream_pk(identity: Identity) -> str:
+def _person_pk(identity: Identity) -> str:
+    """At Cronofy somebody is one person, whichever kind of calendar they have there."""
+    if identity.upstream is Upstream.DIRECT:
+        return f"PERSON#{identity.provider}#{identity.subject}"
     return f"UPSTREAM#{identity.upstream}#{identity.subject}"
 
 
@@ -356,6 +359,7 @@ def profile_values(profile: Profile, position: int) -> dict[str, Value]:
         "disconnected": profile.disconnected,
         "service_account": profile.service_account,
         "moving": profile.moving or None,
+        "created_at": profile.created_at or None,
     }
 
 
@@ -412,6 +416,7 @@ def profile_of(profile_id: str, values: Item) -> Profile:
         disconnected=Disconnected(disconnected["S"]) if disconnected else None,
         service_account=text(values, "service_account"),
         moving="moving" in values,
+        created_at=number(values, "created_at") or 0,
     )
 
 

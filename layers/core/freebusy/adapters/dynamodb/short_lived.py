@@ -15,7 +15,7 @@ def key_of(kind: str, value_hash: str) -> Key:
     return f"{kind}#{value_hash}", kind
 
 
-def item_of(kind: str, value_hash: str, client_id: str, /, **values: Value) -> Item:
+def item_of(kind: str, value_hash: str, client_id: str | None, /, **values: Value) -> Item:
     pk, sk = key_of(kind, value_hash)
     return attributes({"pk": pk, "sk": sk, "application": client_id, **values})
 

@@ -155,6 +155,12 @@ _CALLBACK = (
     ("code", text("The provider's."), False),
     ("error", text("The provider's."), False),
 )
+_TO_CONNECTIONS = Answer("To the person's connections.", kind=None)
+_OWN_FORM: dict[str, Any] = {
+    "body": sent({"form_token": text("Of the page that the form is on.")}),
+    "forms": True,
+    "body_example": {"form_token": "of-the-page"},
+}
 _WINDOW = (
     ("tzid", text("Of the IANA database."), True),
     ("from", text("A date or a time."), False),
@@ -214,6 +220,52 @@ OPERATIONS: tuple[Operation, ...] = (
         about="The redirect URI that is registered at Google and Microsoft.",
         query=_CALLBACK,
         answers={200: PAGE, 302: ON_THEIR_WAY, 400: PAGE, 404: PAGE, 500: PAGE, 503: PAGE},
+    ),
+    Operation(
+        "GET",
+        "/connections",
+        Section.CONNECT,
+        "What a person's calendar is connected to",
+        (Caller.ANYBODY,),
+        about="For people, who sign in there: an application may link to it.",
+        query=(("locale", text("The language of pages."), False),),
+        answers={200: PAGE, 400: PAGE, 500: PAGE, 503: PAGE},
+    ),
+    Operation(
+        "GET",
+        "/connections/sign_in/{provider}",
+        Section.CONNECT,
+        "Sign in to it",
+        (Caller.ANYBODY,),
+        about="At google or microsoft, which are asked who the person is, and nothing about their calendar.",
+        answers={302: ON_THEIR_WAY, 404: PAGE, 500: PAGE, 503: PAGE},
+    ),
+    Operation(
+        "GET",
+        "/connections/{profile_id}/disconnect",
+        Section.CONNECT,
+        "Ask whether to disconnect",
+        (Caller.ANYBODY,),
+        answers={200: PAGE, 303: _TO_CONNECTIONS, 403: PAGE, 404: PAGE, 500: PAGE, 503: PAGE},
+    ),
+    Operation(
+        "POST",
+        "/connections/{profile_id}/disconnect",
+        Section.CONNECT,
+        "Disconnect",
+        (Caller.ANYBODY,),
+        about="The form of the page before, by the person who is signed in; as /v1/profiles/{profile_id}/revoke.",
+        **_OWN_FORM,
+        answers={303: _TO_CONNECTIONS, 400: PAGE, 403: PAGE, 404: PAGE, 500: PAGE, 503: PAGE},
+    ),
+    Operation(
+        "POST",
+        "/connections/sign_out",
+        Section.CONNECT,
+        "Sign out of it",
+        (Caller.ANYBODY,),
+        **_OWN_FORM,
+        answers={303: _TO_CONNECTIONS, 403: PAGE, 500: PAGE, 503: PAGE},
     ),
     # --- Tokens
     Operation(
