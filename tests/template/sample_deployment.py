@@ -443,6 +443,7 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         "INVITATION_QUEUE_URL": f"{name}.fifo",
         "DEAD_LETTER_QUEUE_URL": f"{name}-dead",
         "ACCESS_QUEUE_URL": f"{name}-access",
+        "ERASURE_QUEUE_URL": f"{name}-erasures",
     }
     for variable, queue in queues.items():
         fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
@@ -460,6 +461,8 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
         if sample.startswith("on_access_requested"):
+            store_access_request(sample, dependencies())
+        if sample == "on_erasure_requested_colleague":
             store_access_request(sample, dependencies())
     dependencies.cache_clear()
     return variables

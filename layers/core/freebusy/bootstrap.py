@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
+        Belongings,
         CalendarProvider,
         DeadLetters,
         DomainRecords,
+        ErasureQueue,
         EventStore,
         FreeBusyWriter,
         HostResolver,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from freebusy.service.access_answers import AccessAnswers
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.delivery import Deliverer
+    from freebusy.service.erasure import Erasure
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
@@ -115,6 +118,25 @@ class Dependencies:
         from freebusy.adapters.queue import SqsAccessRequests
 
         return SqsAccessRequests(self._sqs, self.settings.access_queue_url)
+
+    @cached_property
+    def erasure_queue(self) -> ErasureQueue:
+        from freebusy.adapters.queue import SqsErasures
+
+        return SqsErasures(self._sqs, self.settings.erasure_queue_url)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        from freebusy.service.erasure import Erasure
+
+        return Erasure(
+            accounts=self.accounts,
+            service_accounts=self.service_accounts,
+            requests=self.access_requests,
+            belongings=belongings(self.dynamodb, self.settings.table_name),
+            end_upstream=self.end_upstream,
+            clock=self.clock,
+        )
 
     @cached_property
     def hosts(self) -> HostResolver:
@@ -463,6 +485,20 @@ def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
     from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 
     return DynamoAccounts(dynamodb, table_name)
+
+
+def belongings(dynamodb: DynamoDBClient, table_name: str) -> Belongings:
+    """Also for the command line, as above."""
+    from freebusy.adapters.dynamodb.belongings import DynamoBelongings
+
+    return DynamoBelongings(dynamodb, table_name)
+
+
+def erasure_queue(sqs: SQSClient, queue_url: str) -> ErasureQueue:
+    """For the command line, as above."""
+    from freebusy.adapters.queue import SqsErasures
+
+    return SqsErasures(sqs, queue_url)
 
 
 def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:

@@ -255,6 +255,23 @@ class AccessRequestStore(Protocol):
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
 
+    def forget(self, client_id: str, service_account: str, mailbox: str) -> None:
+        """Deletes what this application still has to be told about this mailbox."""
+
+
+class Belongings(Protocol):
+    """Everything that is stored about one account or service account, whichever store wrote it."""
+
+    def count(self, sub: str) -> dict[str, int]:
+        """How much of each kind (``event``, ``token``, ...) there is, as far as the index has caught up."""
+
+    def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
+        """Removes it, the account itself first; how much of each kind that was.
+
+        ``deadline`` is on ``time.monotonic``'s clock, and may leave something over. Who read the account before it was
+        gone may still write: nothing is left when a call that comes the longest request later erases nothing.
+        """
+
 
 class PageStore(Protocol):
     """The later pages of an answer, kept for a while so that all pages show the same moment."""
@@ -541,6 +558,11 @@ class InvitationQueue(RetriedQueue, Protocol):
 class AccessRequestQueue(RetriedQueue, Protocol):
     def put(self, request_ids: Sequence[str]) -> None:
         """Queues each. When it raises, some may be queued."""
+
+
+class ErasureQueue(RetriedQueue, Protocol):
+    def put(self, subs: Sequence[str], *, after: int = 0) -> None:
+        """Queues each, to be handed out ``after`` so many seconds. When it raises, some may be queued."""
 
 
 class DeadLetters(Protocol):

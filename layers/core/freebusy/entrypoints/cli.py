@@ -1,5 +1,5 @@
-"""``freebusy``: registers the applications that may use a deployment, and delivers again what was lost. For operators,
-from their own machine.
+"""``freebusy``: registers the applications that may use a deployment, delivers again what was lost, and erases people.
+For operators, from their own machine.
 
 Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
 """
@@ -12,18 +12,25 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from time import time
+from time import monotonic, sleep, time
 from typing import Any, TypeAlias
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import account_store, application_registry, redelivery, secret_vault
+from freebusy.bootstrap import (
+    account_store,
+    application_registry,
+    belongings,
+    erasure_queue,
+    redelivery,
+    secret_vault,
+)
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
-from freebusy.ports import ApplicationRegistry, SecretVault
+from freebusy.ports import ApplicationRegistry, Belongings, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -49,6 +56,10 @@ LAPTOP_REGION = "us-east-1"
 
 _DEPLOYMENTS = "default"
 """Instead of an upstream of its own: the deployment's."""
+
+_LONGEST_ERASURE = 900.0
+_BETWEEN_LOOKS = 2.0
+"""Seconds. An erasure goes on by itself, however long somebody waits for it."""
 
 _REFUSED = 2
 _INTERRUPTED = 130
@@ -159,7 +170,7 @@ def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
     """The directory still knows the name of an application whose erasure was interrupted."""
     name = registry.names().get(options.client_id, options.client_id)
     if not options.yes:
-        _confirm(name)
+        _confirm("This erases the application with all its accounts, for good", name)
     return {"client_id": options.client_id, "erased": erase_application(options.client_id, registry=registry)}
 
 
@@ -191,6 +202,43 @@ def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
     return {"stay" if options.undo else "moving": moving}
 
 
+def _erase_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    stored, sub = _belongings(options), options.account
+    there = stored.count(sub)
+    if options.verify:
+        return _none_left(sub, there)
+    if not there:
+        raise CommandRefused(f"nothing is stored about {sub}")
+    if not options.yes:
+        _confirm(f"This erases everything about {sub}, for good, and cancels no meeting", sub)
+    session, endpoint = _session(options)
+    sqs = session.client("sqs", endpoint_url=endpoint, config=_TIMES)
+    erasure_queue(sqs, _of_stack("ErasureQueueUrl", options, session, endpoint)).put([sub])
+    _wait_until_erased(sub, stored)
+    return {"account": sub, "erased": [{"kind": kind, "items": number} for kind, number in there.items()]}
+
+
+def _none_left(sub: str, left: dict[str, int]) -> _Answer:
+    if left:
+        listed = ", ".join(f"{number} {kind}" for kind, number in left.items())
+        raise CommandRefused(f"of {sub} there is still: {listed}")
+    return {"account": sub, "left": 0}
+
+
+def _wait_until_erased(sub: str, stored: Belongings) -> None:
+    given_up = monotonic() + _LONGEST_ERASURE
+    while stored.count(sub):
+        if monotonic() > given_up:
+            raise CommandRefused(f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log")
+        sleep(_BETWEEN_LOOKS)
+
+
+def _belongings(options: argparse.Namespace) -> Belongings:
+    session, endpoint = _session(options)
+    dynamodb = session.client("dynamodb", endpoint_url=endpoint, config=_TIMES)
+    return belongings(dynamodb, _table(options, session, endpoint))
+
+
 def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     session, endpoint = _session(options)
     events, log, queue = redelivery(
@@ -203,8 +251,8 @@ def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     return {"accounts": options.accounts, "queued": queued}
 
 
-def _confirm(name: str) -> None:
-    print(f"This erases the application with all its accounts, for good. Type its name ({name}):", file=sys.stderr)
+def _confirm(warning: str, name: str) -> None:
+    print(f"{warning}. Type its name ({name}):", file=sys.stderr)
     if sys.stdin.readline().strip() != name:
         raise CommandRefused("nothing was erased, since that is not its name (--yes erases without asking)")
 
@@ -328,7 +376,7 @@ def _lines(value: Any) -> Iterator[tuple[bool, str]]:
             case bool():
                 text = "yes" if each else "no"
             case dict():
-                text = "  ".join(each.values())
+                text = "  ".join(map(str, each.values()))
             case _:
                 text = str(each)
         yield place == 0, text
@@ -350,6 +398,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "logo": {"metavar": "FILE", "type": Path, "help": f"a PNG of at most {MOST_LOGO_BYTES // 1000} kB"},
     "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
     "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
+    "account": {"metavar": "ACCOUNT", "help": "its sub"},
     "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
     "hint": {"metavar": "HINT", "help": "how the secret begins, as `show` lists it"},
 }
@@ -358,7 +407,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freebusy",
-        description="Registers the applications that may use a deployment of Free/Busy Connect, and delivers again.",
+        description="Registers the applications of a Free/Busy Connect deployment, and looks after its people.",
         epilog="Options may stand before or after the command. AWS credentials come from where AWS tools find them.",
     )
     _add_options(parser, default=None)
@@ -421,6 +470,7 @@ def _parser() -> argparse.ArgumentParser:
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
+    _add_erasing(_add(accounts, "erase", _erase_account, "erase everything that is stored about somebody", "account"))
 
     invitations = _group(commands, "invitations", "mail that events bring about")
     _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
@@ -446,6 +496,11 @@ def _add(commands: _Commands, name: str, command: _Command, about: str, *argumen
 
 def _add_undo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--undo", action="store_true", help="leave at Cronofy who has not consented again yet")
+
+
+def _add_erasing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask first")
+    parser.add_argument("--verify", action="store_true", help="erase nothing, but fail when something is left")
 
 
 def _add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:

@@ -11,6 +11,8 @@ from freebusy.domain.access_request import AccessRequest
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_PREFIX = "ACCESS#"
+
 
 class DynamoAccessRequests:
     """Implements ``ports.AccessRequestStore``."""
@@ -29,9 +31,15 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(_key(request_id)))
 
+    def forget(self, client_id: str, service_account: str, mailbox: str) -> None:
+        """Those that were answered are gone, so there are few."""
+        for item in self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]):
+            if (item["service_account"]["S"], item["email"]["S"].lower()) == (service_account, mailbox.lower()):
+                self._table.write(self._table.deleting((item["pk"]["S"], item["sk"]["S"])))
+
 
 def _key(request_id: str) -> Key:
-    return f"ACCESS#{request_id}", "ACCESS"
+    return f"{_PREFIX}{request_id}", "ACCESS"
 
 
 def _item(request: AccessRequest) -> Item:
@@ -54,7 +62,7 @@ def _item(request: AccessRequest) -> Item:
 
 def _request(item: Item) -> AccessRequest:
     return AccessRequest(
-        request_id=item["pk"]["S"].removeprefix("ACCESS#"),
+        request_id=item["pk"]["S"].removeprefix(_PREFIX),
         client_id=item["application"]["S"],
         service_account=item["service_account"]["S"],
         email=item["email"]["S"],
