@@ -14,21 +14,29 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.adapters.queue import SqsErasures
 from freebusy.adapters.vault import KmsSecretVault, KmsVault
 from freebusy.bootstrap import belongings
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import TokenError
 from freebusy.domain.event import Attendee, SentMark
+from freebusy.domain.service_account import ServiceAccount
 from freebusy.entrypoints.cli import main
 from freebusy.service.applications import authenticate_client
+from freebusy.service.connecting import connect_mailbox
+from freebusy.service.erasure import Erasure
 from freebusy.service.invitations import recipient_of
 from tests.fakes import NOW
 from tests.invitations import KIM, an_event
+from tests.people import organization
 from tests.pictures import png
 from tests.tables import table_properties
 
@@ -368,6 +376,75 @@ class TestErasingPeople:
         moments = iter([0, 10_000])
         monkeypatch.setattr("freebusy.entrypoints.cli.monotonic", lambda: next(moments))
         assert "goes on by itself" in refused("accounts", "erase", person, "--yes")
+
+
+class TestOrganizations:
+    @pytest.fixture
+    def giver(self, deployment, created) -> ServiceAccount:
+        giver = organization(f"ser_{uuid4().hex}", client_id=created["client_id"])
+        DynamoServiceAccounts(deployment.dynamodb, deployment.table).connect(giver)
+        return giver
+
+    @pytest.fixture
+    def eve(self, deployment, giver) -> str:
+        """The sub of somebody whose mailbox the organization gives access to."""
+        accounts = DynamoAccounts(deployment.dynamodb, deployment.table)
+        return connect_mailbox(giver, "eve@example.com", accounts=accounts, now=NOW).sub
+
+    @pytest.fixture
+    def worker(self, deployment, monkeypatch) -> None:
+        """What the queue's function does, each time that the command waits."""
+        sqs, dynamodb, table = client("sqs", deployment.endpoint), deployment.dynamodb, deployment.table
+        queue = SqsErasures(sqs, deployment.erasures)
+        erasure = Erasure(
+            DynamoAccounts(dynamodb, table),
+            DynamoServiceAccounts(dynamodb, table),
+            DynamoAccessRequests(dynamodb, table),
+            DynamoSetups(dynamodb, table),
+            belongings(dynamodb, table),
+            queue,
+            lambda *_: None,
+            lambda: NOW,
+        )
+
+        def work(_: float) -> None:
+            for message in sqs.receive_message(QueueUrl=deployment.erasures).get("Messages", []):
+                sub = json.loads(message["Body"])["sub"]
+                if erasure.erase(sub):
+                    queue.put([sub])
+                sqs.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
+
+        monkeypatch.setattr("freebusy.entrypoints.cli.sleep", work)
+
+    def test_are_listed_and_shown(self, freebusy, giver, eve):
+        (listed,) = freebusy("organizations", "list", giver.client_id)
+        assert listed == {"organization": giver.sub, "name": "example.com", "connected": "connected"}
+        assert freebusy("organizations", "show", giver.sub) == {
+            "organization": giver.sub,
+            "client_id": giver.client_id,
+            "provider": "google_free_busy",
+            "name": "example.com",
+            "domains": ["example.com"],
+            "administrator": "admin@example.com",
+            "delegated_scope": "free_busy_write",
+            "disconnected": None,
+            "accounts": [eve],
+            "created_at": "2027-01-15T08:00:00Z",
+        }
+
+    @pytest.mark.usefixtures("worker")
+    def test_one_is_erased_with_its_people(self, deployment, freebusy, giver, eve):
+        kinds = {"account": 2, "identity": 1, "organization": 1}
+        erased = [{"kind": kind, "items": number} for kind, number in kinds.items()]
+        assert freebusy("organizations", "erase", giver.sub, "--yes") == {"organization": giver.sub, "erased": erased}
+        assert not any(name in str(item) for item in deployment.items() for name in (giver.sub, eve))
+        assert freebusy("organizations", "erase", giver.sub, "--verify")["left"] == 0
+        assert freebusy("organizations", "list", giver.client_id) == []
+
+    def test_an_unknown_one_is_said_to_be_unknown(self, refused):
+        assert "no organization ser_1" in refused("organizations", "show", "ser_1")
+        assert "nothing is stored" in refused("organizations", "erase", "ser_1", "--yes")
+        assert "no application" in refused("organizations", "list", "unknown")
 
 
 class TestUpstream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -10,16 +11,19 @@ import pytest
 
 from freebusy.adapters.queue import pause
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.authorization import TokenKind, TokenRecord
+from freebusy.domain.account import Disconnected
+from freebusy.domain.authorization import AuthorizationCode, TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.organization_setup import OrganizationRequest, Setup
+from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, ServiceAccount
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.erasure import MAIL_FIRST
 from tests.api import Context, handler
 from tests.browsers import APP, BEN, FRONT_END, OTHER_APP, OTHER_SECRET, lives, post, token_body
 from tests.fakes import NOW
 from tests.footprint import WHO, ask_for_mailbox, connect_at_cronofy, dump, leave_traces, mentions, names_of
-from tests.people import organization
+from tests.people import connected, organization
 from tests.records import standard_record
 from tests.template.deployment import TEMPLATE, of_type
 
@@ -120,6 +124,77 @@ class TestWhatIsErased:
     def test_whoever_connects_again_is_somebody_new(self, wired, erasing, sub, deployment):
         erasing.erase(sub)
         assert deployment.tokens(WHO)["sub"] != sub
+
+
+class TestOrganizations:
+    @pytest.fixture
+    def giver(self, wired, erasing) -> ServiceAccount:
+        """A connected organization with tokens, a code, a setup and requests that wait."""
+        giver = organization("ser_canary", client_id=APP)
+        wired.service_accounts.connect(giver)
+        wired.tokens.save("canary-token", TokenRecord(TokenKind.REFRESH, APP, None, giver.sub, "g1", MANAGE_ACCOUNTS))
+        wired.tokens.save_code("canary-code", AuthorizationCode(APP, giver.sub, "", "", "", None, NOW + 300))
+        administrator = Administrator(giver.administrator, giver.organization)
+        request = OrganizationRequest(APP, "", None, MANAGE_ACCOUNTS, "", giver.organization.provider)
+        wired.setups.save("canary-setup", Setup(request, administrator, "browser", NOW))
+        ask_for_mailbox(wired, giver, "canary.nobody@example.com", "req_canary")
+        return giver
+
+    def hire(self, wired, giver, *names: str) -> list[str]:
+        mailboxes = [f"canary.{name}@example.com" for name in names]
+        return [connect_mailbox(giver, each, accounts=wired.accounts, now=NOW).sub for each in mailboxes]
+
+    def erase(self, erasing, wired, giver) -> None:
+        """Message by message, those of its people among them, until all are done with."""
+        waiting = [giver.sub]
+        put = wired.erasure_queue.put
+        wired.erasure_queue.put = lambda subs, **_: waiting.extend(subs)
+        for _ in range(30):
+            if waiting and not erasing.handle({"sub": (now := waiting.pop(0))}):
+                waiting.append(now)
+        wired.erasure_queue.put = put
+        assert waiting == []
+
+    def test_nothing_is_left_of_it_nor_of_its_people(self, wired, erasing, giver):
+        subs = self.hire(wired, giver, "eve", "fay")
+        assert kinds(wired, giver.sub, "canary", *subs) == {
+            *("ACCOUNT", "IDENTITY", "ORGANIZATION", "TOKEN", "CODE", "SETUP", "ACCESS"),
+        }
+        self.erase(erasing, wired, giver)
+        assert kinds(wired, giver.sub, "canary", giver.administrator.email, *subs) == set()
+
+    def test_others_keep_everything(self, wired, erasing, giver, deployment):
+        other = replace(organization("ser_other", client_id=APP, key="example.com.evil"), created_at=NOW)
+        wired.service_accounts.connect(other)
+        ask_for_mailbox(wired, other, "gus@example.com", "req_other")
+        connect_mailbox(other, "gus@example.com", accounts=wired.accounts, now=NOW)
+        deployment.tokens(BEN)
+        theirs = dump(wired)
+        theirs = [item for item in theirs if not mentions(item, giver.sub, "canary")]
+        self.hire(wired, giver, "eve")
+        self.erase(erasing, wired, giver)
+        assert [item for item in dump(wired) if item in theirs] == theirs
+
+    def test_somebody_with_a_calendar_of_their_own_keeps_that_alone(self, wired, erasing, giver, sign_in):
+        (sub,) = self.hire(wired, giver, "eve")
+        own = connected("own", client_id=APP).profiles[0]
+        assert wired.accounts.add_profile(sub, own)
+        self.erase(erasing, wired, giver)
+        account = wired.accounts.find(sub)
+        assert [profile.profile_id for profile in account.free_busy_profiles] == [own.profile_id]
+        assert kinds(wired, giver.sub) == set()
+
+    def test_whoever_answers_a_request_while_it_ends_leaves_nothing(self, wired, erasing, giver):
+        """The account is made after the first pass, by a function that had seen the organization connected."""
+        assert not erasing.handle({"sub": giver.sub})
+        (sub,) = self.hire(wired, giver, "late")
+        self.erase(erasing, wired, giver)
+        assert kinds(wired, giver.sub, sub, "canary") == set()
+
+    def test_an_application_can_ask_for_it(self, wired, erasing, giver):
+        assert erasing.ask(sub=giver.sub) == 200
+        assert wired.service_accounts.find(giver.sub).disconnected is Disconnected.REVOKED
+        assert erasing.queued() == "1"
 
 
 class TestComingAgain:

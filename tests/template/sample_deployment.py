@@ -308,6 +308,8 @@ def store_for_hours(name: str, wired: Dependencies) -> None:
 
 def store_for_administrators(name: str, wired: Dependencies) -> None:
     match name:
+        case "on_erasure_requested_organization":
+            wired.service_accounts.disconnect(SERVICE_ACCOUNT, because=Disconnected.REVOKED, now=NOW - 60)
         case "enterprise_connect_consent" | "enterprise_connect_refused":
             store_trip(wired, Leg.CONSENT, ProviderName.MICROSOFT)
         case "enterprise_connect_signed_in":

@@ -120,6 +120,10 @@ REACTIONS = {
         *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"),
         *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
     },
+    "on_erasure_requested_organization": {
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        *("sqs:SendMessage", "sqs:ChangeMessageVisibility"),
+    },
     "on_erasure_requested_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_event_changed": {"sqs:SendMessage"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
@@ -141,6 +145,7 @@ FAILURES = {
     "on_erasure_requested": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b01"],
     "on_erasure_requested_colleague": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b03"],
     "on_erasure_requested_cronofy": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b04"],
+    "on_erasure_requested_organization": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b06"],
     "on_erasure_requested_unreadable": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b05"],
     "on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"],
 }

@@ -133,7 +133,9 @@ class Dependencies:
             accounts=self.accounts,
             service_accounts=self.service_accounts,
             requests=self.access_requests,
+            setups=self.setups,
             belongings=belongings(self.dynamodb, self.settings.table_name),
+            queue=self.erasure_queue,
             end_upstream=self.end_upstream,
             clock=self.clock,
         )
@@ -485,6 +487,13 @@ def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
     from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 
     return DynamoAccounts(dynamodb, table_name)
+
+
+def service_account_store(dynamodb: DynamoDBClient, table_name: str) -> ServiceAccountStore:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+
+    return DynamoServiceAccounts(dynamodb, table_name)
 
 
 def belongings(dynamodb: DynamoDBClient, table_name: str) -> Belongings:

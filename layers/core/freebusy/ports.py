@@ -59,6 +59,9 @@ class ApplicationRegistry(ApplicationStore, Protocol):
     def create(self, application: Application) -> None:
         """Stores the application with its secrets and origins, atomically."""
 
+    def organizations_of(self, client_id: str) -> list[str]:
+        """The subs of its service accounts, as ``accounts_of``."""
+
     def accounts_of(self, client_id: str) -> list[str]:
         """The subs of its accounts; one that was made in this moment may be missing."""
 
@@ -135,6 +138,12 @@ class AccountStore(Protocol):
 
         False when it is not, or the profile is gone.
         """
+
+    def of_organization(self, client_id: str, organization: Organization) -> list[str]:
+        """Accounts of this application that a profile of one of its mailboxes is on, as far as the index tells."""
+
+    def remove_profile(self, account: Account, profile: Profile) -> None:
+        """Takes the profile off the account, and gives its identity up. One that is gone is no error."""
 
     def expect_events(self, sub: str) -> None:
         """From now on ``has_events`` is true; called before the first event is stored. Raises NotFound."""
@@ -243,6 +252,9 @@ class SetupStore(Protocol):
     def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
         """True for one caller, of the browser that it is bound to: one conditional delete."""
 
+    def forget(self, client_id: str, organization: Organization) -> None:
+        """Deletes this application's setups of the organization."""
+
 
 class AccessRequestStore(Protocol):
     """Requests for access to mailboxes, by their ids, until they are answered or expire."""
@@ -255,8 +267,8 @@ class AccessRequestStore(Protocol):
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
 
-    def forget(self, client_id: str, service_account: str, mailbox: str) -> None:
-        """Deletes what this application still has to be told about this mailbox."""
+    def forget(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
+        """Deletes what this application still has to be told about this mailbox, or about all of the organization."""
 
 
 class Belongings(Protocol):

@@ -31,11 +31,13 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(_key(request_id)))
 
-    def forget(self, client_id: str, service_account: str, mailbox: str) -> None:
+    def forget(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
         """Those that were answered are gone, so there are few."""
-        for item in self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]):
-            if (item["service_account"]["S"], item["email"]["S"].lower()) == (service_account, mailbox.lower()):
-                self._table.write(self._table.deleting((item["pk"]["S"], item["sk"]["S"])))
+        waiting = map(_request, self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]))
+        for request in waiting:
+            about = mailbox is None or request.email.lower() == mailbox.lower()
+            if request.service_account == service_account and about:
+                self.delete(request.request_id)
 
 
 def _key(request_id: str) -> Key:
