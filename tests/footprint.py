@@ -62,6 +62,9 @@ def write_events(wired: Dependencies, account: Account, bearer: str) -> None:
     for stored in wired.events.all_of(account.sub):
         for attendee in stored.attendees:
             wired.invitation_log.mark(stored, recipient_of(attendee.email), SentMark(1, cancelled=False, version=1))
+    yearly = {"event_id": "canary-yearly", "summary": "Canary day", "start": "2027-02-01", "end": "2027-02-02"}
+    rules = {"recurrence": {"rules": [{"frequency": "yearly", "interval": 1}]}}
+    done(call("events", "POST", path, body=yearly | rules, bearer=bearer))
     done(call("events", "DELETE", path, body={"event_id": "canary-2"}, bearer=bearer))
     asked = {"tzid": "Etc/UTC", "from": "2027-02-01", "include_managed": "true"}
     done(call("events", "GET", "/v1/events", query=asked, bearer=bearer))

@@ -319,7 +319,7 @@ class TestErasingPeople:
         event = an_event()
         event = replace(event, sub=sub, organizer=sub, updated_at=event.created_at)
         DynamoEvents(dynamodb, deployment.table).save(event, over=None)
-        DynamoPages(dynamodb, deployment.table).save({sub: b""}, sub=sub, client_id="app", expires_at=NOW)
+        DynamoPages(dynamodb, deployment.table).save({sub: b"{}"}, sub=sub, client_id="app", expires_at=NOW)
         return sub
 
     @pytest.fixture
@@ -342,6 +342,13 @@ class TestErasingPeople:
         assert answer == {"account": person, "erased": [{"kind": kind, "items": 1} for kind in kinds]}
         assert not any(person in str(item) for item in deployment.items())
         assert freebusy("accounts", "erase", person, "--verify") == {"account": person, "left": 0}
+
+    def test_what_is_stored_is_exported_before(self, freebusy, refused, person):
+        exported = freebusy("accounts", "export", person)
+        assert (exported["sub"], exported["stored"]["account"][0]["email"]) == (person, "ana@example.com")
+        assert exported["stored"]["account"][0]["profiles"]["pro"]["sealed"] == "present"
+        assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page"}
+        assert "nothing is stored" in refused("accounts", "export", "acc_000000000000000000000000")
 
     @pytest.mark.usefixtures("worker")
     def test_others_keep_everything(self, deployment, freebusy, person, created):

@@ -489,6 +489,13 @@ def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
     return DynamoAccounts(dynamodb, table_name)
 
 
+def access_request_store(dynamodb: DynamoDBClient, table_name: str) -> AccessRequestStore:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+
+    return DynamoAccessRequests(dynamodb, table_name)
+
+
 def service_account_store(dynamodb: DynamoDBClient, table_name: str) -> ServiceAccountStore:
     """For the command line, as above."""
     from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts

@@ -267,8 +267,8 @@ class AccessRequestStore(Protocol):
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
 
-    def forget(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
-        """Deletes what this application still has to be told about this mailbox, or about all of the organization."""
+    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
+        """What this application still has to be told about this mailbox, or about any of the organization."""
 
 
 class Belongings(Protocol):
@@ -276,6 +276,9 @@ class Belongings(Protocol):
 
     def count(self, sub: str) -> dict[str, int]:
         """How much of each kind (``event``, ``token``, ...) there is, as far as the index has caught up."""
+
+    def all_of(self, sub: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Everything, as it is stored: of each the kind, and its attributes."""
 
     def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
         """Removes it, the account itself first; how much of each kind that was.

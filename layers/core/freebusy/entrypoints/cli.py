@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from freebusy.bootstrap import (
+    access_request_store,
     account_store,
     application_registry,
     belongings,
@@ -50,6 +51,7 @@ from freebusy.service.applications import (
 )
 from freebusy.service.authorization import relink_url
 from freebusy.service.erasure import people_of
+from freebusy.service.export import export_account
 from freebusy.service.invitations import deliver_again
 from freebusy.service.moving import mark_moving
 
@@ -208,6 +210,17 @@ def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
 
 def _erase_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     return {"account": options.account, **_erase(options, options.account)}
+
+
+def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    where = _dynamodb(options)
+    return export_account(
+        options.account,
+        accounts=account_store(*where),
+        belongings=belongings(*where),
+        requests=access_request_store(*where),
+        now=int(time()),
+    )
 
 
 def _list_organizations(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -512,6 +525,8 @@ def _parser() -> argparse.ArgumentParser:
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
+    export = _add(accounts, "export", _export_account, "print everything that is stored about somebody", "account")
+    export.set_defaults(json=True)
     _add_erasing(_add(accounts, "erase", _erase_account, "erase everything that is stored about somebody", "account"))
 
     organizations = _group(commands, "organizations", "organizations that their administrators have connected")

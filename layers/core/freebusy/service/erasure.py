@@ -73,7 +73,7 @@ class Erasure:
         self._end(account)
         for profile in account.free_busy_profiles:
             if profile.service_account and profile.identity:
-                self.requests.forget(account.client_id, profile.service_account, profile.identity.email)
+                self._forget_requests(account.client_id, profile.service_account, profile.identity.email)
 
     def _part_with_organization(self, organization: ServiceAccount) -> Mapping[str, int]:
         """Its mailboxes first, as only the organization tells which they are. What was found, for another pass to come.
@@ -89,7 +89,7 @@ class Erasure:
             self._take_off(account, organization)
         if erased or kept:
             return {"mailbox": len(erased) + len(kept)}
-        self.requests.forget(organization.client_id, organization.sub)
+        self._forget_requests(organization.client_id, organization.sub)
         self.setups.forget(organization.client_id, organization.organization)
         return {}
 
@@ -98,6 +98,10 @@ class Erasure:
         for profile in account.free_busy_profiles:
             if profile.service_account == organization.sub:
                 self.accounts.remove_profile(account, profile)
+
+    def _forget_requests(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
+        for request in self.requests.waiting(client_id, service_account, mailbox):
+            self.requests.delete(request.request_id)
 
     def _end(self, holder: Account | ServiceAccount) -> None:
         end_authorization(

@@ -31,13 +31,14 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(_key(request_id)))
 
-    def forget(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
-        """Those that were answered are gone, so there are few."""
-        waiting = map(_request, self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]))
-        for request in waiting:
-            about = mailbox is None or request.email.lower() == mailbox.lower()
-            if request.service_account == service_account and about:
-                self.delete(request.request_id)
+    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
+        """Those that were answered are gone, so there are few of an application."""
+        return [
+            request
+            for request in map(_request, self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]))
+            if request.service_account == service_account
+            and (mailbox is None or request.email.lower() == mailbox.lower())
+        ]
 
 
 def _key(request_id: str) -> Key:

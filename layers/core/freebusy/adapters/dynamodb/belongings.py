@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freebusy.adapters.dynamodb.accounts import account_key
 from freebusy.adapters.dynamodb.events import event_partition
 from freebusy.adapters.dynamodb.managed_availability import managed_availability_key
-from freebusy.adapters.dynamodb.table import Key, Table, chunks, may_be_ours
+from freebusy.adapters.dynamodb.table import Key, Table, chunks, may_be_ours, plain
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,6 +35,10 @@ class DynamoBelongings:
 
     def count(self, sub: str) -> dict[str, int]:
         return dict(sorted(Counter(map(_kind, self._keys(sub))).items()))
+
+    def all_of(self, sub: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for item in self._table.get_many(self._keys(sub)):
+            yield _kind((item["pk"]["S"], item["sk"]["S"])), {name: plain(value) for name, value in item.items()}
 
     def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
         erased: Counter[str] = Counter()

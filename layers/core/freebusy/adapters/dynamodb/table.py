@@ -82,6 +82,21 @@ def binary(item: Item, name: str) -> bytes | None:
     return None if value is None else value["B"]
 
 
+def plain(attribute: Item) -> Any:
+    """What ``attribute`` was made of: a text, a number, a truth, bytes, or lists and dictionaries of those."""
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "N":
+            return int(value)
+        case "NULL":
+            return None
+        case "M":
+            return {name: plain(each) for name, each in value.items()}
+        case "L":
+            return [plain(each) for each in value]
+    return value
+
+
 def may_be_ours(identifier: str) -> bool:
     """Whether an identifier that a caller sent can exist at all; DynamoDB refuses overlong keys with an error."""
     return len(identifier) <= _LONGEST_IDENTIFIER and identifier.isascii()
