@@ -41,8 +41,11 @@ def due_record(due: InvitationDue, *, message_id: str, received: int = 1, receip
 
 
 def access_record(request_id: str, *, message_id: str, received: int = 1) -> dict[str, Any]:
+    return standard_record(json.dumps({"request_id": request_id}), message_id=message_id, received=received)
+
+
+def standard_record(body: str, *, message_id: str, received: int = 1) -> dict[str, Any]:
     """Of a standard queue, which knows neither groups nor an order."""
-    body = json.dumps({"request_id": request_id})
     record = queue_record(body, "", message_id, received, f"receipt of {message_id}")
     for name in ("SequenceNumber", "MessageGroupId", "MessageDeduplicationId"):
         del record["attributes"][name]

@@ -11,6 +11,7 @@ from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
 from freebusy.entrypoints.wire.oauth import CodeGrant, metadata_json, revocation, token_request, tokens_json
 from freebusy.service.applications import authenticate_client
+from freebusy.service.erasure import request_erasure, require_may_erase
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ def revoke() -> Response[str]:
         tokens=wired.tokens,
         now=now,
     )
+    if asked.erase:
+        require_may_erase(application)
+    sub = None
     if asked.token:
-        revoke_token(
+        sub = revoke_token(
             application,
             asked.token,
             tokens=wired.tokens,
@@ -71,7 +75,7 @@ def revoke() -> Response[str]:
             now=now,
         )
     elif asked.sub:
-        revoke_account(
+        sub = revoke_account(
             application,
             asked.sub,
             accounts=wired.accounts,
@@ -79,6 +83,8 @@ def revoke() -> Response[str]:
             end_upstream=wired.end_upstream,
             now=now,
         )
+    if asked.erase and sub:
+        request_erasure(sub, queue=wired.erasure_queue)
     return answer(HTTPStatus.OK)
 
 

@@ -277,6 +277,16 @@ def test_revoking_the_calendar_here_ends_the_authorization_there(person, up):
     assert refused.value.response.status_code == 401
 
 
+def test_erasing_somebody_here_ends_the_authorization_there(person, up, freebusy):
+    somebody = person()
+    there = Somebody(up, somebody.email)
+    there.consent()
+    assert "upstream" in {each["kind"] for each in freebusy("accounts", "erase", somebody.sub, "--yes")["erased"]}
+    with pytest.raises(PyCronofyRequestError) as refused:
+        there.client.userinfo()
+    assert refused.value.response.status_code == 401
+
+
 def test_whoever_was_revoked_there_can_connect_again_here(person, up):
     somebody = person((9, 10))
     there = Somebody(up, somebody.email)

@@ -56,6 +56,7 @@ def wired(
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         monkeypatch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
         monkeypatch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+        monkeypatch.setenv("ERASURE_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="erasures")["QueueUrl"])
         monkeypatch.setenv("PUBLIC_URL", "https://calendar.example.com")
         monkeypatch.setenv("MAIL_DOMAIN", "mail.example.com")
         monkeypatch.setattr(Dependencies, "clock", lambda _: NOW)

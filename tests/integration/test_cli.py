@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,20 +14,29 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
+from freebusy.adapters.queue import SqsErasures
 from freebusy.adapters.vault import KmsSecretVault, KmsVault
+from freebusy.bootstrap import belongings
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import TokenError
 from freebusy.domain.event import Attendee, SentMark
+from freebusy.domain.service_account import ServiceAccount
 from freebusy.entrypoints.cli import main
 from freebusy.service.applications import authenticate_client
+from freebusy.service.connecting import connect_mailbox
+from freebusy.service.erasure import Erasure
 from freebusy.service.invitations import recipient_of
 from tests.fakes import NOW
 from tests.invitations import KIM, an_event
+from tests.people import organization
 from tests.pictures import png
 from tests.tables import table_properties
 
@@ -50,6 +61,7 @@ class Deployment:
     stack: str
     table: str
     queue: str
+    erasures: str
     key_id: str
 
     @property
@@ -68,11 +80,13 @@ def deployment(emulator) -> Deployment:
         "Resources": {
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},
             "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
+            "Erasures": {"Type": "AWS::SQS::Queue"},
             "CredentialKey": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17"}}},
         },
         "Outputs": {
             "TableName": {"Value": {"Ref": "Table"}},
             "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
+            "ErasureQueueUrl": {"Value": {"Ref": "Erasures"}},
             "CredentialKeyId": {"Value": {"Ref": "CredentialKey"}},
         },
     }
@@ -81,7 +95,14 @@ def deployment(emulator) -> Deployment:
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
     (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    return Deployment(emulator, stack, outputs["TableName"], outputs["InvitationQueueUrl"], outputs["CredentialKeyId"])
+    return Deployment(
+        emulator,
+        stack,
+        outputs["TableName"],
+        outputs["InvitationQueueUrl"],
+        outputs["ErasureQueueUrl"],
+        outputs["CredentialKeyId"],
+    )
 
 
 @pytest.fixture
@@ -116,7 +137,7 @@ def refused(deployment, stack_file, capsys):
         assert status == 2
         assert printed.out == ""
         *question, line = printed.err.splitlines()
-        assert len(question) <= ("delete" in arguments)
+        assert len(question) <= bool({"delete", "erase"} & {*arguments})
         return line
 
     return run
@@ -283,6 +304,154 @@ class TestErasure:
         assert {"client_id": in_use, "name": "Scheduler"} in freebusy("applications", "list")
         assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
         assert not any(in_use in str(item) for item in deployment.items())
+
+
+class TestErasingPeople:
+    @pytest.fixture
+    def person(self, deployment, created) -> str:
+        """The sub of an account with an event and a page."""
+        sub, dynamodb = f"acc_{uuid4().hex}", deployment.dynamodb
+        identity = Identity(ProviderName.GOOGLE, uuid4().hex, "ana@example.com")
+        connected = Profile("pro", identity.provider, identity.email, "cal", identity, b"sealed", NOW)
+        managed = Profile("pro_m", ProviderName.MANAGED, "Cronofy", "cal_m")
+        account = Account(sub, created["client_id"], identity.email, None, "UTC", (connected, managed), {})
+        assert DynamoAccounts(dynamodb, deployment.table).create(account)
+        event = an_event()
+        event = replace(event, sub=sub, organizer=sub, updated_at=event.created_at)
+        DynamoEvents(dynamodb, deployment.table).save(event, over=None)
+        DynamoPages(dynamodb, deployment.table).save({sub: b"{}"}, sub=sub, client_id="app", expires_at=NOW)
+        return sub
+
+    @pytest.fixture
+    def worker(self, deployment, monkeypatch) -> Callable[[], None]:
+        """What the queue's function does, each time that the command waits."""
+        sqs, stored = client("sqs", deployment.endpoint), belongings(deployment.dynamodb, deployment.table)
+
+        def work(_: float = 0) -> None:
+            for message in sqs.receive_message(QueueUrl=deployment.erasures).get("Messages", []):
+                stored.erase(json.loads(message["Body"])["sub"], deadline=inf)
+                sqs.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
+
+        monkeypatch.setattr("freebusy.entrypoints.cli.sleep", work)
+        return work
+
+    @pytest.mark.usefixtures("worker")
+    def test_nothing_is_left_of_somebody_who_was_erased(self, deployment, freebusy, person):
+        answer = freebusy("accounts", "erase", person, "--yes")
+        kinds = ("account", "event", "identity", "organizer", "page")
+        assert answer == {"account": person, "erased": [{"kind": kind, "items": 1} for kind in kinds]}
+        assert not any(person in str(item) for item in deployment.items())
+        assert freebusy("accounts", "erase", person, "--verify") == {"account": person, "left": 0}
+
+    def test_what_is_stored_is_exported_before(self, freebusy, refused, person):
+        exported = freebusy("accounts", "export", person)
+        assert (exported["sub"], exported["stored"]["account"][0]["email"]) == (person, "ana@example.com")
+        assert exported["stored"]["account"][0]["profiles"]["pro"]["sealed"] == "present"
+        assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page"}
+        assert "nothing is stored" in refused("accounts", "export", "acc_000000000000000000000000")
+
+    @pytest.mark.usefixtures("worker")
+    def test_others_keep_everything(self, deployment, freebusy, person, created):
+        before = [item for item in deployment.items() if person not in str(item)]
+        freebusy("accounts", "erase", person, "--yes")
+        assert [item for item in deployment.items() if item in before] == before
+
+    def test_looking_erases_nothing_and_fails_as_long_as_something_is_there(self, deployment, refused, person):
+        before = deployment.items()
+        said = "1 account, 1 event, 1 identity, 1 organizer, 1 page"
+        assert refused("accounts", "erase", person, "--verify") == f"freebusy: of {person} there is still: {said}"
+        assert deployment.items() == before
+
+    @pytest.mark.usefixtures("worker")
+    def test_the_sub_is_asked_for(self, freebusy, person, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{person}\n"))
+        assert freebusy("accounts", "erase", person)["account"] == person
+
+    @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "acc_\n"])
+    def test_another_one_erases_nothing(self, deployment, refused, person, worker, monkeypatch, typed):
+        before = deployment.items()
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert "nothing was erased" in refused("accounts", "erase", person)
+        worker()
+        assert deployment.items() == before
+
+    @pytest.mark.parametrize("sub", ["acc_000000000000000000000000", "", "ünknown", "x" * 5000])
+    def test_of_somebody_unknown_there_is_nothing_to_erase(self, refused, sub):
+        assert "nothing is stored" in refused("accounts", "erase", sub, "--yes")
+
+    def test_somebody_who_waits_too_long_is_told_that_it_goes_on(self, refused, person, monkeypatch):
+        moments = iter([0, 10_000])
+        monkeypatch.setattr("freebusy.entrypoints.cli.monotonic", lambda: next(moments))
+        assert "goes on by itself" in refused("accounts", "erase", person, "--yes")
+
+
+class TestOrganizations:
+    @pytest.fixture
+    def giver(self, deployment, created) -> ServiceAccount:
+        giver = organization(f"ser_{uuid4().hex}", client_id=created["client_id"])
+        DynamoServiceAccounts(deployment.dynamodb, deployment.table).connect(giver)
+        return giver
+
+    @pytest.fixture
+    def eve(self, deployment, giver) -> str:
+        """The sub of somebody whose mailbox the organization gives access to."""
+        accounts = DynamoAccounts(deployment.dynamodb, deployment.table)
+        return connect_mailbox(giver, "eve@example.com", accounts=accounts, now=NOW).sub
+
+    @pytest.fixture
+    def worker(self, deployment, monkeypatch) -> None:
+        """What the queue's function does, each time that the command waits."""
+        sqs, dynamodb, table = client("sqs", deployment.endpoint), deployment.dynamodb, deployment.table
+        queue = SqsErasures(sqs, deployment.erasures)
+        erasure = Erasure(
+            DynamoAccounts(dynamodb, table),
+            DynamoServiceAccounts(dynamodb, table),
+            DynamoAccessRequests(dynamodb, table),
+            DynamoSetups(dynamodb, table),
+            belongings(dynamodb, table),
+            queue,
+            lambda *_: None,
+            lambda: NOW,
+        )
+
+        def work(_: float) -> None:
+            for message in sqs.receive_message(QueueUrl=deployment.erasures).get("Messages", []):
+                sub = json.loads(message["Body"])["sub"]
+                if erasure.erase(sub):
+                    queue.put([sub])
+                sqs.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
+
+        monkeypatch.setattr("freebusy.entrypoints.cli.sleep", work)
+
+    def test_are_listed_and_shown(self, freebusy, giver, eve):
+        (listed,) = freebusy("organizations", "list", giver.client_id)
+        assert listed == {"organization": giver.sub, "name": "example.com", "connected": "connected"}
+        assert freebusy("organizations", "show", giver.sub) == {
+            "organization": giver.sub,
+            "client_id": giver.client_id,
+            "provider": "google_free_busy",
+            "name": "example.com",
+            "domains": ["example.com"],
+            "administrator": "admin@example.com",
+            "delegated_scope": "free_busy_write",
+            "disconnected": None,
+            "accounts": [eve],
+            "created_at": "2027-01-15T08:00:00Z",
+        }
+
+    @pytest.mark.usefixtures("worker")
+    def test_one_is_erased_with_its_people(self, deployment, freebusy, giver, eve):
+        kinds = {"account": 2, "identity": 1, "organization": 1}
+        erased = [{"kind": kind, "items": number} for kind, number in kinds.items()]
+        assert freebusy("organizations", "erase", giver.sub, "--yes") == {"organization": giver.sub, "erased": erased}
+        assert not any(name in str(item) for item in deployment.items() for name in (giver.sub, eve))
+        assert freebusy("organizations", "erase", giver.sub, "--verify")["left"] == 0
+        assert freebusy("organizations", "list", giver.client_id) == []
+
+    def test_an_unknown_one_is_said_to_be_unknown(self, refused):
+        assert "no organization ser_1" in refused("organizations", "show", "ser_1")
+        assert "nothing is stored" in refused("organizations", "erase", "ser_1", "--yes")
+        assert "no application" in refused("organizations", "list", "unknown")
 
 
 class TestUpstream:

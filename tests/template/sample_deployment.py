@@ -337,6 +337,8 @@ def store_for_hours(name: str, wired: Dependencies) -> None:
 
 def store_for_administrators(name: str, wired: Dependencies) -> None:
     match name:
+        case "on_erasure_requested_organization":
+            wired.service_accounts.disconnect(SERVICE_ACCOUNT, because=Disconnected.REVOKED, now=NOW - 60)
         case "enterprise_connect_consent" | "enterprise_connect_refused":
             store_trip(wired, Leg.CONSENT, ProviderName.MICROSOFT)
         case "enterprise_connect_signed_in":
@@ -473,6 +475,7 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         "INVITATION_QUEUE_URL": f"{name}.fifo",
         "DEAD_LETTER_QUEUE_URL": f"{name}-dead",
         "ACCESS_QUEUE_URL": f"{name}-access",
+        "ERASURE_QUEUE_URL": f"{name}-erasures",
     }
     for variable, queue in queues.items():
         fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
@@ -491,6 +494,8 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         store_for_hours(sample, dependencies())
         store_for_administrators(sample, dependencies())
         if sample.startswith("on_access_requested"):
+            store_access_request(sample, dependencies())
+        if sample == "on_erasure_requested_colleague":
             store_access_request(sample, dependencies())
     dependencies.cache_clear()
     return variables

@@ -9,12 +9,13 @@ from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_l
 
 MEET_PEOPLE = {"authorize", "oauth_callback", "connections", "free_busy", "availability", "enterprise_connect"}
 MEET_CRONOFY = {"authorize", "oauth_callback", "connections", "free_busy", "availability"} | {
-    *("token", "account", "events", "on_invitation_due")
+    *("token", "account", "events", "on_invitation_due", "on_erasure_requested")
 }
 READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterprise_access", "on_access_requested"}
 MEET_PROVIDERS = MEET_PEOPLE | READ_ORGANIZATIONS
 FIND_EVENTS = {"free_busy", "availability", "events"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
+WHAT_IS_THEIRS = [{"Fn::Sub": f"${{Table.Arn}}/index/{index}"} for index in ("by_account", "by_application")]
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 OPENS = {
     **dict.fromkeys((MEET_CRONOFY - {"authorize"}) | {"enterprise_connect"}, KmsVault.purpose),
@@ -42,10 +43,12 @@ class TestFunction:
     def test_never_scans(self, function):
         assert not {action for action in actions(function) if "Scan" in action or "PartiQL" in action}
 
-    def test_never_reads_the_index_of_the_command_line(self, function):
+    def test_reads_no_index_of_all_that_belongs_to_somebody_but_to_erase_them(self, function):
+        erases = function == "on_erasure_requested"
         for statement in statements(function):
             if as_list(statement["Action"])[0].startswith("dynamodb:"):
-                assert statement["Resource"] in (TABLE, EVENTS_BY_END, CHANGES)
+                allowed = (TABLE, EVENTS_BY_END, CHANGES, *([WHAT_IS_THEIRS] if erases else ()))
+                assert statement["Resource"] in allowed
 
     def test_looks_up_nothing_but_events_by_their_end(self, function):
         """An index is a resource of its own to IAM."""

@@ -98,6 +98,7 @@ STATUS = {
     "token_refresh_form": 200,
     "token_revoke": 200,
     "token_revoke_cronofy": 200,
+    "token_revoke_erase": 200,
 }
 """What each sample event is answered with."""
 
@@ -114,6 +115,24 @@ REACTIONS = {
         *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
     },
     "on_access_requested_unreadable": {"sqs:ChangeMessageVisibility"},
+    "on_erasure_requested": {
+        *("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"),
+        "sqs:ChangeMessageVisibility",
+    },
+    "on_erasure_requested_again": {"dynamodb:GetItem", "dynamodb:Query"},
+    "on_erasure_requested_colleague": {
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"),
+        "sqs:ChangeMessageVisibility",
+    },
+    "on_erasure_requested_cronofy": {
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"),
+        *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
+    },
+    "on_erasure_requested_organization": {
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        *("sqs:SendMessage", "sqs:ChangeMessageVisibility"),
+    },
+    "on_erasure_requested_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_event_changed": {"sqs:SendMessage"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
@@ -131,6 +150,11 @@ REACTIONS = {
 FAILURES = {
     "on_access_requested_unreachable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c05"],
     "on_access_requested_unreadable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c06"],
+    "on_erasure_requested": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b01"],
+    "on_erasure_requested_colleague": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b03"],
+    "on_erasure_requested_cronofy": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b04"],
+    "on_erasure_requested_organization": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b06"],
+    "on_erasure_requested_unreadable": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b05"],
     "on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"],
 }
 """Which records of a sample come again; where none are named, none do."""

@@ -29,13 +29,12 @@ def test_the_table_costs_what_is_used():
 def test_the_table_has_the_keys_that_the_adapters_use():
     assert {key["KeyType"]: key["AttributeName"] for key in TABLE["KeySchema"]} == {"HASH": "pk", "RANGE": "sk"}
     assert TABLE["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    (index,) = TABLE["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == "by_application"
-    assert {key["KeyType"]: key["AttributeName"] for key in index["KeySchema"]} == {
-        "HASH": "application",
-        "RANGE": "pk",
-    }
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    indexes = {index["IndexName"]: index for index in TABLE["GlobalSecondaryIndexes"]}
+    assert set(indexes) == {"by_application", "by_account"}
+    for name, attribute in (("by_application", "application"), ("by_account", "sub")):
+        schema = {key["KeyType"]: key["AttributeName"] for key in indexes[name]["KeySchema"]}
+        assert schema == {"HASH": attribute, "RANGE": "pk"}
+        assert indexes[name]["Projection"] == {"ProjectionType": "KEYS_ONLY"}
     (index,) = TABLE["LocalSecondaryIndexes"]
     assert index["IndexName"] == "by_end"
     assert {key["KeyType"]: key["AttributeName"] for key in index["KeySchema"]} == {"HASH": "pk", "RANGE": "ends_at"}

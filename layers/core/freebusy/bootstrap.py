@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
+        Belongings,
         CalendarProvider,
         DeadLetters,
         DomainRecords,
+        ErasureQueue,
         EventStore,
         FreeBusyWriter,
         HostResolver,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.connections import Connections
     from freebusy.service.delivery import Deliverer
+    from freebusy.service.erasure import Erasure
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
@@ -119,6 +122,27 @@ class Dependencies:
         from freebusy.adapters.queue import SqsAccessRequests
 
         return SqsAccessRequests(self._sqs, self.settings.access_queue_url)
+
+    @cached_property
+    def erasure_queue(self) -> ErasureQueue:
+        from freebusy.adapters.queue import SqsErasures
+
+        return SqsErasures(self._sqs, self.settings.erasure_queue_url)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        from freebusy.service.erasure import Erasure
+
+        return Erasure(
+            accounts=self.accounts,
+            service_accounts=self.service_accounts,
+            requests=self.access_requests,
+            setups=self.setups,
+            belongings=belongings(self.dynamodb, self.settings.table_name),
+            queue=self.erasure_queue,
+            end_upstream=self.end_upstream,
+            clock=self.clock,
+        )
 
     @cached_property
     def hosts(self) -> HostResolver:
@@ -511,6 +535,34 @@ def account_store(dynamodb: DynamoDBClient, table_name: str) -> AccountStore:
     from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 
     return DynamoAccounts(dynamodb, table_name)
+
+
+def access_request_store(dynamodb: DynamoDBClient, table_name: str) -> AccessRequestStore:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+
+    return DynamoAccessRequests(dynamodb, table_name)
+
+
+def service_account_store(dynamodb: DynamoDBClient, table_name: str) -> ServiceAccountStore:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+
+    return DynamoServiceAccounts(dynamodb, table_name)
+
+
+def belongings(dynamodb: DynamoDBClient, table_name: str) -> Belongings:
+    """Also for the command line, as above."""
+    from freebusy.adapters.dynamodb.belongings import DynamoBelongings
+
+    return DynamoBelongings(dynamodb, table_name)
+
+
+def erasure_queue(sqs: SQSClient, queue_url: str) -> ErasureQueue:
+    """For the command line, as above."""
+    from freebusy.adapters.queue import SqsErasures
+
+    return SqsErasures(sqs, queue_url)
 
 
 def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> SecretVault:

@@ -60,6 +60,9 @@ class ApplicationRegistry(ApplicationStore, Protocol):
     def create(self, application: Application) -> None:
         """Stores the application with its secrets and origins, atomically."""
 
+    def organizations_of(self, client_id: str) -> list[str]:
+        """The subs of its service accounts, as ``accounts_of``."""
+
     def accounts_of(self, client_id: str) -> list[str]:
         """The subs of its accounts; one that was made in this moment may be missing."""
 
@@ -139,6 +142,12 @@ class AccountStore(Protocol):
 
         False when it is not, or the profile is gone.
         """
+
+    def of_organization(self, client_id: str, organization: Organization) -> list[str]:
+        """Accounts of this application that a profile of one of its mailboxes is on, as far as the index tells."""
+
+    def remove_profile(self, account: Account, profile: Profile) -> None:
+        """Takes the profile off the account, and gives its identity up. One that is gone is no error."""
 
     def expect_events(self, sub: str) -> None:
         """From now on ``has_events`` is true; called before the first event is stored. Raises NotFound."""
@@ -247,6 +256,9 @@ class SetupStore(Protocol):
     def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
         """True for one caller, of the browser that it is bound to: one conditional delete."""
 
+    def forget(self, client_id: str, organization: Organization) -> None:
+        """Deletes this application's setups of the organization."""
+
 
 class PersonSessionStore(Protocol):
     """People who sign in to see their connections: their trips, and the sessions that follow. As ``TokenStore``."""
@@ -280,6 +292,26 @@ class AccessRequestStore(Protocol):
 
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
+
+    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
+        """What this application still has to be told about this mailbox, or about any of the organization."""
+
+
+class Belongings(Protocol):
+    """Everything that is stored about one account or service account, whichever store wrote it."""
+
+    def count(self, sub: str) -> dict[str, int]:
+        """How much of each kind (``event``, ``token``, ...) there is, as far as the index has caught up."""
+
+    def all_of(self, sub: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Everything, as it is stored: of each the kind, and its attributes."""
+
+    def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
+        """Removes it, the account itself first; how much of each kind that was.
+
+        ``deadline`` is on ``time.monotonic``'s clock, and may leave something over. Who read the account before it was
+        gone may still write: nothing is left when a call that comes the longest request later erases nothing.
+        """
 
 
 class PageStore(Protocol):
@@ -583,6 +615,11 @@ class InvitationQueue(RetriedQueue, Protocol):
 class AccessRequestQueue(RetriedQueue, Protocol):
     def put(self, request_ids: Sequence[str]) -> None:
         """Queues each. When it raises, some may be queued."""
+
+
+class ErasureQueue(RetriedQueue, Protocol):
+    def put(self, subs: Sequence[str], *, after: int = 0) -> None:
+        """Queues each, to be handed out ``after`` so many seconds. When it raises, some may be queued."""
 
 
 class DeadLetters(Protocol):

@@ -1,4 +1,5 @@
-"""Amazon SQS: the queues of invitations that are due and of requests for access, and of records that nobody could read.
+"""Amazon SQS: the queues of invitations that are due, of requests for access and of erasures; and of records that
+nobody could read.
 
 Of the invitations' FIFO queue, a group is one attendee of one event, so that whoever cannot be reached holds up nobody
 else.
@@ -81,6 +82,16 @@ class SqsAccessRequests(_SqsQueue):
     def put(self, request_ids: Sequence[str]) -> None:
         bodies = [json.dumps({"request_id": request_id}) for request_id in request_ids]
         self._put([{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)])
+
+
+class SqsErasures(_SqsQueue):
+    """Implements ``ports.ErasureQueue``."""
+
+    def put(self, subs: Sequence[str], *, after: int = 0) -> None:
+        bodies = [json.dumps({"sub": sub}) for sub in subs]
+        self._put(
+            [{"Id": str(number), "MessageBody": body, "DelaySeconds": after} for number, body in enumerate(bodies)]
+        )
 
 
 class SqsDeadLetters:

@@ -33,6 +33,11 @@ class Organization:
     key: str
     domains: tuple[str, ...] = ()
 
+    @property
+    def mailbox_prefix(self) -> str:
+        """How the ``subject`` of each of its mailboxes begins, and of nobody else (``mailbox_identity``)."""
+        return f"{self.key} "
+
     def may_hold(self, mailbox: str) -> bool:
         return not self.domains or mailbox.rpartition("@")[2].lower() in self.domains
 
@@ -104,7 +109,7 @@ def mailbox_identity(organization: Organization, email: str) -> Identity:
 
     It therefore never matches somebody who signed in, and two applications or organizations never share it.
     """
-    return Identity(organization.provider, f"{organization.key} {email.lower()}", email)
+    return Identity(organization.provider, f"{organization.mailbox_prefix}{email.lower()}", email)
 
 
 def grantable_to_service_account(scope: str) -> str:

@@ -1,5 +1,5 @@
-"""``freebusy``: registers the applications that may use a deployment, and delivers again what was lost. For operators,
-from their own machine.
+"""``freebusy``: registers the applications that may use a deployment, delivers again what was lost, and erases people.
+For operators, from their own machine.
 
 Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
 """
@@ -9,21 +9,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from time import time
-from typing import Any, TypeAlias
+from time import monotonic, sleep, time
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import account_store, application_registry, redelivery, secret_vault
+from freebusy.bootstrap import (
+    access_request_store,
+    account_store,
+    application_registry,
+    belongings,
+    erasure_queue,
+    redelivery,
+    secret_vault,
+    service_account_store,
+)
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
-from freebusy.ports import ApplicationRegistry, SecretVault
+from freebusy.ports import ApplicationRegistry, Belongings, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -40,8 +50,13 @@ from freebusy.service.applications import (
     show_logo,
 )
 from freebusy.service.authorization import relink_url
+from freebusy.service.erasure import people_of
+from freebusy.service.export import export_account
 from freebusy.service.invitations import deliver_again
 from freebusy.service.moving import mark_moving
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"
@@ -49,6 +64,10 @@ LAPTOP_REGION = "us-east-1"
 
 _DEPLOYMENTS = "default"
 """Instead of an upstream of its own: the deployment's."""
+
+_LONGEST_ERASURE = 900.0
+_BETWEEN_LOOKS = 2.0
+"""Seconds. An erasure goes on by itself, however long somebody waits for it."""
 
 _REFUSED = 2
 _INTERRUPTED = 130
@@ -159,7 +178,7 @@ def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
     """The directory still knows the name of an application whose erasure was interrupted."""
     name = registry.names().get(options.client_id, options.client_id)
     if not options.yes:
-        _confirm(name)
+        _confirm("This erases the application with all its accounts, for good", name)
     return {"client_id": options.client_id, "erased": erase_application(options.client_id, registry=registry)}
 
 
@@ -182,13 +201,98 @@ def _move_accounts(options: argparse.Namespace, _: ApplicationRegistry) -> _Answ
 
 def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
     """With the address at which each person consents, for the application to send them to."""
+    marked = mark_moving(subs, moving=not options.undo, accounts=account_store(*_dynamodb(options)))
     session, endpoint = _session(options)
-    table = _table(options, session, endpoint)
-    accounts = account_store(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
-    marked = mark_moving(subs, moving=not options.undo, accounts=accounts)
     public_url = _public_url(options, session, endpoint)
     moving = [{"account": sub, "relink_url": relink_url(public_url, sub, profile_id)} for sub, profile_id in marked]
     return {"stay" if options.undo else "moving": moving}
+
+
+def _erase_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    return {"account": options.account, **_erase(options, options.account)}
+
+
+def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    where = _dynamodb(options)
+    return export_account(
+        options.account,
+        accounts=account_store(*where),
+        belongings=belongings(*where),
+        requests=access_request_store(*where),
+        now=int(time()),
+    )
+
+
+def _list_organizations(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    application = find_application(options.client_id, registry=registry)
+    found = service_account_store(*_dynamodb(options)).find_many(registry.organizations_of(application.client_id))
+    return [
+        {"organization": sub, "name": each.organization.key, "connected": "connected" if each.connected else "-"}
+        for sub, each in sorted(found.items())
+    ]
+
+
+def _show_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    found = service_account_store(*_dynamodb(options)).find(options.organization)
+    if found is None:
+        raise CommandRefused(f"there is no organization {options.organization}")
+    return {
+        "organization": found.sub,
+        "client_id": found.client_id,
+        "provider": found.organization.provider,
+        "name": found.organization.key,
+        "domains": list(found.organization.domains),
+        "administrator": found.administrator.email,
+        "delegated_scope": found.delegated_scope,
+        "disconnected": found.disconnected,
+        "accounts": account_store(*_dynamodb(options)).of_organization(found.client_id, found.organization),
+        "created_at": _moment(found.created_at),
+    }
+
+
+def _erase_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    """Its accounts are found as long as it is there itself, and it goes last."""
+    sub = options.organization
+    found = service_account_store(*_dynamodb(options)).find(sub)
+    with_it = people_of(found, accounts=account_store(*_dynamodb(options))).erased if found else []
+    return {"organization": sub, **_erase(options, sub, *with_it)}
+
+
+def _erase(options: argparse.Namespace, sub: str, *with_it: str) -> dict[str, Any]:
+    """Queues ``sub`` and waits until nothing is left of it, nor of those that are erased ``with_it``."""
+    stored = belongings(*_dynamodb(options))
+    there = _count(stored, sub, *with_it)
+    if options.verify:
+        if there:
+            raise CommandRefused(f"of {sub} there is still: {', '.join(f'{n} {kind}' for kind, n in there.items())}")
+        return {"left": 0}
+    if not there:
+        raise CommandRefused(f"nothing is stored about {sub}")
+    if not options.yes:
+        _confirm(f"This erases everything about {sub} and {len(with_it)} more, for good; no meeting is cancelled", sub)
+    session, endpoint = _session(options)
+    sqs = session.client("sqs", endpoint_url=endpoint, config=_TIMES)
+    erasure_queue(sqs, _of_stack("ErasureQueueUrl", options, session, endpoint)).put([sub])
+    given_up = monotonic() + _LONGEST_ERASURE
+    while any(map(stored.count, (sub, *with_it))):
+        if monotonic() > given_up:
+            raise CommandRefused(f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log")
+        sleep(_BETWEEN_LOOKS)
+    return {"erased": [{"kind": kind, "items": number} for kind, number in there.items()]}
+
+
+def _count(stored: Belongings, *subs: str) -> dict[str, int]:
+    together: Counter[str] = Counter()
+    for sub in subs:
+        together.update(stored.count(sub))
+    return dict(sorted(together.items()))
+
+
+def _dynamodb(options: argparse.Namespace) -> tuple[DynamoDBClient, str]:
+    """The client, and the table's name."""
+    session, endpoint = _session(options)
+    client = session.client("dynamodb", endpoint_url=endpoint, config=_TIMES)
+    return client, _table(options, session, endpoint)
 
 
 def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
@@ -203,8 +307,8 @@ def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     return {"accounts": options.accounts, "queued": queued}
 
 
-def _confirm(name: str) -> None:
-    print(f"This erases the application with all its accounts, for good. Type its name ({name}):", file=sys.stderr)
+def _confirm(warning: str, name: str) -> None:
+    print(f"{warning}. Type its name ({name}):", file=sys.stderr)
     if sys.stdin.readline().strip() != name:
         raise CommandRefused("nothing was erased, since that is not its name (--yes erases without asking)")
 
@@ -214,9 +318,7 @@ def _confirm(name: str) -> None:
 
 def _registry(options: argparse.Namespace) -> ApplicationRegistry:
     """Raises CommandRefused, and what boto3 raises."""
-    session, endpoint = _session(options)
-    table = _table(options, session, endpoint)
-    return application_registry(session.client("dynamodb", endpoint_url=endpoint, config=_TIMES), table)
+    return application_registry(*_dynamodb(options))
 
 
 def _vault(options: argparse.Namespace) -> SecretVault:
@@ -308,7 +410,7 @@ def _moment(seconds: int) -> str:
 
 def _in_columns(answer: _Answer) -> str:
     if isinstance(answer, list):
-        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "no applications yet"
+        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "none yet"
     width = max(map(len, answer)) + 2
     lines = [
         f"{name if first else '':{width}}{line}" for name, value in answer.items() for first, line in _lines(value)
@@ -328,7 +430,7 @@ def _lines(value: Any) -> Iterator[tuple[bool, str]]:
             case bool():
                 text = "yes" if each else "no"
             case dict():
-                text = "  ".join(each.values())
+                text = "  ".join(map(str, each.values()))
             case _:
                 text = str(each)
         yield place == 0, text
@@ -350,6 +452,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "logo": {"metavar": "FILE", "type": Path, "help": f"a PNG of at most {MOST_LOGO_BYTES // 1000} kB"},
     "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
     "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
+    "account": {"metavar": "ACCOUNT", "help": "its sub"},
+    "organization": {"metavar": "ORGANIZATION", "help": "its sub, ser_..."},
     "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
     "hint": {"metavar": "HINT", "help": "how the secret begins, as `show` lists it"},
 }
@@ -358,7 +462,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freebusy",
-        description="Registers the applications that may use a deployment of Free/Busy Connect, and delivers again.",
+        description="Registers the applications of a Free/Busy Connect deployment, and looks after its people.",
         epilog="Options may stand before or after the command. AWS credentials come from where AWS tools find them.",
     )
     _add_options(parser, default=None)
@@ -421,6 +525,15 @@ def _parser() -> argparse.ArgumentParser:
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
+    export = _add(accounts, "export", _export_account, "print everything that is stored about somebody", "account")
+    export.set_defaults(json=True)
+    _add_erasing(_add(accounts, "erase", _erase_account, "erase everything that is stored about somebody", "account"))
+
+    organizations = _group(commands, "organizations", "organizations that their administrators have connected")
+    _add(organizations, "list", _list_organizations, "those of one application", "client_id")
+    _add(organizations, "show", _show_organization, "all about one, with its accounts", "organization")
+    erase = "erase it, with the account of every mailbox that it alone gives access to"
+    _add_erasing(_add(organizations, "erase", _erase_organization, erase, "organization"))
 
     invitations = _group(commands, "invitations", "mail that events bring about")
     _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
@@ -446,6 +559,11 @@ def _add(commands: _Commands, name: str, command: _Command, about: str, *argumen
 
 def _add_undo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--undo", action="store_true", help="leave at Cronofy who has not consented again yet")
+
+
+def _add_erasing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask first")
+    parser.add_argument("--verify", action="store_true", help="erase nothing, but fail when something is left")
 
 
 def _add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:

@@ -151,10 +151,19 @@ def invitation_due(message: Message) -> InvitationDue:
 
 def access_request_id(message: Message) -> str:
     """Raises UnreadableRecord."""
+    return _text_in(message, "request_id")
+
+
+def sub_to_erase(message: Message) -> str:
+    """Raises UnreadableRecord."""
+    return _text_in(message, "sub")
+
+
+def _text_in(message: Message, name: str) -> str:
     try:
-        request_id = json.loads(message.body)["request_id"]
+        value = json.loads(message.body)[name]
     except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise UnreadableRecord("no request for access") from error
-    if not isinstance(request_id, str):
-        raise UnreadableRecord("no request for access")
-    return request_id
+        raise UnreadableRecord(f"no {name} in it") from error
+    if not isinstance(value, str):
+        raise UnreadableRecord(f"no {name} in it")
+    return value

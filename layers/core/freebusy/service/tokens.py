@@ -177,17 +177,21 @@ def revoke_token(  # noqa: PLR0913 - of these, three are ports
     service_accounts: ServiceAccountStore,
     end_upstream: EndUpstream,
     now: int,
-) -> None:
+) -> str | None:
     """Ends the whole authorization that an access or refresh token belongs to; that of a service account ends the
     access to every mailbox of its organization.
 
-    A token that is unknown, expired, revoked already or somebody else's is no error (RFC 7009, 2.2).
+    Returns whose it is. A token that is unknown, expired, revoked already or somebody else's is no error (RFC 7009,
+    2.2).
     """
     record = tokens.find(hashed(token), now)
     if record is None or record.client_id != application.client_id:
-        return
+        return None
     if held := _held(record, accounts):
-        _end(held[0], accounts, service_accounts, end_upstream, now)
+        end_authorization(
+            held[0], accounts=accounts, service_accounts=service_accounts, end_upstream=end_upstream, now=now
+        )
+    return record.sub
 
 
 def revoke_account(  # noqa: PLR0913 - of these, two are ports
@@ -198,28 +202,35 @@ def revoke_account(  # noqa: PLR0913 - of these, two are ports
     service_accounts: ServiceAccountStore,
     end_upstream: EndUpstream,
     now: int,
-) -> None:
+) -> str | None:
     """Ends the whole authorization of an account or a service account; that of another application is left alone,
     silently.
 
+    Returns the ``sub`` of one that is the application's.
     Raises TokenError ``unauthorized_client`` for public applications: an account's id is no secret, and with
     nothing else to show anybody could disconnect anybody.
     """
     if application.public:
         raise TokenError("unauthorized_client", "a public application revokes by token, not by sub")
     holder = accounts.holder(sub)
-    if holder is not None and holder.client_id == application.client_id:
-        _end(holder, accounts, service_accounts, end_upstream, now)
+    if holder is None or holder.client_id != application.client_id:
+        return None
+    end_authorization(holder, accounts=accounts, service_accounts=service_accounts, end_upstream=end_upstream, now=now)
+    return holder.sub
 
 
-def _end(
+def end_authorization(
     holder: Account | ServiceAccount,
+    *,
     accounts: AccountStore,
     service_accounts: ServiceAccountStore,
     end_upstream: EndUpstream,
     now: int,
 ) -> None:
-    """Here the grants go last: as long as they are listed, an interrupted revocation can be asked for again."""
+    """Disconnects every profile, here and at Cronofy, and ends all grants.
+
+    Here the grants go last: as long as they are listed, an interrupted revocation can be asked for again.
+    """
     if isinstance(holder, Account):
         for profile in (*holder.free_busy_profiles, *holder.moved):
             accounts.disconnect(holder.sub, profile.profile_id, because=Disconnected.REVOKED)

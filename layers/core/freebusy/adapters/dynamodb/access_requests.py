@@ -11,6 +11,8 @@ from freebusy.domain.access_request import AccessRequest
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_PREFIX = "ACCESS#"
+
 
 class DynamoAccessRequests:
     """Implements ``ports.AccessRequestStore``."""
@@ -36,9 +38,18 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(_key(request_id)))
 
+    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
+        """Those that were answered are gone, so there are few of an application."""
+        return [
+            request
+            for request in map(_request, self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]))
+            if request.service_account == service_account
+            and (mailbox is None or request.email.lower() == mailbox.lower())
+        ]
+
 
 def _key(request_id: str) -> Key:
-    return f"ACCESS#{request_id}", "ACCESS"
+    return f"{_PREFIX}{request_id}", "ACCESS"
 
 
 def _item(request: AccessRequest) -> Item:
@@ -62,7 +73,7 @@ def _item(request: AccessRequest) -> Item:
 
 def _request(item: Item) -> AccessRequest:
     return AccessRequest(
-        request_id=item["pk"]["S"].removeprefix("ACCESS#"),
+        request_id=item["pk"]["S"].removeprefix(_PREFIX),
         client_id=item["application"]["S"],
         service_account=item["service_account"]["S"],
         email=item["email"]["S"],

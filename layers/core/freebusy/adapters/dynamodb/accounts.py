@@ -40,7 +40,7 @@ from freebusy.domain.identifiers import is_service_account
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.domain.service_account import Organization, ServiceAccount
 
 _CONNECT = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
@@ -205,6 +205,23 @@ class DynamoAccounts:
             values["version"] = version
             condition = _SAME_VERSION
         return self._update_profile(sub, profile_id, _DISCONNECT, condition=condition, values=values)
+
+    def of_organization(self, client_id: str, organization: Organization) -> list[str]:
+        prefix = f"IDENTITY#{client_id}#{organization.provider}#{organization.mailbox_prefix}"
+        identities = self._table.get_many([*self._table.keys_of(client_id, prefix)])
+        return [*dict.fromkeys(item["sub"]["S"] for item in identities)]
+
+    def remove_profile(self, account: Account, profile: Profile) -> None:
+        removing = self._table.updating(
+            account_key(account.sub),
+            "REMOVE #profiles.#profile",
+            condition="attribute_exists(pk)",
+            names={"profile": profile.profile_id},
+        )
+        self._table.write(removing)
+        if profile.identity:
+            key = _identity_pk(account.client_id, profile.identity), "IDENTITY"
+            self._table.write(self._table.deleting(key, condition="#sub = :sub", values={"sub": account.sub}))
 
     def expect_events(self, sub: str) -> None:
         expecting = self._table.updating(

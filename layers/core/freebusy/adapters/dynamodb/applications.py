@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -53,9 +53,10 @@ class DynamoApplications:
         return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
 
     def accounts_of(self, client_id: str) -> list[str]:
-        keys = self._table.keys_of(client_id) if may_be_ours(client_id) else ()
-        subs = (pk.removeprefix("ACCOUNT#") for pk, _ in keys if pk.startswith("ACCOUNT#"))
-        return [sub for sub in subs if not is_service_account(sub)]
+        return [sub for sub in self._holders_of(client_id) if not is_service_account(sub)]
+
+    def organizations_of(self, client_id: str) -> list[str]:
+        return [sub for sub in self._holders_of(client_id) if is_service_account(sub)]
 
     def create(self, application: Application) -> None:
         pk, sk = _key(application.client_id)
@@ -89,6 +90,10 @@ class DynamoApplications:
         erased = self._lock_out(client_id) | self._sweep(client_id)
         listed = self._table.take(self._table.deleting((_DIRECTORY, client_id)))
         return len(erased) + (listed is not None)
+
+    def _holders_of(self, client_id: str) -> Iterator[str]:
+        keys = self._table.keys_of(client_id, "ACCOUNT#") if client_id and may_be_ours(client_id) else ()
+        return (pk.removeprefix("ACCOUNT#") for pk, _ in keys)
 
     def _lock_out(self, client_id: str) -> set[Key]:
         """Nobody can authenticate as the application any more, and no new authorization can start."""

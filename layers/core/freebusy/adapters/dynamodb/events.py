@@ -71,11 +71,11 @@ class DynamoEvents:
         return self._table.write(storing)
 
     def overlapping(self, sub: str, window: Period) -> Sequence[ManagedEvent]:
-        items = self._table.query_window(_partition(sub), start=window.start, end=window.end)
+        items = self._table.query_window(event_partition(sub), start=window.start, end=window.end)
         return sorted(map(managed_event, items), key=lambda event: event.details.when.start)
 
     def all_of(self, sub: str) -> Iterator[ManagedEvent]:
-        return map(managed_event, self._table.query_prefix(_partition(sub), EVENT_PREFIX))
+        return map(managed_event, self._table.query_prefix(event_partition(sub), EVENT_PREFIX))
 
 
 class DynamoInvitationLog:
@@ -138,18 +138,18 @@ def managed_event(item: Item) -> ManagedEvent:
 # --- Keys ------------------------------------------------------------------------------------------
 
 
-def _partition(sub: str) -> str:
+def event_partition(sub: str) -> str:
     return f"EVENTS#{sub}"
 
 
 def _event_key(sub: str, event_id: str) -> Key:
     """Hashed, since an event id is the application's own: of any length, in any script, perhaps telling."""
-    return _partition(sub), f"{EVENT_PREFIX}{hashed(event_id)}"
+    return event_partition(sub), f"{EVENT_PREFIX}{hashed(event_id)}"
 
 
 def _mark_key(event: ManagedEvent, recipient: str) -> Key:
     """By UID: an event that is made anew under an old event id begins with nothing sent."""
-    return _partition(event.sub), f"SENT#{event.uid}#{recipient}"
+    return event_partition(event.sub), f"SENT#{event.uid}#{recipient}"
 
 
 def _organizer_key(organizer: str) -> Key:

@@ -35,11 +35,11 @@ class DynamoManagedAvailability:
         self._table = Table(client, table_name)
 
     def find(self, sub: str) -> ManagedAvailability:
-        item = self._table.get(_key(sub)) if may_be_ours(sub) else None
+        item = self._table.get(managed_availability_key(sub)) if may_be_ours(sub) else None
         return _NOTHING if item is None else _managed_availability(item)
 
     def find_many(self, subs: Collection[str]) -> dict[str, ManagedAvailability]:
-        items = self._table.get_many(_key(sub) for sub in dict.fromkeys(subs) if may_be_ours(sub))
+        items = self._table.get_many(managed_availability_key(sub) for sub in dict.fromkeys(subs) if may_be_ours(sub))
         stored = {item["pk"]["S"].removeprefix("AVAILABILITY#"): item for item in items}
         return {sub: _managed_availability(stored[sub]) if sub in stored else _NOTHING for sub in subs}
 
@@ -98,17 +98,18 @@ class DynamoManagedAvailability:
         values: Mapping[str, Value] | None = None,
         names: Mapping[str, str] | None = None,
     ) -> bool:
+        key = managed_availability_key(sub)
         return self._table.write(
-            self._table.updating(_key(sub), change, condition=condition, values=values or {}, names=names or {})
+            self._table.updating(key, change, condition=condition, values=values or {}, names=names or {})
         )
 
 
-def _key(sub: str) -> Key:
+def managed_availability_key(sub: str) -> Key:
     return f"AVAILABILITY#{sub}", "AVAILABILITY"
 
 
 def managed_availability_item(sub: str, managed: ManagedAvailability, client_id: str) -> Item:
-    pk, sk = _key(sub)
+    pk, sk = managed_availability_key(sub)
     return attributes({"pk": pk, "sk": sk, "application": client_id, **_values(managed)})
 
 

@@ -69,6 +69,11 @@ class DynamoSetups:
     def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
         return taken(self._table, _SETUP, handle_hash, browser_hash=browser_hash, now=now) is not None
 
+    def forget(self, client_id: str, organization: Organization) -> None:
+        for item in self._table.get_many([*self._table.keys_of(client_id, f"{_SETUP}#")]):
+            if (item["provider"]["S"], item["organization"]["S"]) == (organization.provider, organization.key):
+                self._table.write(self._table.deleting((item["pk"]["S"], item["sk"]["S"])))
+
 
 def _request_values(request: OrganizationRequest) -> Mapping[str, Value]:
     return {

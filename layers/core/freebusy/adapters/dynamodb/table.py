@@ -82,6 +82,21 @@ def binary(item: Item, name: str) -> bytes | None:
     return None if value is None else value["B"]
 
 
+def plain(attribute: Item) -> Any:
+    """What ``attribute`` was made of: a text, a number, a truth, bytes, or lists and dictionaries of those."""
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "N":
+            return int(value)
+        case "NULL":
+            return None
+        case "M":
+            return {name: plain(each) for name, each in value.items()}
+        case "L":
+            return [plain(each) for each in value]
+    return value
+
+
 def may_be_ours(identifier: str) -> bool:
     """Whether an identifier that a caller sent can exist at all; DynamoDB refuses overlong keys with an error."""
     return len(identifier) <= _LONGEST_IDENTIFIER and identifier.isascii()
@@ -108,7 +123,7 @@ class Table:
 
     def get_many(self, keys: Iterable[Key]) -> Iterator[Item]:
         """The items of distinct keys, in no order; 100 keys a call."""
-        for chunk in _chunks(keys, _MOST_READ_AT_ONCE):
+        for chunk in chunks(keys, _MOST_READ_AT_ONCE):
             wanted: Any = {self._name: {"Keys": [_key(key) for key in chunk], "ConsistentRead": True}}
             tries = _tries("reads are being throttled")
             while wanted:
@@ -145,15 +160,24 @@ class Table:
             ConsistentRead=True,
         )
 
-    def keys_of(self, application: str) -> Iterator[Key]:
-        """The keys of all that belongs to an application, as far as the index has caught up."""
-        for item in self._pages(
-            IndexName="by_application",
-            KeyConditionExpression="#application = :application",
-            ExpressionAttributeNames={"#application": "application"},
-            ExpressionAttributeValues={":application": {"S": application}},
-        ):
-            yield item["pk"]["S"], item["sk"]["S"]
+    def keys_of(self, application: str, prefix: str = "") -> Iterator[Key]:
+        """The keys of all that belongs to an application, as far as the index has caught up; or of one kind alone."""
+        condition, values = "#application = :application", {"application": application}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(pk, :prefix)", {**values, "prefix": prefix}
+        return self._keys(condition, values, IndexName="by_application")
+
+    def keys_about(self, sub: str) -> Iterator[Key]:
+        """The keys of all items with this ``sub``, as far as the index has caught up."""
+        return self._keys("#sub = :sub", {"sub": sub}, IndexName="by_account")
+
+    def keys_in(self, pk: str) -> Iterator[Key]:
+        """The keys of one partition."""
+        return self._keys("pk = :pk", {"pk": pk}, ProjectionExpression="pk, sk", ConsistentRead=True)
+
+    def _keys(self, condition: str, values: Mapping[str, Value], **query: Any) -> Iterator[Key]:
+        expressions = _expressions(values, KeyConditionExpression=condition)
+        return ((item["pk"]["S"], item["sk"]["S"]) for item in self._pages(**expressions, **query))
 
     def write(self, action: Action) -> bool:
         """Carries out one action; False when its condition does not hold."""
@@ -218,7 +242,7 @@ class Table:
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _write_many(self, requests: Iterable[Item]) -> None:
-        for chunk in _chunks(requests, _MOST_WRITTEN_AT_ONCE):
+        for chunk in chunks(requests, _MOST_WRITTEN_AT_ONCE):
             unwritten: Any = {self._name: chunk}
             tries = _tries("writes are being throttled")
             while unwritten:
@@ -293,7 +317,7 @@ def _values(values: Mapping[str, Value]) -> Item:
     return {f":{name}": attribute(value) for name, value in values.items()}
 
 
-def _chunks(elements: Iterable[_Element], size: int) -> Iterator[list[_Element]]:
+def chunks(elements: Iterable[_Element], size: int) -> Iterator[list[_Element]]:
     remaining = iter(elements)
     while chunk := list(islice(remaining, size)):
         yield chunk

@@ -61,7 +61,7 @@ class DynamoTokens:
                 browser_hash=request.browser_hash,
                 expires_at=request.expires_at,
                 link_token_hash=request.link_token_hash,
-                relink_sub=request.relink_sub,
+                sub=request.relink_sub,
                 relink_profile_id=request.relink_profile_id,
             )
         )
@@ -196,6 +196,6 @@ def _authorization_request(item: Item) -> AuthorizationRequest:
         browser_hash=item["browser_hash"]["S"],
         expires_at=int(item["expires_at"]["N"]),
         link_token_hash=text(item, "link_token_hash"),
-        relink_sub=text(item, "relink_sub"),
+        relink_sub=text(item, "sub"),
         relink_profile_id=text(item, "relink_profile_id"),
     )

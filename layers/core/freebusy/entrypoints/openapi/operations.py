@@ -10,7 +10,7 @@ from typing import Any
 from freebusy.domain.access_request import MOST_AT_ONCE
 from freebusy.entrypoints.openapi import examples
 from freebusy.entrypoints.openapi.components import PROVIDERS
-from freebusy.entrypoints.openapi.shapes import Schema, answered, either, items, named, sent, text, truth
+from freebusy.entrypoints.openapi.shapes import Schema, answered, either, exactly, items, named, sent, text, truth
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -178,6 +178,14 @@ _FREE_BUSY_QUERY = (
 )
 _CREDENTIALS = {"client_id": text()}
 _SECRET = {"client_secret": text("Of confidential applications.")}
+_REVOCATION = {
+    **_SECRET,
+    "request_pii_erasure": either(
+        truth(),
+        exactly("true", "false", "1", "0", ""),
+        about="Whether everything that is stored about the account is to be erased as well.",
+    ),
+}
 _TOKEN_BODY = either(
     sent(
         {**_CREDENTIALS, "grant_type": text("authorization_code"), "code": text(), "redirect_uri": text()},
@@ -286,11 +294,12 @@ OPERATIONS: tuple[Operation, ...] = (
         Section.TOKENS,
         "End an authorization",
         (Caller.ANYBODY,),
-        about="Everything that the application was granted by this account or organization ends at once.",
+        about="Everything that the application was granted by this account or organization ends at once. Where an"
+        " application with a secret asks for it, everything stored is erased in the minutes after that.",
         body=either(
-            sent({**_CREDENTIALS, "token": text("Of either kind.")}, _SECRET),
-            sent({**_CREDENTIALS, "refresh_token": text()}, _SECRET),
-            sent({**_CREDENTIALS, "sub": text("An account, or an organization.")}, _SECRET),
+            sent({**_CREDENTIALS, "token": text("Of either kind.")}, _REVOCATION),
+            sent({**_CREDENTIALS, "refresh_token": text()}, _REVOCATION),
+            sent({**_CREDENTIALS, "sub": text("An account, or an organization.")}, _REVOCATION),
         ),
         forms=True,
         body_example=examples.REVOCATION,

@@ -13,6 +13,9 @@ from freebusy.domain.scopes import IMPLIED
 from freebusy.entrypoints.http import MalformedBody, body_of
 from freebusy.service.tokens import IssuedTokens
 
+_TRUE = (True, "true", "1")
+_FLAGS = (*_TRUE, False, "false", "0", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -42,11 +45,12 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Exactly one of ``token`` (access or refresh) and ``sub``."""
+    """Exactly one of ``token`` (access or refresh) and ``sub``; ``erase`` asks for everything stored to be erased."""
 
     client: Client
     token: str | None = field(repr=False)
     sub: str | None
+    erase: bool
 
 
 def token_request(event: Mapping[str, Any]) -> TokenRequest:
@@ -74,7 +78,7 @@ def revocation(event: Mapping[str, Any]) -> Revocation:
     sub = None if token else parameters.optional("sub")
     if not (token or sub):
         raise _invalid("token or sub is required")
-    return Revocation(parameters.client(), token, sub)
+    return Revocation(parameters.client(), token, sub, parameters.flag("request_pii_erasure"))
 
 
 def tokens_json(issued: IssuedTokens) -> dict[str, Any]:
@@ -138,6 +142,13 @@ class _Parameters:
         if value is None:
             raise _invalid(f"{name} is required")
         return value
+
+    def flag(self, name: str) -> bool:
+        """JSON has it as a boolean, a form as a word."""
+        value = self._values.get(name)
+        if value is not None and value not in _FLAGS:
+            raise _invalid(f"{name} must be true or false")
+        return value in _TRUE
 
     def client(self) -> Client:
         return Client(self.required("client_id"), self.optional("client_secret"))
