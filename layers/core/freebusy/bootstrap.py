@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from freebusy.service.calendar_reader import CalendarReader
     from freebusy.service.delivery import Deliverer
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.key_rotation import KeyRotation
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
@@ -470,6 +471,24 @@ def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, k
     from freebusy.adapters.vault import KmsSecretVault
 
     return KmsSecretVault(kms, dynamodb, table_name, key_id=key_id)
+
+
+def key_rotation(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> KeyRotation:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+    from freebusy.adapters.dynamodb.applications import DynamoApplications
+    from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+    from freebusy.adapters.vault import KmsSecretVault, KmsVault
+    from freebusy.service.key_rotation import KeyRotation
+
+    return KeyRotation(
+        registry=DynamoApplications(dynamodb, table_name),
+        accounts=DynamoAccounts(dynamodb, table_name),
+        service_accounts=DynamoServiceAccounts(dynamodb, table_name),
+        credentials=KmsVault(kms, dynamodb, table_name, key_id=key_id),
+        secrets=KmsSecretVault(kms, dynamodb, table_name, key_id=key_id),
+        clock=lambda: int(time()),
+    )
 
 
 def redelivery(

@@ -1,5 +1,5 @@
-"""``freebusy``: registers the applications that may use a deployment, and delivers again what was lost. For operators,
-from their own machine.
+"""``freebusy``: registers the applications that may use a deployment, replaces its keys and secrets, and delivers again
+what was lost. For operators, from their own machine.
 
 Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
 """
@@ -11,15 +11,16 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
-from time import time
+from time import sleep, time
 from typing import Any, TypeAlias
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import account_store, application_registry, redelivery, secret_vault
+from freebusy.bootstrap import account_store, application_registry, key_rotation, redelivery, secret_vault
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
@@ -41,6 +42,7 @@ from freebusy.service.applications import (
 )
 from freebusy.service.authorization import relink_url
 from freebusy.service.invitations import deliver_again
+from freebusy.service.key_rotation import SETTLING_SECONDS, KeyRotation
 from freebusy.service.moving import mark_moving
 
 LAPTOP_STACK_NAME = "freebusy-connect"
@@ -203,6 +205,54 @@ def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     return {"accounts": options.accounts, "queued": queued}
 
 
+def _list_keys(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    """The oldest first. Where a key has no date of its own, it is that of its application: it cannot be older."""
+    rotation, rows = _rotation(options), list[tuple[int, dict[str, Any]]]()
+    for client_id in _named_or_all(options, registry):
+        application = registry.find(client_id)
+        if application is None:  # its erasure was interrupted
+            continue
+        for what, vault in (("credentials", rotation.credentials), ("client secrets", rotation.secrets)):
+            for key in (keys := vault.keys(client_id)):
+                state = "seals" if key is keys[-1] else "being replaced"
+                made_at = key.created_at or application.created_at
+                row = {"client_id": client_id, "what": f"data key of {what}", "id": str(key.key_id), "state": state}
+                rows.append((made_at, row))
+        for secret in application.secrets:
+            state = "signs" if secret.sealed else "cannot sign callbacks: rotate it"
+            row = {"client_id": client_id, "what": "client secret", "id": secret.hint, "state": state}
+            rows.append((secret.created_at, row))
+    return [{"made_at": _moment(made_at), **row} for made_at, row in sorted(rows, key=itemgetter(0))]
+
+
+def _rotate_keys(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    if options.settling < SETTLING_SECONDS and options.local is None:
+        raise CommandRefused(f"only the laptop stack settles in less than {SETTLING_SECONDS} seconds")
+    rotation, rotated = _rotation(options), []
+    for each in rotation.rotate(_named_or_all(options, registry), settling=options.settling, pause=_wait):
+        rotated.append({**each._asdict(), "left": list(each.left)})
+        _say(f"{each.client_id}: {each.checked} sealed under new keys, {each.forgotten} old keys forgotten")
+    if kept := [f"{each['client_id']} ({', '.join(each['left'])})" for each in rotated if each["left"]]:
+        raise CommandRefused(f"old keys were kept for what does not open, or was never left alone: {'; '.join(kept)}")
+    return rotated
+
+
+def _named_or_all(options: argparse.Namespace, registry: ApplicationRegistry) -> list[str]:
+    """Client ids. Raises NotFound."""
+    if options.application:
+        return [find_application(options.application, registry=registry).client_id]
+    return list(registry.names())
+
+
+def _wait(seconds: float) -> None:
+    _say(f"waiting {seconds:.0f} seconds for what is under way; interrupted, this goes on when it is asked for again")
+    sleep(seconds)
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr)
+
+
 def _confirm(name: str) -> None:
     print(f"This erases the application with all its accounts, for good. Type its name ({name}):", file=sys.stderr)
     if sys.stdin.readline().strip() != name:
@@ -223,6 +273,17 @@ def _vault(options: argparse.Namespace) -> SecretVault:
     """For commands that make a secret. Raises as ``_registry``."""
     session, endpoint = _session(options)
     return secret_vault(
+        session.client("kms", endpoint_url=endpoint, config=_TIMES),
+        session.client("dynamodb", endpoint_url=endpoint, config=_TIMES),
+        _table(options, session, endpoint),
+        key_id=options.key or _of_stack("CredentialKeyId", options, session, endpoint),
+    )
+
+
+def _rotation(options: argparse.Namespace) -> KeyRotation:
+    """Raises as ``_registry``."""
+    session, endpoint = _session(options)
+    return key_rotation(
         session.client("kms", endpoint_url=endpoint, config=_TIMES),
         session.client("dynamodb", endpoint_url=endpoint, config=_TIMES),
         _table(options, session, endpoint),
@@ -308,7 +369,7 @@ def _moment(seconds: int) -> str:
 
 def _in_columns(answer: _Answer) -> str:
     if isinstance(answer, list):
-        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "no applications yet"
+        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "nothing yet"
     width = max(map(len, answer)) + 2
     lines = [
         f"{name if first else '':{width}}{line}" for name, value in answer.items() for first, line in _lines(value)
@@ -358,7 +419,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freebusy",
-        description="Registers the applications that may use a deployment of Free/Busy Connect, and delivers again.",
+        description="Registers the applications that may use a deployment of Free/Busy Connect, replaces its keys and "
+        "secrets, and delivers again.",
         epilog="Options may stand before or after the command. AWS credentials come from where AWS tools find them.",
     )
     _add_options(parser, default=None)
@@ -417,6 +479,21 @@ def _parser() -> argparse.ArgumentParser:
     secrets = _group(applications, "secrets", "client secrets, of which two can live at once")
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
+
+    keys = _group(commands, "keys", "data keys, which seal credentials and client secrets")
+    listing = _add(keys, "list", _list_keys, "when each key and client secret was made, the oldest first")
+    listing.add_argument("--application", metavar="CLIENT_ID", help="of one application alone")
+    rotate = _add(keys, "rotate", _rotate_keys, "seal everything under new data keys and forget the old ones")
+    whose = rotate.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--application", metavar="CLIENT_ID", help="of one application")
+    whose.add_argument("--all", action="store_true", help="of all applications")
+    rotate.add_argument(
+        "--settling",
+        type=int,
+        default=SETTLING_SECONDS,
+        metavar="SECONDS",
+        help="how long to wait for what is under way (%(default)s); less is for the laptop stack alone",
+    )
 
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -53,9 +53,14 @@ class DynamoApplications:
         return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
 
     def accounts_of(self, client_id: str) -> list[str]:
+        return [sub for sub in self._holders_of(client_id) if not is_service_account(sub)]
+
+    def service_accounts_of(self, client_id: str) -> list[str]:
+        return [sub for sub in self._holders_of(client_id) if is_service_account(sub)]
+
+    def _holders_of(self, client_id: str) -> Iterator[str]:
         keys = self._table.keys_of(client_id) if may_be_ours(client_id) else ()
-        subs = (pk.removeprefix("ACCOUNT#") for pk, _ in keys if pk.startswith("ACCOUNT#"))
-        return [sub for sub in subs if not is_service_account(sub)]
+        return (pk.removeprefix("ACCOUNT#") for pk, _ in keys if pk.startswith("ACCOUNT#"))
 
     def create(self, application: Application) -> None:
         pk, sk = _key(application.client_id)
