@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,11 @@ class Deployment:
 def deployment(emulator) -> Deployment:
     """A stack with the table of template.yaml, a queue of invitations, and the outputs that name them."""
     stack = f"stack-{uuid4().hex}"
+    secrets = {"Google": "GoogleSecretArn", "Microsoft": "MicrosoftSecretArn"}
     template = {
+        "Parameters": {"MicrosoftTenant": {"Type": "String", "Default": "organizations"}},
         "Resources": {
+            **{name: {"Type": "AWS::SecretsManager::Secret", "Properties": {}} for name in secrets},
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},
             "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
             "CredentialKey": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17"}}},
@@ -74,6 +78,7 @@ def deployment(emulator) -> Deployment:
             "TableName": {"Value": {"Ref": "Table"}},
             "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
             "CredentialKeyId": {"Value": {"Ref": "CredentialKey"}},
+            **{output: {"Value": {"Ref": name}} for name, output in secrets.items()},
         },
     }
     cloudformation = client("cloudformation", emulator)
@@ -318,6 +323,71 @@ class TestKeys:
         where = ["--region", "us-east-1", "--table", "table", "--key", "key"]
         assert main([*where, "keys", "rotate", "--all", "--settling", "599"]) == 2
         assert "600 seconds" in capsys.readouterr().err
+
+
+class TestProviders:
+    @pytest.fixture
+    def given(self, monkeypatch):
+        """Puts it on the standard input of the next command."""
+
+        def give(text: str) -> None:
+            monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+        return give
+
+    @pytest.fixture
+    def held(self, deployment, freebusy, given) -> Callable[[], Any]:
+        """What functions would read now; to begin with, a client with the secret ``first``."""
+        secrets_manager = client("secretsmanager", deployment.endpoint)
+        cloudformation = client("cloudformation", deployment.endpoint)
+        resource = cloudformation.describe_stack_resource(StackName=deployment.stack, LogicalResourceId="Google")
+        secret_id = resource["StackResourceDetail"]["PhysicalResourceId"]
+        registration = json.dumps({"client_id": uuid4().hex, "client_secret": "first"})
+        secrets_manager.put_secret_value(SecretId=secret_id, SecretString=registration)
+        return lambda: json.loads(secrets_manager.get_secret_value(SecretId=secret_id)["SecretString"])
+
+    ROTATE = ("providers", "rotate", "google")
+
+    def test_a_new_secret_is_used_and_the_one_before_comes_back(self, freebusy, refused, given, held):
+        client_id = held()["client_id"]
+        given("second\n")
+        answer = freebusy(*self.ROTATE, "--untried")
+        assert (answer["client_id"], answer["replaced"]) == (client_id, [client_id])
+        assert held() == {"client_id": client_id, "client_secret": "second"}
+        freebusy(*self.ROTATE, "--back", "--untried")
+        assert held()["client_secret"] == "first"
+        freebusy(*self.ROTATE, "--back", "--untried")
+        assert held()["client_secret"] == "second"
+
+    def test_it_is_read_from_a_file_too(self, freebusy, refused, held, tmp_path):
+        file = tmp_path / "google.json"
+        file.write_text(json.dumps({**held(), "client_secret": "from the file"}), encoding="utf-8")
+        freebusy(*self.ROTATE, "--untried", "--file", str(file))
+        assert held()["client_secret"] == "from the file"
+        assert "cannot be read" in refused(*self.ROTATE, "--file", str(tmp_path / "none.json"))
+        file.write_bytes(b"\xff")
+        assert "cannot be read" in refused(*self.ROTATE, "--file", str(file))
+
+    def test_neither_answer_nor_refusal_shows_a_secret(self, freebusy, refused, given, held):
+        given("hush")
+        assert "hush" not in json.dumps(freebusy(*self.ROTATE, "--untried"))
+        given('{"client_secret": "hush"}')
+        assert "hush" not in refused(*self.ROTATE, "--untried")
+        assert held()["client_secret"] == "hush"
+
+    def test_microsoft_is_tried_out_in_the_tenant_of_the_registration(self, refused, given):
+        given('{"client_id": "id", "client_secret": "secret"}')
+        assert "tenant" in refused("providers", "rotate", "microsoft")
+
+    def test_secrets_are_listed_by_when_they_were_made(self, freebusy, given, held):
+        given(uuid4().hex)
+        freebusy(*self.ROTATE, "--untried")
+        google, microsoft = freebusy("providers", "list")
+        assert (microsoft["provider"], microsoft["one_before"]) == ("microsoft", "-")
+        assert google["made_at"] >= google["one_before"] > "2026"
+
+    def test_a_provider_that_is_not_offered_is_told(self, refused, given):
+        assert "no secret for cronofy" in refused("providers", "rotate", "cronofy")
 
 
 class TestErasure:

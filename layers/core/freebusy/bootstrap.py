@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from functools import cache, cached_property, partial
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.account import ProviderName, Upstream
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.cronofy import Cronofy
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
+    from freebusy.service.provider_secrets import ProviderSecret
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -489,6 +493,33 @@ def key_rotation(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, k
         secrets=KmsSecretVault(kms, dynamodb, table_name, key_id=key_id),
         clock=lambda: int(time()),
     )
+
+
+def provider_secret(
+    name: str, client: SecretsManagerClient, secret_id: str, *, origin: str | None, tenant: str
+) -> ProviderSecret:
+    """For the command line, as above: ``google``, ``google-service-account``, ``microsoft`` or ``cronofy``.
+
+    ``tenant`` is the one that the registration at Microsoft is in.
+    """
+    import httpx
+
+    from freebusy.adapters.provider_trials import ProviderTrials
+    from freebusy.adapters.secret_versions import SecretsManagerVersions
+    from freebusy.adapters.secrets import registration_in, service_account_key_in
+    from freebusy.service.provider_secrets import ProviderSecret
+
+    trials = ProviderTrials(httpx.Client(follow_redirects=False), origin=origin)
+    versions = SecretsManagerVersions(client, secret_id)
+    if name == "google-service-account":
+        holding = "the key file of a service account"
+        return ProviderSecret(versions, service_account_key_in, holding, trials.google_service_account)
+    registrations: dict[str, Callable[[Mapping[str, Any]], None]] = {
+        "google": trials.google,
+        "microsoft": partial(trials.microsoft, tenant=tenant),
+        "cronofy": trials.cronofy,
+    }
+    return ProviderSecret(versions, registration_in, "a client_id with its client_secret", registrations[name])
 
 
 def redelivery(

@@ -319,6 +319,25 @@ class CredentialVault(Vault, DataKeys, Protocol): ...
 class ClientSecretVault(SecretVault, DataKeys, Protocol): ...
 
 
+class SecretVersions(Protocol):
+    """One secret of what we are known by at providers, and the one before it: the command line's business."""
+
+    def current(self) -> str:
+        """Empty while it was never filled in."""
+
+    def previous(self) -> str:
+        """Empty when there was none before."""
+
+    def replace(self, value: str) -> None:
+        """In one step: what was current is the previous one from now on."""
+
+    def go_back(self) -> None:
+        """The current one and the previous one change places."""
+
+    def since(self) -> tuple[int | None, int | None]:
+        """When the current and the previous one were made; None for one that there is not."""
+
+
 class CalendarProvider(Protocol):
     """One kind of upstream. No method raises anything but the ``ProviderError`` family."""
 

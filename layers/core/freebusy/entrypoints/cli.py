@@ -11,16 +11,24 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from getpass import getpass
 from operator import itemgetter
 from pathlib import Path
 from time import sleep, time
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from freebusy.bootstrap import account_store, application_registry, key_rotation, redelivery, secret_vault
+from freebusy.bootstrap import (
+    account_store,
+    application_registry,
+    key_rotation,
+    provider_secret,
+    redelivery,
+    secret_vault,
+)
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
@@ -44,6 +52,7 @@ from freebusy.service.authorization import relink_url
 from freebusy.service.invitations import deliver_again
 from freebusy.service.key_rotation import SETTLING_SECONDS, KeyRotation
 from freebusy.service.moving import mark_moving
+from freebusy.service.provider_secrets import ProviderSecret, replace_secret, restore_secret
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"
@@ -52,6 +61,16 @@ LAPTOP_REGION = "us-east-1"
 _DEPLOYMENTS = "default"
 """Instead of an upstream of its own: the deployment's."""
 
+_PROVIDER_SECRETS = {
+    "google": ("GoogleSecretArn", "the old secret of the OAuth client, in the Cloud console"),
+    "google-service-account": ("GoogleServiceAccountSecretArn", "the old key of the service account, in the console"),
+    "microsoft": ("MicrosoftSecretArn", "the old client secret of the app registration, in Entra"),
+    "cronofy": ("CronofySecretArn", "the old client secret, in Cronofy's dashboard"),
+}
+"""The output of the stack that names the secret, and what is to be ended at the provider when it was replaced."""
+
+_NOT_SECRET = ("client_id", "client_email", "private_key_id", "data_center")
+_MOST_READ = 65_536
 _REFUSED = 2
 _INTERRUPTED = 130
 _TIMES = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
@@ -253,6 +272,44 @@ def _say(progress: str) -> None:
     print(progress, file=sys.stderr)
 
 
+def _list_providers(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    """By what Secrets Manager says of the versions, so that no secret is read."""
+    since = {name: secret.versions.since() for name, secret in _provider_secrets(options).items()}
+    return [
+        {"provider": name, "made_at": _moment_or_not(current), "one_before": _moment_or_not(previous)}
+        for name, (current, previous) in since.items()
+    ]
+
+
+def _rotate_provider(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    secret = _provider_secrets(options).get(options.provider)
+    if secret is None:
+        raise CommandRefused(f"this deployment has no secret for {options.provider}")
+    if options.back:
+        before, now = restore_secret(secret=secret, untried=options.untried)
+    else:
+        before, now = replace_secret(
+            _given(options.file), secret=secret, another_client=options.another_client, untried=options.untried
+        )
+    then = "Functions use it within five minutes. "
+    if not options.back:
+        then += f"After ten, end {_PROVIDER_SECRETS[options.provider][1]}."
+    shown = {name: now[name] for name in _NOT_SECRET if name in now}
+    replaced = [str(before[name]) for name in _NOT_SECRET if before and name in before]
+    return {"provider": options.provider, **shown, "replaced": replaced, "then": then}
+
+
+def _given(file: Path | None) -> str:
+    """Never from an argument, which other processes could see and the shell would remember."""
+    if file is None:
+        return getpass("The new secret, which is not shown: ") if sys.stdin.isatty() else sys.stdin.read(_MOST_READ)
+    try:
+        with file.open(encoding="utf-8") as content:
+            return content.read(_MOST_READ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandRefused(f"{file} cannot be read as text") from error
+
+
 def _confirm(name: str) -> None:
     print(f"This erases the application with all its accounts, for good. Type its name ({name}):", file=sys.stderr)
     if sys.stdin.readline().strip() != name:
@@ -295,13 +352,45 @@ def _table(options: argparse.Namespace, session: boto3.Session, endpoint: str | 
     return options.table or _of_stack("TableName", options, session, endpoint)
 
 
+def _provider_secrets(options: argparse.Namespace) -> dict[str, ProviderSecret]:
+    """Those that this deployment has. Raises as ``_registry``."""
+    session, endpoint = _session(options)
+    _of_stack("TableName", options, session, endpoint)
+    outputs, parameters = (_described(kind, options, session, endpoint) for kind in ("Output", "Parameter"))
+    origins = json.loads(Path(options.local).read_text(encoding="utf-8")) if endpoint else {}
+    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint, config=_TIMES)
+    tenant = getattr(options, "tenant", None) or parameters.get("MicrosoftTenant", "organizations")
+    return {
+        name: provider_secret(
+            name, secrets_manager, outputs[output], origin=origins.get(name.partition("-")[0]), tenant=tenant
+        )
+        for name, (output, _) in _PROVIDER_SECRETS.items()
+        if output in outputs
+    }
+
+
 def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
     """An output of the stack."""
-    stack = options.stack or (LAPTOP_STACK_NAME if endpoint else None)
-    if stack is None:
+    if not (options.stack or endpoint):
         instead = {"TableName": " --table NAME,", "CredentialKeyId": " --key KEY beside --table,"}.get(key, "")
         raise CommandRefused(f"say which deployment: --stack NAME,{instead} or --local for the laptop stack")
-    return _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, key)
+    outputs = _described("Output", options, session, endpoint)
+    if key not in outputs:
+        raise CommandRefused(f"the stack {_stack(options)} has no output {key}: is it a deployment of this service?")
+    return outputs[key]
+
+
+def _described(
+    kind: Literal["Output", "Parameter"], options: argparse.Namespace, session: boto3.Session, endpoint: str | None
+) -> dict[str, str]:
+    """The outputs or the parameters of the stack."""
+    cloudformation: Any = session.client("cloudformation", endpoint_url=endpoint, config=_TIMES)
+    (described,) = cloudformation.describe_stacks(StackName=_stack(options))["Stacks"]
+    return {each[f"{kind}Key"]: each.get(f"{kind}Value", "") for each in described.get(f"{kind}s", [])}
+
+
+def _stack(options: argparse.Namespace) -> str:
+    return options.stack or LAPTOP_STACK_NAME
 
 
 def _public_url(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
@@ -329,14 +418,6 @@ def _session(options: argparse.Namespace) -> tuple[boto3.Session, str | None]:
     return boto3.Session("laptop", "laptop", region_name=region or LAPTOP_REGION), endpoint
 
 
-def _output(cloudformation: Any, stack: str, key: str) -> str:
-    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    for output in described.get("Outputs", []):
-        if output["OutputKey"] == key:
-            return str(output["OutputValue"])
-    raise CommandRefused(f"the stack {stack} has no output {key}: is it a deployment of this service?")
-
-
 # --- What people see -------------------------------------------------------------------------------
 
 
@@ -361,6 +442,10 @@ def _appearance(options: argparse.Namespace, appearance: Appearance) -> dict[str
         "home_page": appearance.home_page or None,
         "logo": f"PNG, {len(appearance.logo)} bytes" if appearance.logo else None,
     }
+
+
+def _moment_or_not(seconds: int | None) -> str:
+    return "-" if seconds is None else _moment(seconds)
 
 
 def _moment(seconds: int) -> str:
@@ -412,6 +497,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "uris": {"metavar": "URI", "nargs": "+", "help": "https, or http on localhost; compared as it is"},
     "origins": {"metavar": "ORIGIN", "nargs": "+", "help": "https://host[:port], or http on localhost"},
     "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
+    "provider": {"choices": list(_PROVIDER_SECRETS)},
     "hint": {"metavar": "HINT", "help": "how the secret begins, as `show` lists it"},
 }
 
@@ -480,6 +566,18 @@ def _parser() -> argparse.ArgumentParser:
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
 
+    _add_rotation(commands)
+
+    accounts = _group(commands, "accounts", "people who have connected")
+    move = "take people off Cronofy, each at their next consent, and show where they consent"
+    _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
+
+    invitations = _group(commands, "invitations", "mail that events bring about")
+    _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
+    return parser
+
+
+def _add_rotation(commands: _Commands) -> None:
     keys = _group(commands, "keys", "data keys, which seal credentials and client secrets")
     listing = _add(keys, "list", _list_keys, "when each key and client secret was made, the oldest first")
     listing.add_argument("--application", metavar="CLIENT_ID", help="of one application alone")
@@ -495,13 +593,15 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to wait for what is under way (%(default)s); less is for the laptop stack alone",
     )
 
-    accounts = _group(commands, "accounts", "people who have connected")
-    move = "take people off Cronofy, each at their next consent, and show where they consent"
-    _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
-
-    invitations = _group(commands, "invitations", "mail that events bring about")
-    _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
-    return parser
+    providers = _group(commands, "providers", "what this deployment is known by at Google, Microsoft and Cronofy")
+    _add(providers, "list", _list_providers, "when each secret was made, and the one before it")
+    replacing = "try a new secret out and use it from now on; it is read from the standard input"
+    rotate = _add(providers, "rotate", _rotate_provider, replacing, "provider")
+    rotate.add_argument("--file", type=Path, metavar="FILE", help="read it from there instead")
+    rotate.add_argument("--back", action="store_true", help="use the one before instead of a new one")
+    rotate.add_argument("--tenant", metavar="TENANT", help="Microsoft's, in which the application is registered")
+    rotate.add_argument("--untried", action="store_true", help="do not ask the provider first")
+    rotate.add_argument("--another-client", action="store_true", help="also of another client_id: consents end")
 
 
 def _commands(parser: argparse.ArgumentParser) -> _Commands:
