@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -14,6 +15,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
+import pycronofy
 import pytest
 
 from freebusy.domain.pkce import challenge_of
@@ -21,6 +23,7 @@ from freebusy.entrypoints.cli import main
 from local import emulator
 from local.browser import visit
 from tests.e2e.days import at
+from tests.receiver import receiving
 
 pytestmark = pytest.mark.stack
 
@@ -30,15 +33,28 @@ ALWAYS_RENEWED = 30
 
 
 @pytest.fixture
-def freebusy(stack, tmp_path) -> Callable[..., Any]:
-    """The command line, on the stack under test; gives its answer."""
+def command(stack, tmp_path, monkeypatch) -> Callable[..., tuple[int, str]]:
+    """The command line, on the stack under test; gives its exit status and what it printed."""
     file = tmp_path / "stack.json"
     file.write_text(json.dumps(stack), encoding="utf-8")
 
-    def run(*arguments: str) -> Any:
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            assert main([f"--local={file}", "--json", *arguments]) == 0
-        return json.loads(printed.getvalue())
+    def run(*arguments: str, given: str = "") -> tuple[int, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.redirect_stderr(printed):
+            status = main([f"--local={file}", "--json", *arguments])
+        return status, printed.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def freebusy(command) -> Callable[..., Any]:
+    """A command that works; gives its answer, which follows what it says on the way."""
+
+    def run(*arguments: str, given: str = "") -> Any:
+        status, printed = command(*arguments, given=given)
+        assert status == 0, printed
+        return json.loads(printed[min(printed.index(start) for start in "[{" if start in printed) :])
 
     return run
 
@@ -101,6 +117,12 @@ class Load:
     asked: int = 0
     over: Event = field(default_factory=Event)
 
+    def wait_for(self, more: int) -> None:
+        """Until so much more was asked, and everybody's turn has come again."""
+        enough = self.asked + more
+        while self.asked < enough:
+            time.sleep(0.05)
+
     def go_on(self, ask: Callable[[], None]) -> None:
         while not self.over.is_set():
             try:
@@ -150,17 +172,21 @@ def renewing(application: Application, tokens: dict[str, Any]) -> Callable[[], N
     return ask
 
 
-def people_of(application: Application, count: int = 2) -> list[dict[str, Any]]:
+def people_of(application: Application, *providers: str) -> list[dict[str, Any]]:
+    """Two at each provider."""
     return [
         application.connect(provider, f"p{number}-{uuid4().hex[:8]}@{provider}.example")
-        for provider in NAMES
-        for number in range(count)
+        for provider in providers
+        for number in range(2)
     ]
+
+
+# --- Data keys -------------------------------------------------------------------------------------
 
 
 def test_data_keys_are_replaced_while_everybody_asks(stack, freebusy, application, front_end):
     """Sandboxes of several functions have the old keys in memory, and each query seals new credentials."""
-    people = people_of(application)
+    people = people_of(application, *NAMES)
     browser = front_end.connect("google", f"browser-{uuid4().hex[:8]}@google.example")
     load = Load(
         [
@@ -191,3 +217,125 @@ def sealed_under(stack: dict[str, Any], subs: list[str]) -> set[int]:
     items = dynamodb.batch_get_item(RequestItems={table: {"Keys": keys}})["Responses"][table]
     profiles = [profile["M"] for item in items for profile in item["profiles"]["M"].values()]
     return {int.from_bytes(profile["sealed"]["B"][1:3]) for profile in profiles if "sealed" in profile}
+
+
+# --- Provider secrets ------------------------------------------------------------------------------
+
+
+class Registration:
+    """Our client at a provider: which secrets work there, and which one the stack uses."""
+
+    def __init__(self, stack: dict[str, Any], provider: str) -> None:
+        self.stack, self.provider = stack, provider
+
+    @property
+    def used(self) -> str:
+        cloudformation = emulator.client("cloudformation", self.stack["aws"])
+        (described,) = cloudformation.describe_stacks()["Stacks"]
+        (arn,) = (
+            output["OutputValue"]
+            for output in described["Outputs"]
+            if output["OutputKey"] == f"{self.provider.title()}SecretArn"
+        )
+        held = emulator.client("secretsmanager", self.stack["aws"]).get_secret_value(SecretId=arn)
+        secret: str = json.loads(held["SecretString"])["client_secret"]
+        return secret
+
+    def let(self, *live: str) -> None:
+        """From now on these work, and no others."""
+        httpx.put(f"{self.stack[self.provider]}/sim/client", json={"secrets": live}).raise_for_status()
+
+
+@pytest.mark.parametrize("provider", list(NAMES))
+def test_a_client_secret_of_ours_is_replaced_while_everybody_asks(stack, command, freebusy, application, provider):
+    """Functions that use the old one notice when the provider does not take it any more."""
+    tenant = {"admin": "admin@home.example", "delegated": True}
+    httpx.put(f"{stack['microsoft']}/sim/tenants/home.example", json=tenant).raise_for_status()
+    rotate = ("providers", "rotate", provider, *(["--tenant", "home.example"] if provider == "microsoft" else []))
+    registration = Registration(stack, provider)
+    old, new = registration.used, secrets.token_urlsafe(24)
+    people = people_of(application, provider)
+    load = Load([sharing(application, people)] * 2)
+    with load.meanwhile():
+        load.wait_for(6)
+        status, told = command(*rotate, given=new)
+        assert (status, "invalid_client" in told) == (2, True), "the provider does not know it yet"
+        registration.let(old, new)
+        freebusy(*rotate, given=new)
+        load.wait_for(12)
+        registration.let(new)
+        load.wait_for(12)
+    assert load.troubles == []
+    assert registration.used == new
+    listed = {each["provider"]: each for each in freebusy("providers", "list")}
+    assert listed[provider]["one_before"] != "-"
+
+    status, told = command(*rotate, "--back")
+    assert (status, "invalid_client" in told) == (2, True), "the old one does not work any more"
+    registration.let(old, new)
+    freebusy(*rotate, "--back")
+    assert registration.used == old
+    sharing(application, people)()
+
+
+class TestServiceAccount:
+    """Of Google, which reads for organizations."""
+
+    @pytest.fixture
+    def service(self, stack, application) -> pycronofy.Client:
+        """The application with the tokens of an organization whose administrator has just connected it."""
+        admin, user = "admin@rotated.example", "kim@rotated.example"
+        for email in (admin, user):
+            person = {"busy": [{"start": at(9), "end": at(10)}], "token_lifetime": ALWAYS_RENEWED}
+            httpx.put(f"{stack['google']}/sim/users/{email}", json=person).raise_for_status()
+        organization = {"admin": admin, "delegated": True, "users": [user]}
+        httpx.put(f"{stack['google']}/sim/domains/rotated.example", json=organization).raise_for_status()
+        asked = {
+            "response_type": "code",
+            "client_id": application.client_id,
+            "redirect_uri": stack["redirect_uris"][0],
+            "scope": "service_account/accounts/manage",
+            "delegated_scope": "free_busy_write",
+            "provider_name": NAMES["google"],
+        }
+        link = f"{stack['url']}/enterprise_connect/oauth/authorize?{urlencode(asked)}"
+        code = visit(link, until=stack["redirect_uris"][0], consent={"sim_user": admin})["code"]
+        client = pycronofy.Client(client_id=application.client_id, client_secret=application.client_secret)
+        client.get_authorization_from_code(code, redirect_uri=stack["redirect_uris"][0])
+        return client
+
+    def test_its_key_is_replaced_while_everybody_asks(self, stack, command, freebusy, application, service):
+        """Beforehand the secret of the application: callbacks are signed with both while both live."""
+        rotated = freebusy("applications", "secrets", "rotate", application.client_id)
+        other = pycronofy.Client(client_id=application.client_id, client_secret=rotated["client_secret"])
+        with receiving() as receiver:
+            service.authorize_with_service_account("kim@rotated.example", "free_busy_write", f"{receiver.url}/cb")
+            (callback,) = receiver.wait_for(1)
+        signature, body = callback.headers["Cronofy-HMAC-SHA256"], callback.body.decode()
+        assert service.hmac_valid(signature, body)
+        assert other.hmac_valid(signature, body)
+        freebusy("applications", "secrets", "revoke", application.client_id, rotated["secrets"][0]["hint"])
+        application.client_secret = rotated["client_secret"]
+        code = callback.authorization["code"]
+        colleague = application.token(
+            grant_type="authorization_code", code=code, redirect_uri=receiver.url + callback.path
+        )
+
+        keys = f"{stack['google']}/sim/service_account"
+        old = httpx.get(keys).json()
+        new = httpx.post(f"{keys}/keys").json()
+        rotate = ("providers", "rotate", "google-service-account")
+        load = Load([sharing(application, [colleague])] * 2)
+        with load.meanwhile():
+            load.wait_for(6)
+            status, told = command(*rotate, given=json.dumps({**new, "client_id": "1"}))
+            assert (status, "--another-client" in told) == (2, True)
+            answer = freebusy(*rotate, given=json.dumps(new))
+            assert answer["private_key_id"] == new["private_key_id"]
+            assert old["private_key_id"] in answer["replaced"]
+            load.wait_for(12)
+            httpx.delete(f"{keys}/keys/{old['private_key_id']}").raise_for_status()
+            load.wait_for(12)
+        assert load.troubles == []
+        status, told = command(*rotate, "--back")
+        assert (status, "does not take this key" in told) == (2, True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from functools import cache, cached_property, partial
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import ProviderName, Upstream
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import httpx
     from botocore.config import Config
@@ -495,12 +495,11 @@ def key_rotation(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, k
     )
 
 
-def provider_secret(
-    name: str, client: SecretsManagerClient, secret_id: str, *, origin: str | None, tenant: str
-) -> ProviderSecret:
-    """For the command line, as above: ``google``, ``google-service-account``, ``microsoft`` or ``cronofy``.
-
-    ``tenant`` is the one that the registration at Microsoft is in.
+def provider_secrets(
+    client: SecretsManagerClient, secret_ids: Mapping[str, str], *, origins: Mapping[str, str], tenant: str
+) -> dict[str, ProviderSecret]:
+    """For the command line, as above. ``secret_ids`` are those of ``google``, ``google-service-account``,
+    ``microsoft`` and ``cronofy``, as far as there are any; ``tenant`` is where the registration at Microsoft is.
     """
     import httpx
 
@@ -509,17 +508,25 @@ def provider_secret(
     from freebusy.adapters.secrets import registration_in, service_account_key_in
     from freebusy.service.provider_secrets import ProviderSecret
 
-    trials = ProviderTrials(httpx.Client(follow_redirects=False), origin=origin)
-    versions = SecretsManagerVersions(client, secret_id)
-    if name == "google-service-account":
-        holding = "the key file of a service account"
-        return ProviderSecret(versions, service_account_key_in, holding, trials.google_service_account)
-    registrations: dict[str, Callable[[Mapping[str, Any]], None]] = {
-        "google": trials.google,
-        "microsoft": partial(trials.microsoft, tenant=tenant),
-        "cronofy": trials.cronofy,
+    http = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), follow_redirects=False)
+    google, microsoft, cronofy = (
+        ProviderTrials(http, origin=origins.get(name)) for name in ("google", "microsoft", "cronofy")
+    )
+    registration = "a client_id with its client_secret"
+    known = {
+        "google": (registration_in, registration, google.google),
+        "google-service-account": (
+            service_account_key_in,
+            "the key file of a service account",
+            google.google_service_account,
+        ),
+        "microsoft": (registration_in, registration, partial(microsoft.microsoft, tenant=tenant)),
+        "cronofy": (registration_in, registration, cronofy.cronofy),
     }
-    return ProviderSecret(versions, registration_in, "a client_id with its client_secret", registrations[name])
+    return {
+        name: ProviderSecret(SecretsManagerVersions(client, secret_id), *known[name])
+        for name, secret_id in secret_ids.items()
+    }
 
 
 def redelivery(

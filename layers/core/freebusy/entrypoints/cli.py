@@ -25,7 +25,7 @@ from freebusy.bootstrap import (
     account_store,
     application_registry,
     key_rotation,
-    provider_secret,
+    provider_secrets,
     redelivery,
     secret_vault,
 )
@@ -360,13 +360,8 @@ def _provider_secrets(options: argparse.Namespace) -> dict[str, ProviderSecret]:
     origins = json.loads(Path(options.local).read_text(encoding="utf-8")) if endpoint else {}
     secrets_manager = session.client("secretsmanager", endpoint_url=endpoint, config=_TIMES)
     tenant = getattr(options, "tenant", None) or parameters.get("MicrosoftTenant", "organizations")
-    return {
-        name: provider_secret(
-            name, secrets_manager, outputs[output], origin=origins.get(name.partition("-")[0]), tenant=tenant
-        )
-        for name, (output, _) in _PROVIDER_SECRETS.items()
-        if output in outputs
-    }
+    secret_ids = {name: outputs[output] for name, (output, _) in _PROVIDER_SECRETS.items() if output in outputs}
+    return provider_secrets(secrets_manager, secret_ids, origins=origins, tenant=tenant)
 
 
 def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
