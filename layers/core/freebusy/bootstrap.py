@@ -512,21 +512,15 @@ def provider_secrets(
     google, microsoft, cronofy = (
         ProviderTrials(http, origin=origins.get(name)) for name in ("google", "microsoft", "cronofy")
     )
-    registration = "a client_id with its client_secret"
+    registration = partial(ProviderSecret, understood=registration_in, holding="a client_id with its client_secret")
+    key_file = partial(ProviderSecret, understood=service_account_key_in, holding="the key file of a service account")
     known = {
-        "google": (registration_in, registration, google.google),
-        "google-service-account": (
-            service_account_key_in,
-            "the key file of a service account",
-            google.google_service_account,
-        ),
-        "microsoft": (registration_in, registration, partial(microsoft.microsoft, tenant=tenant)),
-        "cronofy": (registration_in, registration, cronofy.cronofy),
+        "google": partial(registration, try_out=google.google),
+        "google-service-account": partial(key_file, try_out=google.google_service_account),
+        "microsoft": partial(registration, try_out=partial(microsoft.microsoft, tenant=tenant)),
+        "cronofy": partial(registration, try_out=cronofy.cronofy),
     }
-    return {
-        name: ProviderSecret(SecretsManagerVersions(client, secret_id), *known[name])
-        for name, secret_id in secret_ids.items()
-    }
+    return {name: known[name](SecretsManagerVersions(client, secret_id)) for name, secret_id in secret_ids.items()}
 
 
 def redelivery(
