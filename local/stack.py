@@ -121,16 +121,12 @@ class Stack:
             if cronofy:
                 await asyncio.to_thread(cronofy.let_us_in, f"{self.url}/oauth/callback/cronofy")
                 say("cronofy", cronofy.origin or "the real one, with the client id of the environment")
+            standing_in = {"cronofy": cronofy.origin} if cronofy and cronofy.origin else {}
             host = LambdaHost(
                 deployment.functions,
                 children,
                 layers=[*deployment.layers, *([RECORDER] if recording() else [])],
-                environment=self._environment(
-                    endpoint,
-                    {**origins, **({"cronofy": cronofy.origin} if cronofy and cronofy.origin else {})},
-                    mailbox,
-                )
-                | recording(),
+                environment=self._environment(endpoint, {**origins, **standing_in}, mailbox) | recording(),
             )
             pumps = Pumps(deployment.sources, host.invoke, endpoint)
             gateway = Gateway(
@@ -144,7 +140,7 @@ class Stack:
                 await pumps.start()
                 await gateway.server.listen(self._ports.gateway)
                 await children.all_listening()
-                addresses = {**origins, "mailbox": mailbox, "aws": endpoint, "demo": demo}
+                addresses = {**origins, **standing_in, "mailbox": mailbox, "aws": endpoint, "demo": demo}
                 write_atomically(self._file, {"url": self.url, **client, **addresses})
                 say_how_to_try_it(self.url, demo, self._file, self._logs, time.monotonic() - began)
                 await children.first_to_end()

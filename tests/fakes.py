@@ -29,6 +29,7 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Appearance, Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.callback import Destination
+from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound, ProviderError
 from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
@@ -303,6 +304,9 @@ class FakeServiceAccounts:
     def put(self, service_account: ServiceAccount) -> None:
         self._kept[service_account.sub] = service_account
 
+    def of_application(self, client_id: str) -> list[str]:
+        return [sub for sub, service_account in self._kept.items() if service_account.client_id == client_id]
+
     def erase(self, client_id: str) -> int:
         """The item of the organization goes with it."""
         return 2 * _erase(self._kept, lambda each: each.client_id == client_id)
@@ -336,12 +340,14 @@ class FakeTokens:
     def delete(self, token_hash: str) -> None:
         self._tokens.pop(token_hash, None)
 
-    def rotate(self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, now: int) -> bool:
+    def rotate(
+        self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, derived_with: int, now: int
+    ) -> bool:
         with self._lock:
             token = self.find(refresh_hash, now)
             if token is None or token.rotated_at is not None:
                 return False
-            self._tokens[refresh_hash] = replace(token, rotated_at=now)
+            self._tokens[refresh_hash] = replace(token, rotated_at=now, derived_with=derived_with)
             self._tokens[successor_hash] = successor
             return True
 
@@ -741,6 +747,9 @@ class FakeApplications:
     def accounts_of(self, client_id: str) -> list[str]:
         return self._accounts.of_application(client_id)
 
+    def service_accounts_of(self, client_id: str) -> list[str]:
+        return self._accounts.service_accounts.of_application(client_id)
+
     def create(self, application: Application) -> None:
         with self._lock:
             self._applications[application.client_id] = application
@@ -768,33 +777,55 @@ class FakeApplications:
             self._tokens.save(secret.secret_hash, TokenRecord(TokenKind.CLIENT_SECRET, application.client_id))
 
 
-class FakeVault:
-    """Readable, but opens only where it should."""
+class FakeDataKeys:
+    """Every application has a first key. What is sealed is readable, but opens only where it should."""
 
+    def __init__(self) -> None:
+        self._keys: dict[str, list[DataKey]] = {}
+
+    def keys(self, client_id: str) -> list[DataKey]:
+        return list(self._keys.get(client_id, [DataKey(1, None)]))
+
+    def add_key(self, client_id: str, *, after: int) -> None:
+        keys = self.keys(client_id)
+        if keys[-1].key_id == after:
+            self._keys[client_id] = [*keys, DataKey(after + 1, NOW)]
+
+    def forget_keys(self, client_id: str, key_ids: Iterable[int]) -> None:
+        self._keys[client_id] = [key for key in self.keys(client_id) if key.key_id not in key_ids]
+
+    def key_of(self, sealed: bytes) -> int:
+        key_id: int = json.loads(sealed)[0]
+        return key_id
+
+    def _sealed(self, client_id: str, name: str, content: Any) -> bytes:
+        return json.dumps([self.keys(client_id)[-1].key_id, client_id, name, content]).encode()
+
+    def _opened(self, sealed: bytes, client_id: str, name: str) -> Any:
+        key_id, *sealed_for, content = json.loads(sealed)
+        if sealed_for != [client_id, name] or key_id not in {key.key_id for key in self.keys(client_id)}:
+            raise ValueError("sealed for something else, or under a key that is gone")
+        return content
+
+
+class FakeVault(FakeDataKeys):
     def seal(self, credential: ProviderCredential, *, client_id: str, profile_id: str) -> bytes:
-        return json.dumps([client_id, profile_id, asdict(credential)]).encode()
+        return self._sealed(client_id, profile_id, asdict(credential))
 
     def unseal(self, sealed: bytes, *, client_id: str, profile_id: str) -> ProviderCredential:
-        *sealed_for, credential = json.loads(sealed)
-        if sealed_for != [client_id, profile_id]:
-            raise ValueError("sealed for another profile")
-        return ProviderCredential(**credential)
+        return ProviderCredential(**self._opened(sealed, client_id, profile_id))
 
-    def derive(self, client_id: str, value: str) -> bytes:
-        return hmac.digest(client_id.encode(), value.encode(), "sha256")
+    def derive(self, client_id: str, value: str, *, key_id: int | None = None) -> tuple[bytes, int]:
+        key_id = key_id or self.keys(client_id)[-1].key_id
+        return hmac.digest(f"{client_id} {key_id}".encode(), value.encode(), "sha256"), key_id
 
 
-class FakeSecretVault:
-    """As readable, and opens only where it should."""
-
+class FakeSecretVault(FakeDataKeys):
     def seal(self, secret: str, *, client_id: str) -> bytes:
-        return json.dumps([client_id, hashed(secret), secret]).encode()
+        return self._sealed(client_id, hashed(secret), secret)
 
     def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
-        *sealed_for, secret = json.loads(sealed)
-        if sealed_for != [client_id, secret_hash]:
-            raise ValueError("sealed for another application, or another secret")
-        return secret
+        return str(self._opened(sealed, client_id, secret_hash))
 
 
 class FakeProvider:

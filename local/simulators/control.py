@@ -13,7 +13,9 @@
   and Google's `"scopes"?`, `"txt"?`, Microsoft's `"narrowed_to"?`, `"places"?`, `"wids"?` | creates or replaces an
   organization; who is named becomes a person, or stays the one they are; see `Organization`, `Workspace`, `Tenant` |
 | `GET` and `DELETE` of the same | shows it; forgets it, and not its people |
+| `PUT /sim/client` `{"secrets": [SECRET...]}` | the secrets of our client that work from now on |
 | `GET {google}/sim/service_account` | the key file of the service account that organizations delegate to |
+| `POST {google}/sim/service_account/keys`, `DELETE .../{key_id}` | one more key, whose file is the answer; ends one |
 | `PUT /sim/faults` `{"busy" or "token" or "refresh": {"status"?, "body"?, "headers"?, "delay_ms"?, "times"?}}` | these
   faults, in place of those before: the next `times` calls (all, without it) are answered so, `delay_ms` late |
 | `GET /sim/faults`, `DELETE /sim/faults` | what is still to strike; clears |

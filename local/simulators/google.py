@@ -67,7 +67,10 @@ class Google:
             Route("GET", "/resolve", lambda request: google_dns.resolve(request, self.organizations)),
         ]
         self.controls: Sequence[Route] = [
+            Route("PUT", "/sim/client", client.replace_secrets),
             Route("GET", "/sim/service_account", lambda _: Response.of_json(service_account().key_file())),
+            Route("POST", "/sim/service_account/keys", lambda _: Response.of_json(service_account().add_key())),
+            Route("DELETE", "/sim/service_account/keys/{key_id}", _delete_key),
         ]
 
     # The consent screen.
@@ -345,6 +348,11 @@ def _workspace(person: Person) -> str | None:
 
 def _full_name(scope: str) -> str:
     return _FULL_NAMES.get(scope, scope)
+
+
+def _delete_key(_: Request, key_id: str) -> Response:
+    service_account().delete_key(key_id)
+    return Response(204)
 
 
 def _required(form: Mapping[str, str], name: str) -> str:

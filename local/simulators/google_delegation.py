@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from joserfc.jwk import GuestProtocol, RSAKey
 
 from local.simulators.google_calendar import SCOPE_PREFIX
 from local.simulators.grants import random_token
@@ -48,21 +48,34 @@ class NotGranted(Exception):
 
 
 class ServiceAccount:
-    """The only one there is, with its only key."""
+    """The only one there is, with its keys, of which the first is the one that the laptop stack begins with."""
 
     email = f"freebusy-connect@{_PROJECT}.iam.gserviceaccount.com"
 
     def __init__(self) -> None:
-        self._key = RSAKey.generate_key(2048, private=True)
-        self.key_id = fingerprint("google service account key", self._key.thumbprint()).hex()[:40]
+        self._keys: dict[str, RSAKey] = {}
+        self._first = self.add_key()
+
+    def add_key(self) -> dict[str, str]:
+        """Its key file."""
+        key = RSAKey.generate_key(2048, private=True)
+        key_id = fingerprint("google service account key", key.thumbprint()).hex()[:40]
+        self._keys[key_id] = key
+        return self._key_file(key_id)
+
+    def delete_key(self, key_id: str) -> None:
+        self._keys.pop(key_id, None)
 
     def key_file(self) -> dict[str, str]:
+        return self._first
+
+    def _key_file(self, key_id: str) -> dict[str, str]:
         """What the Cloud console gives to download."""
         return {
             "type": "service_account",
             "project_id": _PROJECT,
-            "private_key_id": self.key_id,
-            "private_key": self._key.as_pem(private=True).decode(),
+            "private_key_id": key_id,
+            "private_key": self._keys[key_id].as_pem(private=True).decode(),
             "client_email": self.email,
             "client_id": f"1{int.from_bytes(fingerprint('google service account', self.email)) % 10**20:020d}",
             "auth_uri": "https://accounts.google.com/o/oauth2/auth",
@@ -75,12 +88,17 @@ class ServiceAccount:
     def claims(self, assertion: str) -> dict[str, Any]:
         """What an assertion says that this account signed. Raises ``NotGranted``."""
         try:
-            signed = jwt.decode(assertion, self._key, algorithms=["RS256"])
+            signed = jwt.decode(assertion, self._key_of, algorithms=["RS256"])
         except (JoseError, ValueError) as error:
             raise _invalid_grant("Invalid JWT Signature.") from error
-        if signed.header.get("kid") != self.key_id:
-            raise _invalid_grant("Invalid JWT Signature.")
         return signed.claims
+
+    def _key_of(self, signed: GuestProtocol) -> RSAKey:
+        """Raises ``ValueError`` when there is no such key, or not any more."""
+        key = self._keys.get(str(signed.headers().get("kid")))
+        if key is None:
+            raise ValueError("there is no such key")
+        return key
 
 
 @cache

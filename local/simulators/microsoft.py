@@ -64,7 +64,7 @@ class Microsoft:
         self._client = client
         self._applications = Applications(client, self.people)
         self.organizations = self._applications.tenants
-        self.controls: Sequence[Route] = []
+        self.controls: Sequence[Route] = [Route("PUT", "/sim/client", client.replace_secrets)]
         mailboxes = Concurrency(graph_calendar.MOST_AT_ONCE, graph_calendar.OVER_CONCURRENCY)
 
         def at_once(request: Request, parts: Mapping[str, str]) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,18 +29,26 @@ _pages = jinja2.Environment(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Client:
-    """The one application that is registered at the provider."""
+    """The one application that is registered at the provider; while its secret is being replaced it has two."""
 
     client_id: str
-    client_secret: str = field(repr=False)
+    secrets: list[str] = field(repr=False)
 
     def is_named(self, client_id: str | None) -> bool:
         return client_id == self.client_id
 
     def has_secret(self, secret: str | None) -> bool:
-        return hmac.compare_digest((secret or "").encode(), self.client_secret.encode())
+        return any(hmac.compare_digest((secret or "").encode(), live.encode()) for live in self.secrets)
+
+    def replace_secrets(self, request: Request) -> Response:
+        """``{"secrets": ["…"]}`` are the ones that work from now on. Raises ``ValueError`` for anything else."""
+        match json.loads(request.body or b"{}"):
+            case {"secrets": [*secrets]} if all(isinstance(secret, str) and secret for secret in secrets):
+                self.secrets = secrets
+                return Response.of_json({"client_id": self.client_id})
+        raise ValueError("secrets must be a list of texts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _PARENT_CHECK = 1.0  # seconds
 
 def client_of(provider: str, client_id: str | None = None, client_secret: str | None = None) -> Client:
     """The registered client; ``sim-google-client`` with ``sim-google-secret``, say, unless told otherwise."""
-    return Client(client_id or f"sim-{provider}-client", client_secret or f"sim-{provider}-secret")
+    return Client(client_id or f"sim-{provider}-client", [client_secret or f"sim-{provider}-secret"])
 
 
 @contextmanager

@@ -745,22 +745,24 @@ class TestTokens:
     def test_a_refresh_token_is_rotated_once(self, stores):
         stores.tokens.save("old", token())
         successor = token(expires_at=LATER + 99)
-        assert stores.tokens.rotate("old", successor_hash="new", successor=successor, now=NOW)
-        assert stores.tokens.find("old", NOW) == token(rotated_at=NOW)
+        assert stores.tokens.rotate("old", successor_hash="new", successor=successor, derived_with=3, now=NOW)
+        assert stores.tokens.find("old", NOW) == token(rotated_at=NOW, derived_with=3)
         assert stores.tokens.find("new", NOW) == successor
-        assert not stores.tokens.rotate("old", successor_hash="newer", successor=successor, now=NOW + 1)
+        again = {"successor_hash": "newer", "successor": successor, "derived_with": 4}
+        assert not stores.tokens.rotate("old", **again, now=NOW + 1)
         assert stores.tokens.find("newer", NOW) is None
-        assert stores.tokens.find("old", NOW) == token(rotated_at=NOW)
+        assert stores.tokens.find("old", NOW) == token(rotated_at=NOW, derived_with=3)
 
     def test_a_refresh_token_without_expiry_is_rotated_too(self, stores):
         stores.tokens.save("old", token(expires_at=None))
-        assert stores.tokens.rotate("old", successor_hash="new", successor=token(), now=NOW)
+        assert stores.tokens.rotate("old", successor_hash="new", successor=token(), derived_with=1, now=NOW)
 
     @pytest.mark.parametrize("now", [pytest.param(NOW, id="unknown"), pytest.param(LATER, id="expired")])
     def test_a_refresh_token_that_is_not_there_is_not_rotated(self, stores, now):
         if now == LATER:
             stores.tokens.save("old", token())
-        assert not stores.tokens.rotate("old", successor_hash="new", successor=token(expires_at=None), now=now)
+        successor = token(expires_at=None)
+        assert not stores.tokens.rotate("old", successor_hash="new", successor=successor, derived_with=1, now=now)
         assert stores.tokens.find("new", now) is None
 
 
@@ -1070,6 +1072,8 @@ class TestApplications:
         stores.service_accounts.connect(organization("ser_1", client_id="app"))
         assert sorted(stores.applications.accounts_of("app")) == ["acc_1", "acc_2"]
         assert stores.applications.accounts_of("☃") == []
+        assert stores.applications.service_accounts_of("app") == ["ser_1"]
+        assert stores.applications.service_accounts_of("☃") == []
 
     def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
         before = application(secrets=(OLD_SECRET,))

@@ -359,3 +359,23 @@ def test_nobody_else_can_move_somebody_by_their_address(person, front, freebusy)
     have(front, "google", "eve@example.com")
     assert follow(moving["relink_url"], "eve@example.com") == 400
     assert somebody.client.list_profiles()[0]["profile_connected"]
+
+
+def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, files, freebusy, monkeypatch, capsys):
+    """What the command line tries a secret out with is answered by Cronofy's token endpoint, here our own."""
+    somebody, at_cronofy = person((9, 10)), [f"--local={files['up']}", "--json", "applications", "secrets"]
+    client_id = json.loads(files["up"].read_text(encoding="utf-8"))["client_id"]
+    capsys.readouterr()
+    assert main([*at_cronofy, "rotate", client_id]) == 0
+    second = json.loads(capsys.readouterr().out)["client_secret"]
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("fbc_cs_nobodys"))
+    assert main([f"--local={files['front']}", "providers", "rotate", "cronofy"]) == 2
+    assert "invalid_client" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO(second))
+    assert freebusy("providers", "rotate", "cronofy")["data_center"] == "us"
+    assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))
+
+    freebusy("providers", "rotate", "cronofy", "--back")
+    assert main([*at_cronofy, "revoke", client_id, second[:13]]) == 0
+    assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))

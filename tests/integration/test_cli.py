@@ -76,8 +76,11 @@ class Deployment:
 def deployment(emulator) -> Deployment:
     """A stack with the table of template.yaml, a queue of invitations, and the outputs that name them."""
     stack = f"stack-{uuid4().hex}"
+    secrets = {"Google": "GoogleSecretArn", "Microsoft": "MicrosoftSecretArn"}
     template = {
+        "Parameters": {"MicrosoftTenant": {"Type": "String", "Default": "organizations"}},
         "Resources": {
+            **{name: {"Type": "AWS::SecretsManager::Secret", "Properties": {}} for name in secrets},
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},
             "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
             "Erasures": {"Type": "AWS::SQS::Queue"},
@@ -88,6 +91,7 @@ def deployment(emulator) -> Deployment:
             "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
             "ErasureQueueUrl": {"Value": {"Ref": "Erasures"}},
             "CredentialKeyId": {"Value": {"Ref": "CredentialKey"}},
+            **{output: {"Value": {"Ref": name}} for name, output in secrets.items()},
         },
     }
     cloudformation = client("cloudformation", emulator)
@@ -137,7 +141,7 @@ def refused(deployment, stack_file, capsys):
         assert status == 2
         assert printed.out == ""
         *question, line = printed.err.splitlines()
-        assert len(question) <= bool({"delete", "erase"} & {*arguments})
+        assert len(question) <= bool({"delete", "erase"} & {*arguments}) or "rotate" in arguments
         return line
 
     return run
@@ -257,6 +261,153 @@ class TestSigning:
         command = ["applications", "create", "Scheduler", "--redirect-uri", CALLBACK]
         assert main(["--region", "us-east-1", "--table", deployment.table, *command]) == 2
         assert "--key KEY" in capsys.readouterr().err
+
+
+class TestKeys:
+    @pytest.fixture
+    def person(self, deployment, created) -> str:
+        """The sub of somebody whose credential is sealed."""
+        vault = self.vault(deployment)
+        credential = ProviderCredential("access", "refresh", NOW)
+        sealed = vault.seal(credential, client_id=created["client_id"], profile_id="pro")
+        identity = Identity(ProviderName.GOOGLE, uuid4().hex, "ana@example.com")
+        profile = Profile("pro", identity.provider, identity.email, "cal", identity, sealed, NOW)
+        managed = Profile("pro_m", ProviderName.MANAGED, "Cronofy", "cal_m")
+        sub = f"acc_{uuid4().hex}"
+        account = Account(sub, created["client_id"], identity.email, None, "UTC", (profile, managed), {})
+        assert DynamoAccounts(deployment.dynamodb, deployment.table).create(account)
+        return sub
+
+    def vault(self, deployment) -> KmsVault:
+        kms = client("kms", deployment.endpoint)
+        return KmsVault(kms, deployment.dynamodb, deployment.table, key_id=deployment.key_id)
+
+    def sealed(self, deployment, sub) -> bytes:
+        account = DynamoAccounts(deployment.dynamodb, deployment.table).find(sub)
+        assert account
+        return account.free_busy_profiles[0].sealed_credential or b""
+
+    def test_everything_of_an_application_is_sealed_under_new_keys(self, deployment, freebusy, created, person):
+        client_id, before = created["client_id"], self.sealed(deployment, person)
+        rotate = ("keys", "rotate", "--settling", "0", "--application", client_id)
+        rotated = {"client_id": client_id, "resealed": 2, "checked": 2, "forgotten": 2, "left": []}
+        assert freebusy(*rotate) == [rotated]
+        vault = self.vault(deployment)
+        opened = vault.unseal(self.sealed(deployment, person), client_id=client_id, profile_id="pro")
+        assert opened == ProviderCredential("access", "refresh", NOW)
+        with pytest.raises(ValueError, match="does not have"):
+            vault.unseal(before, client_id=client_id, profile_id="pro")
+        application = DynamoApplications(deployment.dynamodb, deployment.table).find(client_id)
+        assert application
+        assert works(deployment, client_id, created["client_secret"])
+        listed = freebusy("keys", "list", "--application", client_id)
+        assert {(each["what"], each["id"], each["state"]) for each in listed} == {
+            ("client secret", application.secrets[0].hint, "signs"),
+            ("data key of credentials", "2", "seals"),
+            ("data key of client secrets", "2", "seals"),
+        }
+
+    def test_the_keys_of_all_applications_are_listed_the_oldest_first(self, freebusy, created, person):
+        listed = freebusy("keys", "list")
+        assert [each["made_at"] for each in listed] == sorted(each["made_at"] for each in listed)
+        own = [each["what"] for each in listed if each["client_id"] == created["client_id"]]
+        assert sorted(own) == ["client secret", "data key of client secrets", "data key of credentials"]
+
+    def test_a_secret_that_cannot_sign_says_so(self, deployment, freebusy, created):
+        registry = DynamoApplications(deployment.dynamodb, deployment.table)
+        before = registry.find(created["client_id"])
+        assert before
+        registry.change(before, replace(before, secrets=(replace(before.secrets[0], sealed=None),)))
+        states = [each["state"] for each in freebusy("keys", "list", "--application", created["client_id"])]
+        assert "cannot sign callbacks: rotate it" in states
+
+    def test_a_rotation_that_finds_what_does_not_open_says_whose_it_is(self, deployment, refused, created, person):
+        accounts = DynamoAccounts(deployment.dynamodb, deployment.table)
+        broken = self.sealed(deployment, person)[:-1] + b"?"
+        assert accounts.renew(person, "pro", sealed=broken, expires_at=NOW, version=0)
+        line = refused("keys", "rotate", "--settling", "0", "--application", created["client_id"])
+        assert f"{created['client_id']} (pro)" in line
+        assert [key.key_id for key in self.vault(deployment).keys(created["client_id"])] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            pytest.param(("rotate", "--application", "unknown"), "no application unknown", id="to rotate"),
+            pytest.param(("list", "--application", "unknown"), "no application unknown", id="to list"),
+        ],
+    )
+    def test_an_unknown_application_is_told(self, refused, arguments, reason):
+        assert reason in refused("keys", *arguments)
+
+    def test_no_deployment_but_the_laptops_settles_faster(self, capsys):
+        where = ["--region", "us-east-1", "--table", "table", "--key", "key"]
+        assert main([*where, "keys", "rotate", "--all", "--settling", "599"]) == 2
+        assert "600 seconds" in capsys.readouterr().err
+
+
+class TestProviders:
+    @pytest.fixture
+    def given(self, monkeypatch):
+        """Puts it on the standard input of the next command."""
+
+        def give(text: str) -> None:
+            monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+        return give
+
+    @pytest.fixture
+    def held(self, deployment, freebusy, given) -> Callable[[], Any]:
+        """What functions would read now; to begin with, a client with the secret ``first``."""
+        secrets_manager = client("secretsmanager", deployment.endpoint)
+        cloudformation = client("cloudformation", deployment.endpoint)
+        resource = cloudformation.describe_stack_resource(StackName=deployment.stack, LogicalResourceId="Google")
+        secret_id = resource["StackResourceDetail"]["PhysicalResourceId"]
+        registration = json.dumps({"client_id": uuid4().hex, "client_secret": "first"})
+        secrets_manager.put_secret_value(SecretId=secret_id, SecretString=registration)
+        return lambda: json.loads(secrets_manager.get_secret_value(SecretId=secret_id)["SecretString"])
+
+    ROTATE = ("providers", "rotate", "google")
+
+    def test_a_new_secret_is_used_and_the_one_before_comes_back(self, freebusy, refused, given, held):
+        client_id = held()["client_id"]
+        given("second\n")
+        answer = freebusy(*self.ROTATE, "--untried")
+        assert (answer["client_id"], answer["replaced"]) == (client_id, [client_id])
+        assert held() == {"client_id": client_id, "client_secret": "second"}
+        freebusy(*self.ROTATE, "--back", "--untried")
+        assert held()["client_secret"] == "first"
+        freebusy(*self.ROTATE, "--back", "--untried")
+        assert held()["client_secret"] == "second"
+
+    def test_it_is_read_from_a_file_too(self, freebusy, refused, held, tmp_path):
+        file = tmp_path / "google.json"
+        file.write_text(json.dumps({**held(), "client_secret": "from the file"}), encoding="utf-8")
+        freebusy(*self.ROTATE, "--untried", "--file", str(file))
+        assert held()["client_secret"] == "from the file"
+        assert "cannot be read" in refused(*self.ROTATE, "--file", str(tmp_path / "none.json"))
+        file.write_bytes(b"\xff")
+        assert "cannot be read" in refused(*self.ROTATE, "--file", str(file))
+
+    def test_neither_answer_nor_refusal_shows_a_secret(self, freebusy, refused, given, held):
+        given("hush")
+        assert "hush" not in json.dumps(freebusy(*self.ROTATE, "--untried"))
+        given('{"client_secret": "hush"}')
+        assert "hush" not in refused(*self.ROTATE, "--untried")
+        assert held()["client_secret"] == "hush"
+
+    def test_microsoft_is_tried_out_in_the_tenant_of_the_registration(self, refused, given):
+        given('{"client_id": "id", "client_secret": "secret"}')
+        assert "tenant" in refused("providers", "rotate", "microsoft")
+
+    def test_secrets_are_listed_by_when_they_were_made(self, freebusy, given, held):
+        given(uuid4().hex)
+        freebusy(*self.ROTATE, "--untried")
+        google, microsoft = freebusy("providers", "list")
+        assert (microsoft["provider"], microsoft["one_before"]) == ("microsoft", "-")
+        assert google["made_at"] >= google["one_before"] > "2026"
+
+    def test_a_provider_that_is_not_offered_is_told(self, refused, given):
+        assert "no secret for cronofy" in refused("providers", "rotate", "cronofy")
 
 
 class TestErasure:

@@ -213,11 +213,16 @@ def test_a_refresh_token_is_rotated_once(race, tokens):
 
         def rotate(caller, refresh_hash=refresh_hash):
             return tokens.rotate(
-                refresh_hash, successor_hash=f"{refresh_hash}-{caller}", successor=REFRESH, now=NOW + caller
+                refresh_hash,
+                successor_hash=f"{refresh_hash}-{caller}",
+                successor=REFRESH,
+                derived_with=caller,
+                now=NOW + caller,
             )
 
         winner = winner_of(race(rotate))
-        assert tokens.find(refresh_hash, NOW).rotated_at == NOW + winner
+        rotated = tokens.find(refresh_hash, NOW)
+        assert (rotated.rotated_at, rotated.derived_with) == (NOW + winner, winner)
         stored = [caller for caller in range(CALLERS) if tokens.find(f"{refresh_hash}-{caller}", NOW)]
         assert stored == [winner]
 
@@ -364,6 +369,24 @@ def test_sandboxes_that_need_a_first_data_key_at_once_end_with_one(race, connect
         fresh = KmsVault(kms, dynamodb, table, key_id=key_id)
         assert {fresh.unseal(each, client_id=client_id, profile_id="pro") for each in sealed} == {credential}
         assert len({vault.derive(client_id, "value") for vault in vaults}) == 1
+
+
+def test_of_all_who_replace_a_data_key_at_once_one_adds_it(race, connect, dynamodb, table):
+    kms = connect("kms")
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    credential = ProviderCredential("access", "refresh", LATER)
+    for client_id in names()[:4]:
+        vaults = [KmsVault(kms, dynamodb, table, key_id=key_id) for _ in range(CALLERS)]
+        vaults[0].seal(credential, client_id=client_id, profile_id="pro")
+
+        def add(caller, vaults=vaults, client_id=client_id):
+            vaults[caller].add_key(client_id, after=1)
+            return vaults[caller].seal(credential, client_id=client_id, profile_id="pro")
+
+        sealed = race(add)
+        fresh = KmsVault(kms, dynamodb, table, key_id=key_id)
+        assert {fresh.key_of(each) for each in sealed} == {2}
+        assert {fresh.unseal(each, client_id=client_id, profile_id="pro") for each in sealed} == {credential}
 
 
 def test_no_change_to_an_application_is_lost(race, dynamodb, table):

@@ -13,10 +13,13 @@ from freebusy.domain.account import ProviderName, Upstream
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.cronofy import Cronofy
@@ -59,10 +62,12 @@ if TYPE_CHECKING:
     from freebusy.service.delivery import Deliverer
     from freebusy.service.erasure import Erasure
     from freebusy.service.invitations import InvitationSender
+    from freebusy.service.key_rotation import KeyRotation
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
     from freebusy.service.person_trips import PersonTrips
+    from freebusy.service.provider_secrets import ProviderSecret
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -570,6 +575,52 @@ def secret_vault(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, k
     from freebusy.adapters.vault import KmsSecretVault
 
     return KmsSecretVault(kms, dynamodb, table_name, key_id=key_id)
+
+
+def key_rotation(kms: KMSClient, dynamodb: DynamoDBClient, table_name: str, *, key_id: str) -> KeyRotation:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+    from freebusy.adapters.dynamodb.applications import DynamoApplications
+    from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+    from freebusy.adapters.vault import KmsSecretVault, KmsVault
+    from freebusy.service.key_rotation import KeyRotation
+
+    return KeyRotation(
+        registry=DynamoApplications(dynamodb, table_name),
+        accounts=DynamoAccounts(dynamodb, table_name),
+        service_accounts=DynamoServiceAccounts(dynamodb, table_name),
+        credentials=KmsVault(kms, dynamodb, table_name, key_id=key_id),
+        secrets=KmsSecretVault(kms, dynamodb, table_name, key_id=key_id),
+        clock=lambda: int(time()),
+    )
+
+
+def provider_secrets(
+    client: SecretsManagerClient, secret_ids: Mapping[str, str], *, origins: Mapping[str, str], tenant: str
+) -> dict[str, ProviderSecret]:
+    """For the command line, as above. ``secret_ids`` are those of ``google``, ``google-service-account``,
+    ``microsoft`` and ``cronofy``, as far as there are any; ``tenant`` is where the registration at Microsoft is.
+    """
+    import httpx
+
+    from freebusy.adapters.provider_trials import ProviderTrials
+    from freebusy.adapters.secret_versions import SecretsManagerVersions
+    from freebusy.adapters.secrets import registration_in, service_account_key_in
+    from freebusy.service.provider_secrets import ProviderSecret
+
+    http = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), follow_redirects=False)
+    google, microsoft, cronofy = (
+        ProviderTrials(http, origin=origins.get(name)) for name in ("google", "microsoft", "cronofy")
+    )
+    registration = partial(ProviderSecret, understood=registration_in, holding="a client_id with its client_secret")
+    key_file = partial(ProviderSecret, understood=service_account_key_in, holding="the key file of a service account")
+    known = {
+        "google": partial(registration, try_out=google.google),
+        "google-service-account": partial(key_file, try_out=google.google_service_account),
+        "microsoft": partial(registration, try_out=partial(microsoft.microsoft, tenant=tenant)),
+        "cronofy": partial(registration, try_out=cronofy.cronofy),
+    }
+    return {name: known[name](SecretsManagerVersions(client, secret_id)) for name, secret_id in secret_ids.items()}
 
 
 def redelivery(

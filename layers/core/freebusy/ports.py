@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.application import Appearance, Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.callback import Destination
+    from freebusy.domain.data_key import DataKey
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
@@ -60,11 +61,11 @@ class ApplicationRegistry(ApplicationStore, Protocol):
     def create(self, application: Application) -> None:
         """Stores the application with its secrets and origins, atomically."""
 
-    def organizations_of(self, client_id: str) -> list[str]:
-        """The subs of its service accounts, as ``accounts_of``."""
-
     def accounts_of(self, client_id: str) -> list[str]:
         """The subs of its accounts; one that was made in this moment may be missing."""
+
+    def service_accounts_of(self, client_id: str) -> list[str]:
+        """As ``accounts_of``, of its service accounts."""
 
     def change(self, before: Application, after: Application) -> bool:
         """Replaces ``before``, secrets and origins included, atomically; False when somebody changed it meanwhile."""
@@ -194,7 +195,9 @@ class TokenStore(Protocol):
 
     def save(self, token_hash: str, token: TokenRecord) -> None: ...
 
-    def rotate(self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, now: int) -> bool:
+    def rotate(
+        self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, derived_with: int, now: int
+    ) -> bool:
         """Marks the refresh token as rotated and stores its successor, atomically; False if it was rotated before."""
 
     def save_authorization_request(self, state_hash: str, request: AuthorizationRequest) -> None: ...
@@ -332,8 +335,12 @@ class Vault(Protocol):
     def unseal(self, sealed: bytes, *, client_id: str, profile_id: str) -> ProviderCredential:
         """Raises ``ValueError`` when the bytes were not sealed for this application and profile."""
 
-    def derive(self, client_id: str, value: str) -> bytes:
-        """32 bytes that only this deployment can derive from ``value`` (HMAC under the application's data key)."""
+    def derive(self, client_id: str, value: str, *, key_id: int | None = None) -> tuple[bytes, int]:
+        """32 bytes that only this deployment can derive from ``value`` (HMAC), and the id of the data key it took.
+
+        That is the newest of the application unless ``key_id`` names the one of an earlier time, for the same bytes
+        again. Raises ``ValueError`` when that key is gone.
+        """
 
 
 class SecretVault(Protocol):
@@ -343,6 +350,47 @@ class SecretVault(Protocol):
 
     def unseal(self, sealed: bytes, *, client_id: str, secret_hash: str) -> str:
         """Raises ``ValueError`` when the bytes are not this application's secret of this hash."""
+
+
+class DataKeys(Protocol):
+    """The data keys of a vault: the command line's business."""
+
+    def keys(self, client_id: str) -> list[DataKey]:
+        """Those of an application, the oldest first; the last one seals."""
+
+    def add_key(self, client_id: str, *, after: int) -> None:
+        """From now on a new key seals, for everybody and at once, unless there is one after ``after`` already."""
+
+    def forget_keys(self, client_id: str, key_ids: Iterable[int]) -> None:
+        """What is sealed under them never opens again."""
+
+    def key_of(self, sealed: bytes) -> int:
+        """The id of the key that it was sealed under. Raises ``ValueError`` when nothing was sealed there."""
+
+
+class CredentialVault(Vault, DataKeys, Protocol): ...
+
+
+class ClientSecretVault(SecretVault, DataKeys, Protocol): ...
+
+
+class SecretVersions(Protocol):
+    """One secret of what we are known by at providers, and the one before it: the command line's business."""
+
+    def current(self) -> str:
+        """Empty while it was never filled in."""
+
+    def previous(self) -> str:
+        """Empty when there was none before."""
+
+    def replace(self, value: str) -> None:
+        """In one step: what was current is the previous one from now on."""
+
+    def go_back(self) -> None:
+        """The current one and the previous one change places."""
+
+    def since(self) -> tuple[int | None, int | None]:
+        """When the current and the previous one were made; None for one that there is not."""
 
 
 class CalendarProvider(Protocol):

@@ -153,6 +153,21 @@ def test_a_token_is_revoked_with_our_client(cronofy):
     assert form_of(revoked[0]) == {"client_id": "our-client-id", "client_secret": "secret-1", "token": "refresh-1"}
 
 
+def test_a_token_is_revoked_also_when_our_secret_was_replaced_just_now(cronofy):
+    secrets = []
+
+    def reply(request):
+        secrets.append(form_of(request)["client_secret"])
+        known = secrets[-1] == "secret-2"
+        return httpx.Response(200) if known else httpx.Response(400, json={"error": "invalid_client"})
+
+    usual = cronofy.routes
+    cronofy.routes = lambda: {**usual(), "/oauth/token/revoke": (cronofy.token_replies, reply)}
+    cronofy.registration.current = replace(cronofy.registration.kept, client_secret="secret-2")
+    cronofy.provider.revoke(CREDENTIAL, deadline=10)
+    assert secrets == ["secret-1", "secret-2"]
+
+
 # --- Free/busy -------------------------------------------------------------------------------------
 
 

@@ -15,9 +15,10 @@ from moto import mock_aws
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.vault import KEPT_SECONDS, KmsSecretVault, KmsVault
 from freebusy.domain.account import ProviderCredential
+from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed
-from tests.fakes import FakeClock
+from tests.fakes import NOW, FakeClock
 from tests.tables import create_table
 
 CREDENTIAL = ProviderCredential("ya29.access ⏰", "1//refresh", 1_800_003_600, "openid email")
@@ -55,23 +56,6 @@ class Cloud:
         """Of a function that signs, as new."""
         return KmsSecretVault(self.kms, self.dynamodb, self.table, key_id=self.key_id, clock=self.clock)
 
-    def add_key(self, client_id: str, key_id: int) -> None:
-        """What rotating an application's data key comes to."""
-        made = self.kms.generate_data_key(
-            KeyId=self.key_id,
-            KeySpec="AES_256",
-            EncryptionContext={"application": client_id, "purpose": "provider-credential"},
-        )
-        self.dynamodb.put_item(
-            TableName=self.table,
-            Item={
-                "pk": {"S": f"KEY#{client_id}"},
-                "sk": {"S": f"{key_id:05}"},
-                "application": {"S": client_id},
-                "wrapped": {"B": made["CiphertextBlob"]},
-            },
-        )
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _aws() -> Iterator[None]:
@@ -104,7 +88,7 @@ def test_nothing_of_the_credential_can_be_read_from_what_is_stored(cloud, vault)
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": "KEY#app"}},
     )["Items"]
-    assert [set(item) for item in stored] == [{"pk", "sk", "application", "wrapped"}]
+    assert [set(item) for item in stored] == [{"pk", "sk", "application", "wrapped", "created_at"}]
 
 
 def test_the_same_credential_never_seals_to_the_same_bytes(vault):
@@ -189,25 +173,71 @@ def test_sealing_and_opening_share_one_unwrapped_key(cloud, vault):
     assert cloud.calls["Decrypt"] == 1
 
 
-def test_a_newer_key_seals_while_older_ones_still_open(cloud, vault):
-    old = vault.seal(CREDENTIAL, **FOR_ANA)
-    cloud.add_key("app", 2)
-    fresh = cloud.sandbox()
-    new = fresh.seal(replace(CREDENTIAL, access_token="new"), **FOR_ANA)
-    assert (old[1:3], new[1:3]) == (b"\x00\x01", b"\x00\x02")
-    assert fresh.unseal(old, **FOR_ANA) == CREDENTIAL
-    assert vault.unseal(new, **FOR_ANA).access_token == "new"
+class TestRotation:
+    def test_a_new_key_seals_everywhere_at_once_while_older_ones_still_open(self, cloud, vault):
+        """Also in sandboxes that have sealed with the older one before."""
+        old = vault.seal(CREDENTIAL, **FOR_ANA)
+        cloud.sandbox().add_key("app", after=1)
+        new = vault.seal(replace(CREDENTIAL, access_token="new"), **FOR_ANA)
+        assert (vault.key_of(old), vault.key_of(new)) == (1, 2)
+        for opening in (vault, cloud.sandbox()):
+            assert opening.unseal(old, **FOR_ANA) == CREDENTIAL
+            assert opening.unseal(new, **FOR_ANA).access_token == "new"
+
+    def test_what_was_sealed_under_a_forgotten_key_never_opens_again(self, cloud, vault):
+        old = vault.seal(CREDENTIAL, **FOR_ANA)
+        vault.add_key("app", after=1)
+        vault.forget_keys("app", [1])
+        with pytest.raises(ValueError, match="does not have"):
+            cloud.sandbox().unseal(old, **FOR_ANA)
+        assert vault.key_of(vault.seal(CREDENTIAL, **FOR_ANA)) == 2
+
+    def test_keys_are_listed_with_the_moment_that_they_were_made_at(self, cloud, vault):
+        assert vault.keys("app") == []
+        vault.seal(CREDENTIAL, **FOR_ANA)
+        cloud.clock.advance(60)
+        vault.add_key("app", after=1)
+        assert vault.keys("app") == [DataKey(1, NOW), DataKey(2, NOW + 60)]
+        assert cloud.secrets().keys("app") == []
+
+    def test_of_two_who_add_a_key_at_once_one_does(self, cloud, vault):
+        vault.seal(CREDENTIAL, **FOR_ANA)
+        for adding in (vault, cloud.sandbox()):
+            adding.add_key("app", after=1)
+        assert [key.key_id for key in vault.keys("app")] == [1, 2]
+
+    def test_a_key_of_the_time_before_has_no_date(self, cloud, vault):
+        vault.seal(CREDENTIAL, **FOR_ANA)
+        key = {"pk": {"S": "KEY#app"}, "sk": {"S": "00001"}}
+        cloud.dynamodb.update_item(TableName=cloud.table, Key=key, UpdateExpression="REMOVE created_at")
+        assert vault.keys("app") == [DataKey(1, None)]
+
+    def test_a_sandbox_whose_clock_went_back_does_not_keep_a_key_for_longer(self, cloud, vault):
+        sealed = vault.seal(CREDENTIAL, **FOR_ANA)
+        cloud.clock.advance(-1)
+        vault.unseal(sealed, **FOR_ANA)
+        assert cloud.calls["Decrypt"] == 1
 
 
-def test_what_is_derived_is_the_same_everywhere_and_after_a_rotation(cloud, vault):
-    derived = vault.derive("app", "value")
-    cloud.add_key("app", 2)
-    assert cloud.sandbox().derive("app", "value") == derived
-    assert len(derived) == 32
+class TestDeriving:
+    def test_the_newest_key_derives_and_says_which_it_was(self, cloud, vault):
+        derived, key_id = vault.derive("app", "value")
+        assert (len(derived), key_id) == (32, 1)
+        vault.add_key("app", after=1)
+        newer, key_id = cloud.sandbox().derive("app", "value")
+        assert newer != derived
+        assert key_id == 2
 
+    def test_what_was_derived_is_the_same_everywhere_as_long_as_its_key_is_there(self, cloud, vault):
+        derived = vault.derive("app", "value")
+        vault.add_key("app", after=1)
+        assert cloud.sandbox().derive("app", "value", key_id=1) == derived
+        vault.forget_keys("app", [1])
+        with pytest.raises(ValueError, match="does not have"):
+            cloud.sandbox().derive("app", "value", key_id=1)
 
-def test_what_is_derived_differs_by_application_and_value(vault):
-    assert len({vault.derive(client, value) for client in ("app", "other") for value in ("one", "two", "")}) == 6
+    def test_it_differs_by_application_and_value(self, vault):
+        assert len({vault.derive(client, value) for client in ("app", "other") for value in ("one", "two", "")}) == 6
 
 
 def test_an_erased_application_takes_its_keys_along(cloud, vault):

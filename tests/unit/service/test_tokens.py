@@ -305,6 +305,26 @@ class TestRotation:
         assert lives(world, again.access_token)
         assert renew(world, first.refresh_token, FRONT_END).refresh_token != first.refresh_token
 
+    def test_an_honest_retry_gets_it_also_when_the_data_key_was_replaced_in_between(self, world):
+        issued = connect_front_end(world)
+        first = renew(world, issued.refresh_token, FRONT_END)
+        world.vault.add_key(FRONT_END.client_id, after=1)
+        assert renew(world, issued.refresh_token, FRONT_END).refresh_token == first.refresh_token
+
+    def test_two_uses_at_once_under_two_data_keys_get_the_one_that_was_stored(self, world):
+        issued, others, rotate = connect_front_end(world), [], world.tokens.rotate
+
+        def overtaken(*asked, **named):
+            world.tokens.rotate = rotate
+            world.vault.add_key(FRONT_END.client_id, after=1)
+            others.append(renew(world, issued.refresh_token, FRONT_END))
+            return rotate(*asked, **named)
+
+        world.tokens.rotate = overtaken
+        slower = renew(world, issued.refresh_token, FRONT_END)
+        assert [slower.refresh_token] == [other.refresh_token for other in others]
+        assert lives(world, renew(world, slower.refresh_token, FRONT_END).access_token)
+
     def test_reuse_after_the_grace_ends_the_grant(self, world):
         issued, other = connect_front_end(world), connect_front_end(world)
         successor = renew(world, issued.refresh_token, FRONT_END)

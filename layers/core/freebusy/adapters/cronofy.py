@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 import httpx
 
 from freebusy.adapters.cronofy_api import OWN_EVENT, CronofyApi, refusal
-from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.provider_times import first_second, last_second, rfc3339
 from freebusy.adapters.provider_windows import read_in_pieces
-from freebusy.adapters.secrets import RegistrationSource
-from freebusy.adapters.token_endpoint import TokenEndpoint
+from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
+from freebusy.adapters.token_endpoint import TokenEndpoint, error_of
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import (
     AccessTokenRejected,
@@ -117,17 +117,21 @@ class Cronofy:
 
     def revoke(self, credential: ProviderCredential, *, deadline: float) -> None:
         """Ends the whole authorization of this person at Cronofy. Raises ProviderError."""
-        registration = self._registration()
+        answer = self._revoking(self._registration(), credential, deadline)
+        if error_of(answer) == "invalid_client":
+            answer = self._revoking(self._registration(fresh=True), credential, deadline)
+        if answer.status != HTTPStatus.OK:
+            raise refusal(answer, "revoking")
+
+    def _revoking(self, registration: ProviderRegistration, credential: ProviderCredential, deadline: float) -> Answer:
         form = {
             "client_id": registration.client_id,
             "client_secret": registration.client_secret,
             "token": credential.refresh_token,
         }
-        answer = self._http.send(
+        return self._http.send(
             "POST", self._api.address("/oauth/token/revoke"), deadline=deadline, bodyless=True, data=form
         )
-        if answer.status != HTTPStatus.OK:
-            raise refusal(answer, "revoking")
 
     def _tokens(self) -> TokenEndpoint:
         """Where it is, the registration says."""

@@ -63,13 +63,16 @@ class DelegatedTokens:
             answer = self._ask(key, {"sub": person, "scope": scope}, deadline)
             if answer.status == HTTPStatus.OK:
                 return granted(answer, int(self._timing.now()), scope)
-            if error_of(answer) not in ABOUT_US or self._works(key, scope, deadline):
+            if error_of(answer) not in ABOUT_US or self._ask(key, {"scope": scope}, deadline).ok:
                 raise refusal(answer, errors=VERDICTS, codes={})
         raise ProviderMisconfigured("Google does not take our service account's key, or our clock is wrong")
 
-    def _works(self, key: ServiceAccountKey, scope: str, deadline: float) -> bool:
-        """Raises ProviderUnavailable."""
-        return self._ask(key, {"scope": scope}, deadline).ok
+    def try_out(self, scope: str, *, deadline: float) -> None:
+        """Asks for a token of our own, which opens nobody's calendar. Raises ProviderMisconfigured when Google does not
+        take the key, or ProviderUnavailable.
+        """
+        if not self._ask(self._key(), {"scope": scope}, deadline).ok:
+            raise ProviderMisconfigured("Google does not take this key, or not yet: a new one may need a minute")
 
     def _ask(self, key: ServiceAccountKey, wanted: Mapping[str, str], deadline: float) -> Answer:
         now = int(self._timing.now()) - LEEWAY

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from time import monotonic
+from time import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 KEPT_SECONDS = 300
+"""By the clock on the wall, since the monotonic one stands still while Lambda has a sandbox frozen."""
 FRESH_SECONDS = 5
 """A value this young counts as fresh: fifty threads that were refused at once read the secret once."""
 
@@ -66,15 +67,15 @@ ServiceAccountKeySource = Source[ServiceAccountKey]
 
 
 class ProviderSecrets:
-    def __init__(self, client: SecretsManagerClient, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, client: SecretsManagerClient, *, clock: Callable[[], float] = time) -> None:
         self._client = client
         self._clock = clock
 
     def registration(self, secret_id: str) -> RegistrationSource:
-        return self._kept(secret_id, _registration, holding="a client_id and a client_secret")
+        return self._kept(secret_id, registration_in, holding="a client_id and a client_secret")
 
     def service_account_key(self, secret_id: str) -> ServiceAccountKeySource:
-        return self._kept(secret_id, _service_account_key, holding="the key file of a service account")
+        return self._kept(secret_id, service_account_key_in, holding="the key file of a service account")
 
     def _kept(self, secret_id: str, understood: Callable[[Any], Secret | None], *, holding: str) -> Source[Secret]:
         """Reads on the first call, then keeps the value for five minutes; safe to share between threads."""
@@ -84,7 +85,7 @@ class ProviderSecrets:
         def source(*, fresh: bool = False) -> Secret:
             nonlocal kept
             with lock:
-                if kept is None or self._clock() - kept[0] >= (FRESH_SECONDS if fresh else KEPT_SECONDS):
+                if kept is None or not 0 <= self._clock() - kept[0] < (FRESH_SECONDS if fresh else KEPT_SECONDS):
                     secret = understood(self._read(secret_id))
                     if secret is None:
                         raise ProviderMisconfigured(f"the secret {secret_id} does not hold {holding}")
@@ -108,7 +109,8 @@ class ProviderSecrets:
             return None
 
 
-def _registration(held: Any) -> ProviderRegistration | None:
+def registration_in(held: Any) -> ProviderRegistration | None:
+    """None where there is none."""
     match held:
         case {"client_id": str(client_id), "client_secret": str(client_secret)} if client_id and client_secret:
             data_center = held.get("data_center")
@@ -116,8 +118,8 @@ def _registration(held: Any) -> ProviderRegistration | None:
     return None
 
 
-def _service_account_key(held: Any) -> ServiceAccountKey | None:
-    """Where to send its assertions is in the file too, and is not believed: our hosts are fixed."""
+def service_account_key_in(held: Any) -> ServiceAccountKey | None:
+    """None where there is none. Where to send assertions is in the file too, and is not believed: hosts are fixed."""
     match held:
         case {
             "type": "service_account",

@@ -97,7 +97,8 @@ class TokenRecord:
     """What is stored about a bearer value, under its hash. Times are epoch seconds; ``None`` never expires.
 
     ``sub`` and ``grant_id`` are ``None`` only for client secrets. ``rotated_at`` is set once a public
-    application's refresh token was exchanged for its successor.
+    application's refresh token was exchanged for its successor, ``derived_with`` with it: the id of the data key
+    that the successor was derived with.
     """
 
     kind: TokenKind
@@ -107,3 +108,4 @@ class TokenRecord:
     grant_id: str | None = None
     scope: str = ""
     rotated_at: int | None = None
+    derived_with: int | None = None

@@ -1,5 +1,5 @@
-"""``freebusy``: registers the applications that may use a deployment, delivers again what was lost, and erases people.
-For operators, from their own machine.
+"""``freebusy``: registers the applications that may use a deployment, replaces its keys and secrets, erases people, and
+delivers again what was lost. For operators, from their own machine.
 
 Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
 """
@@ -12,9 +12,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from getpass import getpass
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import boto3
 from botocore.config import Config
@@ -26,6 +28,8 @@ from freebusy.bootstrap import (
     application_registry,
     belongings,
     erasure_queue,
+    key_rotation,
+    provider_secrets,
     redelivery,
     secret_vault,
     service_account_store,
@@ -53,7 +57,9 @@ from freebusy.service.authorization import relink_url
 from freebusy.service.erasure import people_of
 from freebusy.service.export import export_account
 from freebusy.service.invitations import deliver_again
+from freebusy.service.key_rotation import SETTLING_SECONDS, KeyRotation
 from freebusy.service.moving import mark_moving
+from freebusy.service.provider_secrets import ProviderSecret, replace_secret, restore_secret
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,6 +75,16 @@ _LONGEST_ERASURE = 900.0
 _BETWEEN_LOOKS = 2.0
 """Seconds. An erasure goes on by itself, however long somebody waits for it."""
 
+_PROVIDER_SECRETS = {
+    "google": ("GoogleSecretArn", "the old secret of the OAuth client, in the Cloud console"),
+    "google-service-account": ("GoogleServiceAccountSecretArn", "the old key of the service account, in the console"),
+    "microsoft": ("MicrosoftSecretArn", "the old client secret of the app registration, in Entra"),
+    "cronofy": ("CronofySecretArn", "the old client secret, in Cronofy's dashboard"),
+}
+"""The output of the stack that names the secret, and what is to be ended at the provider when it was replaced."""
+
+_NOT_SECRET = ("client_id", "client_email", "private_key_id", "data_center")
+_MOST_READ = 65_536
 _REFUSED = 2
 _INTERRUPTED = 130
 _TIMES = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
@@ -225,7 +241,7 @@ def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Ans
 
 def _list_organizations(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
     application = find_application(options.client_id, registry=registry)
-    found = service_account_store(*_dynamodb(options)).find_many(registry.organizations_of(application.client_id))
+    found = service_account_store(*_dynamodb(options)).find_many(registry.service_accounts_of(application.client_id))
     return [
         {"organization": sub, "name": each.organization.key, "connected": "connected" if each.connected else "-"}
         for sub, each in sorted(found.items())
@@ -307,6 +323,92 @@ def _redeliver(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     return {"accounts": options.accounts, "queued": queued}
 
 
+def _list_keys(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    """The oldest first. Where a key has no date of its own, it is that of its application: it cannot be older."""
+    rotation, rows = _rotation(options), list[tuple[int, dict[str, Any]]]()
+    for client_id in _named_or_all(options, registry):
+        application = registry.find(client_id)
+        if application is None:  # its erasure was interrupted
+            continue
+        for what, vault in (("credentials", rotation.credentials), ("client secrets", rotation.secrets)):
+            for key in (keys := vault.keys(client_id)):
+                state = "seals" if key is keys[-1] else "being replaced"
+                made_at = key.created_at or application.created_at
+                row = {"client_id": client_id, "what": f"data key of {what}", "id": str(key.key_id), "state": state}
+                rows.append((made_at, row))
+        for secret in application.secrets:
+            state = "signs" if secret.sealed else "cannot sign callbacks: rotate it"
+            row = {"client_id": client_id, "what": "client secret", "id": secret.hint, "state": state}
+            rows.append((secret.created_at, row))
+    return [{"made_at": _moment(made_at), **row} for made_at, row in sorted(rows, key=itemgetter(0))]
+
+
+def _rotate_keys(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    if options.settling < SETTLING_SECONDS and options.local is None:
+        raise CommandRefused(f"only the laptop stack settles in less than {SETTLING_SECONDS} seconds")
+    rotation, rotated = _rotation(options), []
+    for each in rotation.rotate(_named_or_all(options, registry), settling=options.settling, pause=_wait):
+        rotated.append({**each._asdict(), "left": list(each.left)})
+        _say(f"{each.client_id}: {each.checked} sealed under new keys, {each.forgotten} old keys forgotten")
+    if kept := [f"{each['client_id']} ({', '.join(each['left'])})" for each in rotated if each["left"]]:
+        raise CommandRefused(f"old keys were kept for what does not open, or was never left alone: {'; '.join(kept)}")
+    return rotated
+
+
+def _named_or_all(options: argparse.Namespace, registry: ApplicationRegistry) -> list[str]:
+    """Client ids. Raises NotFound."""
+    if options.application:
+        return [find_application(options.application, registry=registry).client_id]
+    return list(registry.names())
+
+
+def _wait(seconds: float) -> None:
+    _say(f"waiting {seconds:.0f} seconds for what is under way; interrupted, this goes on when it is asked for again")
+    sleep(seconds)
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr)
+
+
+def _list_providers(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    """By what Secrets Manager says of the versions, so that no secret is read."""
+    since = {name: secret.versions.since() for name, secret in _provider_secrets(options).items()}
+    return [
+        {"provider": name, "made_at": _moment_or_not(current), "one_before": _moment_or_not(previous)}
+        for name, (current, previous) in since.items()
+    ]
+
+
+def _rotate_provider(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    secret = _provider_secrets(options).get(options.provider)
+    if secret is None:
+        raise CommandRefused(f"this deployment has no secret for {options.provider}")
+    if options.back:
+        before, now = restore_secret(secret=secret, untried=options.untried)
+    else:
+        before, now = replace_secret(
+            _given(options.file), secret=secret, another_client=options.another_client, untried=options.untried
+        )
+    then = "Functions use it within five minutes. "
+    if not options.back:
+        then += f"After ten, end {_PROVIDER_SECRETS[options.provider][1]}."
+    shown = {name: now[name] for name in _NOT_SECRET if name in now}
+    replaced = [str(before[name]) for name in _NOT_SECRET if before and name in before]
+    return {"provider": options.provider, **shown, "replaced": replaced, "then": then}
+
+
+def _given(file: Path | None) -> str:
+    """Never from an argument, which other processes could see and the shell would remember."""
+    if file is None:
+        return getpass("The new secret, which is not shown: ") if sys.stdin.isatty() else sys.stdin.read(_MOST_READ)
+    try:
+        with file.open(encoding="utf-8") as content:
+            return content.read(_MOST_READ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandRefused(f"{file} cannot be read as text") from error
+
+
 def _confirm(warning: str, name: str) -> None:
     print(f"{warning}. Type its name ({name}):", file=sys.stderr)
     if sys.stdin.readline().strip() != name:
@@ -332,17 +434,55 @@ def _vault(options: argparse.Namespace) -> SecretVault:
     )
 
 
+def _rotation(options: argparse.Namespace) -> KeyRotation:
+    """Raises as ``_registry``."""
+    session, endpoint = _session(options)
+    return key_rotation(
+        session.client("kms", endpoint_url=endpoint, config=_TIMES),
+        session.client("dynamodb", endpoint_url=endpoint, config=_TIMES),
+        _table(options, session, endpoint),
+        key_id=options.key or _of_stack("CredentialKeyId", options, session, endpoint),
+    )
+
+
 def _table(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
     return options.table or _of_stack("TableName", options, session, endpoint)
 
 
+def _provider_secrets(options: argparse.Namespace) -> dict[str, ProviderSecret]:
+    """Those that this deployment has. Raises as ``_registry``."""
+    session, endpoint = _session(options)
+    _of_stack("TableName", options, session, endpoint)
+    outputs, parameters = (_described(kind, options, session, endpoint) for kind in ("Output", "Parameter"))
+    origins = json.loads(Path(options.local).read_text(encoding="utf-8")) if endpoint else {}
+    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint, config=_TIMES)
+    tenant = getattr(options, "tenant", None) or parameters.get("MicrosoftTenant", "organizations")
+    secret_ids = {name: outputs[output] for name, (output, _) in _PROVIDER_SECRETS.items() if output in outputs}
+    return provider_secrets(secrets_manager, secret_ids, origins=origins, tenant=tenant)
+
+
 def _of_stack(key: str, options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
     """An output of the stack."""
-    stack = options.stack or (LAPTOP_STACK_NAME if endpoint else None)
-    if stack is None:
+    if not (options.stack or endpoint):
         instead = {"TableName": " --table NAME,", "CredentialKeyId": " --key KEY beside --table,"}.get(key, "")
         raise CommandRefused(f"say which deployment: --stack NAME,{instead} or --local for the laptop stack")
-    return _output(session.client("cloudformation", endpoint_url=endpoint, config=_TIMES), stack, key)
+    outputs = _described("Output", options, session, endpoint)
+    if key not in outputs:
+        raise CommandRefused(f"the stack {_stack(options)} has no output {key}: is it a deployment of this service?")
+    return outputs[key]
+
+
+def _described(
+    kind: Literal["Output", "Parameter"], options: argparse.Namespace, session: boto3.Session, endpoint: str | None
+) -> dict[str, str]:
+    """The outputs or the parameters of the stack."""
+    cloudformation: Any = session.client("cloudformation", endpoint_url=endpoint, config=_TIMES)
+    (described,) = cloudformation.describe_stacks(StackName=_stack(options))["Stacks"]
+    return {each[f"{kind}Key"]: each.get(f"{kind}Value", "") for each in described.get(f"{kind}s", [])}
+
+
+def _stack(options: argparse.Namespace) -> str:
+    return options.stack or LAPTOP_STACK_NAME
 
 
 def _public_url(options: argparse.Namespace, session: boto3.Session, endpoint: str | None) -> str:
@@ -368,14 +508,6 @@ def _session(options: argparse.Namespace) -> tuple[boto3.Session, str | None]:
     except (ValueError, KeyError, TypeError) as error:
         raise CommandRefused(f"{file} is not the file of a laptop stack") from error
     return boto3.Session("laptop", "laptop", region_name=region or LAPTOP_REGION), endpoint
-
-
-def _output(cloudformation: Any, stack: str, key: str) -> str:
-    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    for output in described.get("Outputs", []):
-        if output["OutputKey"] == key:
-            return str(output["OutputValue"])
-    raise CommandRefused(f"the stack {stack} has no output {key}: is it a deployment of this service?")
 
 
 # --- What people see -------------------------------------------------------------------------------
@@ -404,13 +536,17 @@ def _appearance(options: argparse.Namespace, appearance: Appearance) -> dict[str
     }
 
 
+def _moment_or_not(seconds: int | None) -> str:
+    return "-" if seconds is None else _moment(seconds)
+
+
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _in_columns(answer: _Answer) -> str:
     if isinstance(answer, list):
-        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "none yet"
+        return "\n".join("  ".join(map(str, row.values())) for row in answer) or "nothing yet"
     width = max(map(len, answer)) + 2
     lines = [
         f"{name if first else '':{width}}{line}" for name, value in answer.items() for first, line in _lines(value)
@@ -455,6 +591,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "account": {"metavar": "ACCOUNT", "help": "its sub"},
     "organization": {"metavar": "ORGANIZATION", "help": "its sub, ser_..."},
     "accounts": {"metavar": "ACCOUNT", "nargs": "+", "help": "sub of an account, as the log names it"},
+    "provider": {"choices": list(_PROVIDER_SECRETS)},
     "hint": {"metavar": "HINT", "help": "how the secret begins, as `show` lists it"},
 }
 
@@ -462,7 +599,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freebusy",
-        description="Registers the applications of a Free/Busy Connect deployment, and looks after its people.",
+        description="Registers the applications of a Free/Busy Connect deployment, replaces its keys and secrets, and "
+        "looks after its people.",
         epilog="Options may stand before or after the command. AWS credentials come from where AWS tools find them.",
     )
     _add_options(parser, default=None)
@@ -522,6 +660,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(secrets, "rotate", _rotate_secret, "add a second secret; the first lives until it is revoked", "client_id")
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
 
+    _add_rotation(commands)
+
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
@@ -538,6 +678,33 @@ def _parser() -> argparse.ArgumentParser:
     invitations = _group(commands, "invitations", "mail that events bring about")
     _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
     return parser
+
+
+def _add_rotation(commands: _Commands) -> None:
+    keys = _group(commands, "keys", "data keys, which seal credentials and client secrets")
+    listing = _add(keys, "list", _list_keys, "when each key and client secret was made, the oldest first")
+    listing.add_argument("--application", metavar="CLIENT_ID", help="of one application alone")
+    rotate = _add(keys, "rotate", _rotate_keys, "seal everything under new data keys and forget the old ones")
+    whose = rotate.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--application", metavar="CLIENT_ID", help="of one application")
+    whose.add_argument("--all", action="store_true", help="of all applications")
+    rotate.add_argument(
+        "--settling",
+        type=int,
+        default=SETTLING_SECONDS,
+        metavar="SECONDS",
+        help="how long to wait for what is under way (%(default)s); less is for the laptop stack alone",
+    )
+
+    providers = _group(commands, "providers", "what this deployment is known by at Google, Microsoft and Cronofy")
+    _add(providers, "list", _list_providers, "when each secret was made, and the one before it")
+    replacing = "try a new secret out and use it from now on; it is read from the standard input"
+    rotate = _add(providers, "rotate", _rotate_provider, replacing, "provider")
+    rotate.add_argument("--file", type=Path, metavar="FILE", help="read it from there instead")
+    rotate.add_argument("--back", action="store_true", help="use the one before instead of a new one")
+    rotate.add_argument("--tenant", metavar="TENANT", help="Microsoft's, in which the application is registered")
+    rotate.add_argument("--untried", action="store_true", help="do not ask the provider first")
+    rotate.add_argument("--another-client", action="store_true", help="also of another client_id: consents end")
 
 
 def _commands(parser: argparse.ArgumentParser) -> _Commands:

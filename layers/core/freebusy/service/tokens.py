@@ -154,11 +154,17 @@ def refresh(  # noqa: PLR0913 - of these, four are ports
         if token.rotated_at is not None and now - token.rotated_at > ROTATION_GRACE:
             accounts.revoke_grants(holder.sub, [grant.grant_id])
             raise _invalid_grant("the refresh token was used before; its authorization is revoked")
-        # The store refuses a second rotation, which is no failure: within the grace it is an honest retry,
-        # and it gets the same successor as the first try, since that is derived and not drawn.
-        successor = refresh_token_from(vault.derive(application.client_id, f"the token after {refresh_token}"))
-        record = _record(TokenKind.REFRESH, application, holder.sub, grant, now)
-        tokens.rotate(hashed(refresh_token), successor_hash=hashed(successor), successor=record, now=now)
+        refresh_hash = hashed(refresh_token)
+        successor, key_id = _successor(token, refresh_token, vault)
+        if token.rotated_at is None and not tokens.rotate(
+            refresh_hash,
+            successor_hash=hashed(successor),
+            successor=_record(TokenKind.REFRESH, application, holder.sub, grant, now),
+            derived_with=key_id,
+            now=now,
+        ):
+            # Somebody else used it in this moment, and may have met another data key.
+            successor, _ = _successor(tokens.find(refresh_hash, now) or token, refresh_token, vault)
         refresh_token = successor
     access_token = new_access_token()
     tokens.save(hashed(access_token), _record(TokenKind.ACCESS, application, holder.sub, grant, now))
@@ -286,6 +292,16 @@ def _record(kind: TokenKind, application: Application, sub: str, grant: Grant, n
         last = min(now + PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME, grant.created_at + PUBLIC_GRANT_LIFETIME)
         expires_at = last if application.public else None
     return TokenRecord(kind, application.client_id, expires_at, sub, grant.grant_id, grant.scope)
+
+
+def _successor(token: TokenRecord, refresh_token: str, vault: Vault) -> tuple[str, int]:
+    """What follows a refresh token, and the id of the data key that it is derived with.
+
+    Within the grace a second use is an honest retry and gets the same successor as the first: it is derived and not
+    drawn, with the data key that the first use noted, since another one may be the newest by now.
+    """
+    derived, key_id = vault.derive(token.client_id, f"the token after {refresh_token}", key_id=token.derived_with)
+    return refresh_token_from(derived), key_id
 
 
 def _require_bound(

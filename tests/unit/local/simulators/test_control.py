@@ -21,6 +21,24 @@ def busy_path(provider):
     return BUSY["google" if provider.token_path == "/token" else "microsoft"]
 
 
+# Our client.
+
+
+def test_two_secrets_may_work_at_once_and_one_that_was_ended_does_not(provider):
+    old = provider.client["client_secret"]
+    assert provider.put("/sim/client", json={"secrets": [old, "new"]}).status_code == 200
+    for secret, error in ((old, "invalid_grant"), ("new", "invalid_grant"), ("other", "invalid_client")):
+        assert provider.refresh("nobody's", client_secret=secret).json()["error"] == error
+    provider.put("/sim/client", json={"secrets": ["new"]})
+    assert provider.refresh("nobody's", client_secret=old).json()["error"] == "invalid_client"
+    assert provider.refresh("nobody's", client_secret="new").json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("body", [{}, {"secrets": "secret"}, {"secrets": [""]}, {"secrets": [1]}, []])
+def test_secrets_that_are_none_are_told(provider, body):
+    assert provider.put("/sim/client", json=body).status_code == 400
+
+
 # People.
 
 

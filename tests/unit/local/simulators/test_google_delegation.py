@@ -92,6 +92,18 @@ def test_the_key_file_is_the_same_each_time(google, account):
     assert google.get("/sim/service_account").json() == account
 
 
+def test_a_second_key_signs_as_well_until_it_is_deleted(google, asserted, account):
+    google.put_organization(delegated=True, users=[ANA])
+    second = google.post("/sim/service_account/keys").json()
+    assert {**second, "private_key": "", "private_key_id": ""} == {**account, "private_key": "", "private_key_id": ""}
+    signing = {"key": RSAKey.import_key(second["private_key"]), "header": {"kid": second["private_key_id"]}}
+    assert [asserted(**each).status_code for each in (signing, {})] == [200, 200]
+    assert refusal(asserted(key=signing["key"])) == (400, "invalid_grant"), "its signature under the first key's id"
+    assert google.delete(f"/sim/service_account/keys/{second['private_key_id']}").status_code == 204
+    assert refusal(asserted(**signing)) == (400, "invalid_grant")
+    assert asserted().status_code == 200
+
+
 def test_microsoft_has_no_service_account(microsoft):
     assert microsoft.get("/sim/service_account").status_code == 404
 

@@ -55,7 +55,7 @@ class DynamoApplications:
     def accounts_of(self, client_id: str) -> list[str]:
         return [sub for sub in self._holders_of(client_id) if not is_service_account(sub)]
 
-    def organizations_of(self, client_id: str) -> list[str]:
+    def service_accounts_of(self, client_id: str) -> list[str]:
         return [sub for sub in self._holders_of(client_id) if is_service_account(sub)]
 
     def create(self, application: Application) -> None:

@@ -37,13 +37,15 @@ class DynamoTokens:
     def save(self, token_hash: str, token: TokenRecord) -> None:
         self._save(token_item(token_hash, token))
 
-    def rotate(self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, now: int) -> bool:
+    def rotate(
+        self, refresh_hash: str, *, successor_hash: str, successor: TokenRecord, derived_with: int, now: int
+    ) -> bool:
         marking = self._table.updating(
             key_of("TOKEN", refresh_hash),
-            "SET #rotated_at = :now",
+            "SET #rotated_at = :now, #derived_with = :derived_with",
             condition="#kind = :refresh AND attribute_not_exists(#rotated_at)"
             f" AND (attribute_not_exists(#expires_at) OR {LIVE})",
-            values={"refresh": TokenKind.REFRESH, "now": now},
+            values={"refresh": TokenKind.REFRESH, "now": now, "derived_with": derived_with},
         )
         return not self._table.transact([marking, self._table.putting(token_item(successor_hash, successor))])
 
@@ -155,6 +157,7 @@ def token_item(token_hash: str, token: TokenRecord) -> Item:
         grant_id=token.grant_id,
         scope=token.scope,
         rotated_at=token.rotated_at,
+        derived_with=token.derived_with,
     )
 
 
@@ -167,6 +170,7 @@ def _token(item: Item) -> TokenRecord:
         grant_id=text(item, "grant_id"),
         scope=item["scope"]["S"],
         rotated_at=number(item, "rotated_at"),
+        derived_with=number(item, "derived_with"),
     )
 
 

@@ -1,0 +1,91 @@
+"""Replacing what we are known by at the providers, while it is used.
+
+At the provider the new secret works beside the old one. Here it becomes the current version in one step, and functions
+go over to it within five minutes, or as soon as the provider refuses the old one. After that the old one can go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from freebusy.domain.errors import InvalidRequest
+from freebusy.ports import SecretVersions
+
+Held = Mapping[str, Any]
+
+_ALONE = re.compile(r"[^\s{}\[\]\"]+")
+"""A client secret, and nothing that was meant to be JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSecret:
+    """``understood`` is what functions make of it, None where that is nothing, and ``holding`` what they would want.
+
+    ``try_out`` asks the provider, and raises the ``ProviderError`` family when it does not take it.
+    """
+
+    versions: SecretVersions
+    understood: Callable[[Held], object | None]
+    holding: str
+    try_out: Callable[[Held], None]
+
+
+def replace_secret(
+    given: str, *, secret: ProviderSecret, another_client: bool, untried: bool
+) -> tuple[Held | None, Held]:
+    """``given`` is what the secret shall hold, or a client secret alone, for the client that we are already.
+
+    Returns what it held before and what it holds now; errors quote nothing of either. Raises InvalidRequest when it is
+    no such thing, the one that is used already, or of ``another_client`` without that being wanted: nobody's consent
+    would hold for that one.
+    """
+    current = _object(secret.versions.current())
+    held = _object(given) or _beside(current, given.strip())
+    if held is None or secret.understood(held) is None:
+        raise _refused(f"this is not {secret.holding}")
+    if held == current:
+        raise _refused("this is what is used already")
+    if current and current.get("client_id") != held["client_id"] and not another_client:
+        raise _refused(
+            "this is of another client_id, for which nobody's consent holds: --another-client if you mean it"
+        )
+    if not untried:
+        secret.try_out(held)
+    secret.versions.replace(json.dumps(held))
+    return current, held
+
+
+def restore_secret(*, secret: ProviderSecret, untried: bool) -> tuple[Held | None, Held]:
+    """Back to the one before; returns as ``replace_secret``. Raises InvalidRequest when there is none."""
+    current, previous = _object(secret.versions.current()), _object(secret.versions.previous())
+    if previous is None:
+        raise _refused("there is none before this one")
+    if not untried:
+        secret.try_out(previous)
+    secret.versions.go_back()
+    return current, previous
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Google's console gives an OAuth client inside of ``web``."""
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(held, dict) and set(held) == {"web"}:
+        held = held["web"]
+    return held if isinstance(held, dict) else None
+
+
+def _beside(current: Held | None, client_secret: str) -> dict[str, Any] | None:
+    if current is None or "client_secret" not in current or not _ALONE.fullmatch(client_secret):
+        return None
+    return {**current, "client_secret": client_secret}
+
+
+def _refused(description: str) -> InvalidRequest:
+    return InvalidRequest.of("secret", "errors.invalid", description)
