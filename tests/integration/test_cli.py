@@ -489,7 +489,7 @@ class TestErasingPeople:
     @pytest.mark.usefixtures("worker")
     def test_nothing_is_left_of_somebody_who_was_erased(self, deployment, freebusy, person):
         answer = freebusy("accounts", "erase", person, "--yes")
-        kinds = ("account", "event", "identity", "organizer", "page")
+        kinds = ("account", "event", "identity", "organizer", "page", "person")
         assert answer == {"account": person, "erased": [{"kind": kind, "items": 1} for kind in kinds]}
         assert not any(person in str(item) for item in deployment.items())
         assert freebusy("accounts", "erase", person, "--verify") == {"account": person, "left": 0}
@@ -498,7 +498,7 @@ class TestErasingPeople:
         exported = freebusy("accounts", "export", person)
         assert (exported["sub"], exported["stored"]["account"][0]["email"]) == (person, "ana@example.com")
         assert exported["stored"]["account"][0]["profiles"]["pro"]["sealed"] == "present"
-        assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page"}
+        assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page", "person"}
         assert "nothing is stored" in refused("accounts", "export", "acc_000000000000000000000000")
 
     @pytest.mark.usefixtures("worker")
@@ -509,7 +509,7 @@ class TestErasingPeople:
 
     def test_looking_erases_nothing_and_fails_as_long_as_something_is_there(self, deployment, refused, person):
         before = deployment.items()
-        said = "1 account, 1 event, 1 identity, 1 organizer, 1 page"
+        said = "1 account, 1 event, 1 identity, 1 organizer, 1 page, 1 person"
         assert refused("accounts", "erase", person, "--verify") == f"freebusy: of {person} there is still: {said}"
         assert deployment.items() == before
 
@@ -592,7 +592,7 @@ class TestOrganizations:
 
     @pytest.mark.usefixtures("worker")
     def test_one_is_erased_with_its_people(self, deployment, freebusy, giver, eve):
-        kinds = {"account": 2, "identity": 1, "organization": 1}
+        kinds = {"account": 2, "identity": 1, "organization": 1, "person": 1}
         erased = [{"kind": kind, "items": number} for kind, number in kinds.items()]
         assert freebusy("organizations", "erase", giver.sub, "--yes") == {"organization": giver.sub, "erased": erased}
         assert not any(name in str(item) for item in deployment.items() for name in (giver.sub, eve))
