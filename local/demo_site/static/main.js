@@ -19,7 +19,7 @@ const READ_FOR = 12_000;
 const HINT = matchMedia("(hover: none)").matches
   ? "Tap a green time to book it, and any other to see who is not free then."
   : "Click a green time to book it. Point at any other, or use the arrow keys, to see who is not free then.";
-const NOTHING = "No time of this week suits everybody who is ticked. Try another week, or a shorter meeting.";
+const NOTHING = "No time of this week suits everybody who is ticked. Try another week, a shorter meeting, or without somebody.";
 
 const at = (id) => document.querySelector(`#${id}`);
 const state = { of: undefined, minutes: 60, without: [], chosen: undefined, inboxOf: undefined, opened: null };
