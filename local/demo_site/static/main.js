@@ -35,15 +35,14 @@ async function look() {
     const asked = { zone, minutes: state.minutes, without: state.without };
     const seen = await read(state.of ? { ...asked, of: state.of } : asked);
     if (lost) tell();
-    lost = false;
     if (seen.notice) tell(seen.notice.kind, seen.notice.text);
     if (turn !== asking) return; // Something newer was asked for meanwhile.
     picture = seen;
     draw();
   } catch (error) {
     if (turn !== asking) return;
-    lost = true;
     tell("bad", error.message);
+    lost = true;
   }
   at("week").ariaBusy = "false";
 }
@@ -86,6 +85,7 @@ function watch() {
 
 function tell(kind, ...text) {
   clearTimeout(unread);
+  lost = false;
   const close = h("button", { class: "quiet", "aria-label": "Close", click: () => tell() }, "×");
   at("notice").replaceChildren(...(kind ? [h("div", { class: `notice ${kind}` }, h("p", {}, text), close)] : []));
   if (kind === "good") unread = setTimeout(tell, READ_FOR);
