@@ -168,7 +168,7 @@ def test_a_week_without_shared_time_says_what_can_be_done(visitor, stack):
     visitor.open()
     visitor.connect("google", newcomer(stack, "google", "max", "example.com", (-96, 144)))
     visitor.next_week()
-    visitor.sees("No time of this week suits everybody who is ticked. Try another week, or a shorter meeting.")
+    visitor.sees("No time of this week suits everybody who is ticked. Try another week, a shorter meeting")
 
 
 def test_who_need_not_come_does_not_keep_the_others(together, lee):

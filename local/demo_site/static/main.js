@@ -19,7 +19,7 @@ const READ_FOR = 12_000;
 const HINT = matchMedia("(hover: none)").matches
   ? "Tap a green time to book it, and any other to see who is not free then."
   : "Click a green time to book it. Point at any other, or use the arrow keys, to see who is not free then.";
-const NOTHING = "No time of this week suits everybody who is ticked. Try another week, or a shorter meeting.";
+const NOTHING = "No time of this week suits everybody who is ticked. Try another week, a shorter meeting, or without somebody.";
 
 const at = (id) => document.querySelector(`#${id}`);
 const state = { of: undefined, minutes: 60, without: [], chosen: undefined, inboxOf: undefined, opened: null };
@@ -35,15 +35,14 @@ async function look() {
     const asked = { zone, minutes: state.minutes, without: state.without };
     const seen = await read(state.of ? { ...asked, of: state.of } : asked);
     if (lost) tell();
-    lost = false;
     if (seen.notice) tell(seen.notice.kind, seen.notice.text);
     if (turn !== asking) return; // Something newer was asked for meanwhile.
     picture = seen;
     draw();
   } catch (error) {
     if (turn !== asking) return;
-    lost = true;
     tell("bad", error.message);
+    lost = true;
   }
   at("week").ariaBusy = "false";
 }
@@ -86,6 +85,7 @@ function watch() {
 
 function tell(kind, ...text) {
   clearTimeout(unread);
+  lost = false;
   const close = h("button", { class: "quiet", "aria-label": "Close", click: () => tell() }, "×");
   at("notice").replaceChildren(...(kind ? [h("div", { class: `notice ${kind}` }, h("p", {}, text), close)] : []));
   if (kind === "good") unread = setTimeout(tell, READ_FOR);
