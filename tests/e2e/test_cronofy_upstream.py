@@ -338,6 +338,8 @@ def test_people_move_off_and_keep_their_account_and_their_events(person, up, fro
 
 def test_who_has_moved_ends_by_themselves_what_they_had_at_both(person, up, front, freebusy):
     somebody = person((9, 10))
+    there = Somebody(up, somebody.email)
+    there.consent()
     have(front, "google", somebody.email)
     (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
     assert follow(moving["relink_url"], somebody.email) == 200
@@ -351,6 +353,9 @@ def test_who_has_moved_ends_by_themselves_what_they_had_at_both(person, up, fron
         sent = browser.post(path, data={"form_token": token}, headers={"Origin": front["url"]}, follow_redirects=True)
         assert "It can no longer see when you are busy." in sent.text
     assert not somebody.client.list_profiles()[0]["profile_connected"]
+    with pytest.raises(PyCronofyRequestError) as refused:
+        there.client.userinfo()
+    assert refused.value.response.status_code == 401
 
 
 def test_nobody_else_can_move_somebody_by_their_address(person, front, freebusy):
