@@ -51,8 +51,8 @@ class ProviderTrials:
     def microsoft(self, held: Mapping[str, Any], *, tenant: str) -> None:
         """By a token of the application's own, in the tenant that it is registered in.
 
-        A refresh token of nobody's would not do: Microsoft looks at it before it looks at the secret, so that the same
-        error would come either way.
+        A refresh token of nobody's would not do: nothing says that Microsoft looks at the secret before it looks at the
+        token, and the same error might come either way.
         """
         if tenant.lower() in ANY_TENANT:
             raise ProviderMisconfigured("it can be tried out in the tenant alone that the application is registered in")
