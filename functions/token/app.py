@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
+from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.oauth import CodeGrant, metadata_json, revocation, token_request, tokens_json
 from freebusy.service.applications import authenticate_client
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
@@ -27,6 +28,7 @@ def issue() -> Response[str]:
     application = authenticate_client(
         client.client_id, client.client_secret, applications=wired.applications, tokens=wired.tokens, now=now
     )
+    logger.append_keys(application=application.client_id)
     if isinstance(grant, CodeGrant):
         issued = exchange_code(
             application,
@@ -60,6 +62,7 @@ def revoke() -> Response[str]:
         tokens=wired.tokens,
         now=now,
     )
+    logger.append_keys(application=application.client_id)
     if asked.token:
         revoke_token(
             application,

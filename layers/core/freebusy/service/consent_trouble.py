@@ -86,7 +86,7 @@ def raised(error: ProviderError, client_id: str) -> AuthorizationError:
     """For what the provider's adapter raised. Trouble that only the operator can mend is logged for them."""
     told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
     if told is None:
-        logger.error("the provider refused our request", exc_info=error, extra={"client_id": client_id})
+        logger.error("the provider refused our request", exc_info=error, extra={"application": client_id})
         return _misconfigured()
     return AuthorizationError(*told)
 
