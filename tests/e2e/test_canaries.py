@@ -266,8 +266,11 @@ def test_no_log_repeats_what_somebody_sent_or_was_sent(stack, exchanges, stack_l
     said = [json.loads(line) for line in exchanges.read_text(encoding="utf-8").splitlines()]
     said += [each for provider in PROVIDERS for each in httpx.get(f"{stack[provider]}/sim/requests").json()]
     secrets = {word for exchange in said for word in seen_in(exchange)} | secrets_of(stack) | disguises(CANARY)
-    logs = [file for file in stack_logs.rglob("*.log") if file.stem in {*LOGICAL_ID, "gateway"}]
+    files = [file for file in stack_logs.rglob("*.log") if file.stem in {*LOGICAL_ID, "gateway"}]
+    logs = {file.relative_to(stack_logs): file.read_text(encoding="utf-8") for file in files}
     assert len(secrets) > 100
-    assert {"free_busy", "oauth_callback", "on_invitation_due", "gateway"} <= {file.stem for file in logs}
-    leaking = {file.stem: found(secrets, file.read_text(encoding="utf-8")) for file in logs}
+    assert {"free_busy", "oauth_callback", "on_invitation_due", "gateway"} <= {file.stem for file in files}
+    for line in ('"level":"DEBUG"', '"ProviderFailures":', '"Invitations":'):
+        assert any(line in log for log in logs.values())
+    leaking = {str(file): found(secrets, log) for file, log in logs.items()}
     assert {name: lines for name, lines in leaking.items() if lines} == {}
