@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -44,6 +45,7 @@ Handler = Callable[[Any, LambdaContext], Any]
 
 
 def main() -> None:
+    _set_up_logging()
     api = HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
         handler = _handler(sys.argv[1])
@@ -52,6 +54,15 @@ def main() -> None:
         sys.exit(1)
     while True:
         _serve_one(api, handler)
+
+
+def _set_up_logging() -> None:
+    """The managed runtime takes what anybody logs, from the level that the function's LoggingConfig has."""
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=os.environ.get("AWS_LAMBDA_LOG_LEVEL", "WARNING"),
+        format="%(levelname)s %(name)s %(message)s",
+    )
 
 
 def _handler(name: str) -> Handler:

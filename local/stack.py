@@ -110,7 +110,7 @@ class Stack:
             say("AWS emulator", endpoint)
             for provider in PROVIDERS:
                 say(provider, origins.get(provider, "the real one, with the client id of the environment"))
-            parameters = PARAMETERS | (upstream.PARAMETER if cronofy else {})
+            parameters = PARAMETERS | (upstream.PARAMETER if cronofy else {}) | log_level()
             deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, parameters)
             await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
             await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
@@ -222,6 +222,12 @@ class Stack:
         if tenant := os.environ.get("MICROSOFT_TENANT"):
             environment["MICROSOFT_TENANT"] = tenant
         return environment
+
+
+def log_level() -> dict[str, str]:
+    """The parameter of the template, where the environment has ``LOG_LEVEL``."""
+    level = os.environ.get("LOG_LEVEL")
+    return {"LogLevel": level} if level else {}
 
 
 def recording() -> dict[str, str]:

@@ -29,9 +29,12 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 moto.kms.models.generate_private_key = cache(moto.kms.models.generate_private_key)
 
 
+LAST = ["test_least_privilege", "test_canaries"]
+"""What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What all other tests have the stack's functions do is compared with what these may do."""
-    items.sort(key=lambda item: item.path.stem == "test_least_privilege")
+    items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +44,24 @@ def recorded_permissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, recorded_permissions: Path) -> Iterator[dict[str, Any]]:
+def exchanges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that holds all that the stack was asked and answered, a line each."""
+    file = tmp_path_factory.mktemp("exchanges") / "exchanges"
+    file.touch()
+    return file
+
+
+@pytest.fixture(scope="session")
+def stack_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the stack's logs are, at any depth."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(exchanges: Path, stack_logs: Path, recorded_permissions: Path) -> Iterator[dict[str, Any]]:
     """The contents of stack.json of a running laptop stack. All that it was asked must be as its document says."""
-    folder = tmp_path_factory.mktemp("stack")
-    exchanges = folder / "exchanges"
-    exchanges.touch()
     recording = {"EXCHANGES_FILE": str(exchanges), "RECORD_PERMISSIONS": str(recorded_permissions)}
-    with running_stack(folder / "stack.json", **recording) as (_, content):
+    with running_stack(stack_logs / "stack.json", LOG_LEVEL="DEBUG", **recording) as (_, content):
         yield content
     recorded = [json.loads(line) for line in exchanges.read_text(encoding="utf-8").splitlines()]
     assert [deviation for each in recorded for deviation in deviations(**each)] == []

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.notifications import each_notification
+from freebusy.entrypoints.observing import observed
 from freebusy.service.replies import count_answer, note_delivery
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+@observed
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     wired = dependencies()
     return each_notification(

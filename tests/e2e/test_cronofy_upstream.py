@@ -38,15 +38,20 @@ def up(stack: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def files(up, tmp_path_factory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("upstream")
+def files(up, stack_logs) -> dict[str, Any]:
+    folder = stack_logs / "upstream"
+    folder.mkdir()
     (folder / "up.json").write_text(json.dumps(up), encoding="utf-8")
     return {"up": folder / "up.json", "front": folder / "front.json"}
 
 
 @pytest.fixture(scope="module")
 def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
-    more = {"UPSTREAM_STACK_FILE": str(files["up"]), "RECORD_PERMISSIONS": str(recorded_permissions)}
+    more = {
+        "LOG_LEVEL": "DEBUG",
+        "UPSTREAM_STACK_FILE": str(files["up"]),
+        "RECORD_PERMISSIONS": str(recorded_permissions),
+    }
     with running_stack(files["front"], **more) as (_, content):
         yield content
 

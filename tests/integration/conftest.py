@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
@@ -18,6 +20,7 @@ from freebusy.domain.account import Account, ProviderCredential, ProviderName
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.measures import Measure, taken
 from freebusy.settings import settings
 from tests import browsers
 from tests.asking import SECRET
@@ -146,6 +149,24 @@ def headquarters(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Hea
     }.items():
         monkeypatch.setattr(Dependencies, name, value)
     return Headquarters(deployment, google, microsoft, workspaces, tenants, records)
+
+
+@pytest.fixture
+def metrics(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Measure], dict[tuple[str, ...], list[int]]]:
+    """What functions have measured since the last time that somebody asked, by the values of its dimensions."""
+    monkeypatch.setenv("METRICS_NAMESPACE", "FreeBusyConnect/test")
+    taken()
+
+    def written(measure: Measure) -> dict[tuple[str, ...], list[int]]:
+        found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for line in map(json.loads, capsys.readouterr().out.splitlines()):
+            if measure in line and "_aws" in line:
+                found[tuple(line[name] for name in measure.dimensions)] += line[measure]
+        return dict(found)
+
+    return written
 
 
 @pytest.fixture

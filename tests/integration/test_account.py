@@ -4,6 +4,7 @@ from freebusy.domain.account import Disconnected, ProviderName
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS
+from freebusy.measures import Measure
 from tests.api import call
 from tests.fakes import NOW
 from tests.people import CLIENT_ID, colleague, connected, organization
@@ -31,6 +32,25 @@ def grant(wired, scope):
     wired.accounts.create(account)
     wired.tokens.save(hashed(scope), TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 60, "acc_2", "g1", scope))
     return scope
+
+
+def test_a_request_is_measured_by_its_route_and_what_came_of_it(account, metrics):
+    assert account
+    get("/v1/account")
+    get("/v1/account", bearer="nobody's")
+    measured = metrics(Measure.REQUEST_TIME)
+    assert {words: len(times) for words, times in measured.items()} == {
+        ("GET /v1/account", "2xx"): 1,
+        ("GET /v1/account", "4xx"): 1,
+    }
+
+
+def test_who_is_disconnected_is_measured_by_the_reason(account, wired, metrics):
+    call("account", "POST", f"/v1/profiles/{account.profiles[0].profile_id}/revoke", bearer=TOKEN)
+    wired.accounts.disconnect("acc_1", account.profiles[1].profile_id, because=Disconnected.CREDENTIAL_REVOKED)
+    wired.accounts.disconnect("acc_none", "pro_none", because=Disconnected.REVOKED)
+    get("/v1/account")
+    assert metrics(Measure.DISCONNECTIONS) == {("revoked",): [1], ("credential_revoked",): [1]}
 
 
 def test_the_account_says_who_it_is(account):

@@ -17,6 +17,7 @@ from freebusy.domain.application import Application
 from freebusy.domain.errors import MailRefused, MailUnavailable
 from freebusy.domain.event import Delivery, InvitationDue, ManagedEvent
 from freebusy.domain.identifiers import hashed
+from freebusy.measures import Measure
 from tests.api import Context, handler
 from tests.invitations import KIM, Attendee, an_event
 from tests.people import connected
@@ -124,6 +125,20 @@ def test_a_refusal_is_done_with_and_shows_on_the_event(mail):
         Delivery.REFUSED,
         Delivery.UNDISTURBED,
     ]
+
+
+def test_what_came_of_invitations_is_measured(mail, metrics):
+    mail.troubles = {LEE.email: MailUnavailable("TooManyRequestsException"), MAX.email: MailRefused("MessageRejected")}
+    poison = queue_record("{}", "group", "poison")
+    mail.handle(record(KIM), record(LEE), record(MAX), poison)
+    mail.handle(record(KIM))
+    assert metrics(Measure.INVITATIONS) == {
+        ("invited",): [1],
+        ("waiting",): [1],
+        ("refused",): [1],
+        ("unreadable",): [1],
+        ("up_to_date",): [1],
+    }
 
 
 def test_what_nobody_can_read_is_reported_and_holds_up_nothing(mail, logged):

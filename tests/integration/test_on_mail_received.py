@@ -14,6 +14,7 @@ import pytest
 from freebusy.bootstrap import Dependencies, dependencies
 from freebusy.domain.event import Delivery, ManagedEvent, Participation, Proposal
 from freebusy.domain.identifiers import hashed
+from freebusy.measures import Measure
 from freebusy.settings import settings
 from tests.api import Context, handler
 from tests.invitations import KIM, MAIL_DOMAIN, an_event, at
@@ -112,6 +113,15 @@ def test_mail_that_is_no_answer_is_done_with_and_changes_nothing(stored, name):
     assert stored() == before
 
 
+def test_mail_that_came_in_and_what_ses_reports_is_measured(stored, metrics):
+    assert stored()
+    bounce = sent("Bounce", hashed(KIM.email), bounceType="Permanent", bounceSubType="General")
+    bring(received("not-there-yet"), received(put("gmail_accepted")), "no JSON")
+    assert metrics(Measure.MAIL_RECEIVED) == {("waiting",): [1], ("counted",): [1], ("ignored",): [1]}
+    bring(bounce)
+    assert metrics(Measure.INVITATIONS) == {("bounced",): [1]}
+
+
 def test_mail_that_is_larger_than_any_answer_is_done_with(stored):
     assert bring(received(put("large", b"x" * (3 << 20)))) == []
     assert stored().person == KIM
@@ -138,12 +148,9 @@ def test_storage_that_does_not_answer_is_tried_again(stored, monkeypatch):
     assert bring(received("gmail_accepted")) == ["message-0"]
 
 
-def test_logs_name_no_person_and_repeat_no_mail(stored, monkeypatch):
-    from freebusy.entrypoints import notifications
-
-    lines: list[str] = []
-    for level in ("info", "error"):
-        monkeypatch.setattr(notifications.logger, level, lambda *said, **more: lines.append(repr((said, more))))
+def test_logs_name_no_person_and_repeat_no_mail(stored, logged):
+    assert stored()
     bring(received(put("gmail_declined_with_note")), received("not-there"), received(put("bounce")))
+    lines = logged.getvalue().splitlines()
     assert len(lines) == 3
     assert not [line for line in lines if "@" in line or ORGANIZER in line or "away" in line]

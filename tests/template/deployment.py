@@ -91,10 +91,41 @@ def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     return [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
 
 
+OWN_METRICS = {"Fn::Sub": "FreeBusyConnect/${AWS::StackName}"}
+"""The namespace of what functions measure themselves."""
+
+
+def own(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm looks at of what functions measure themselves."""
+    return [metric for metric in metrics(alarm) if metric["Namespace"] == OWN_METRICS]
+
+
 def watched(alarm: dict[str, Any]) -> set[str]:
-    """The logical ids of what an alarm is about."""
-    values = [dimension["Value"] for metric in metrics(alarm) for dimension in metric["Dimensions"]]
+    """The logical ids of what an alarm is about; there are none where functions measure themselves."""
+    looked_at = [metric for metric in metrics(alarm) if metric["Namespace"] != OWN_METRICS]
+    values = [dimension["Value"] for metric in looked_at for dimension in metric["Dimensions"]]
     return {value.get("Ref") or value["Fn::GetAtt"][0] for value in values}
+
+
+def holds(condition: str) -> bool:
+    """Whether a condition of the template holds where the operator chose nothing."""
+    return _is_true({"Condition": condition})
+
+
+def _is_true(expression: Any) -> bool:
+    ((function, value),) = expression.items()
+    match function:
+        case "Condition":
+            return _is_true(TEMPLATE["Conditions"][value])
+        case "Fn::Equals":
+            return len({str(_chosen(each)) for each in value}) == 1
+        case "Fn::Not":
+            return not _is_true(value[0])
+    return {"Fn::And": all, "Fn::Or": any}[function](map(_is_true, value))
+
+
+def _chosen(value: Any) -> Any:
+    return TEMPLATE["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
 
 
 # --- Permissions, by action and resource ------------------------------------------------------------------------------

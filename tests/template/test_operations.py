@@ -8,20 +8,25 @@ import tomllib
 
 import pytest
 
+from freebusy.measures import Measure
 from tests.template.deployment import (
     ANSWERING,
     LOGICAL_ID,
+    OWN_METRICS,
     REACTING,
     RESOURCES,
     ROOT,
     TEMPLATE,
+    holds,
     metrics,
     of_type,
+    own,
     watched,
 )
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 GUIDE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+COSTS = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 MOST_METRICS = 10
 """Of one alarm that adds up. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
 
@@ -55,8 +60,12 @@ class TestAlarm:
         assert len([query for query in queries if query.get("ReturnData", True) and "Fn::If" not in query]) <= 1
 
     def test_is_about_something_that_is_deployed(self, name):
-        assert watched(ALARMS[name])
+        assert watched(ALARMS[name]) or own(ALARMS[name])
         assert watched(ALARMS[name]) <= set(RESOURCES)
+
+    def test_counts_what_functions_measure(self, name):
+        for metric in own(ALARMS[name]):
+            assert metric["MetricName"] in set(Measure)
 
 
 @pytest.mark.parametrize("folder", LOGICAL_ID)
@@ -104,6 +113,49 @@ def test_alarms_go_to_a_topic_that_is_there_whether_or_not_somebody_is_mailed():
     assert TEMPLATE["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": "Alarms"}
 
 
+@pytest.mark.parametrize("provider", ["Google", "Microsoft", "Cronofy"])
+def test_a_provider_that_fails_raises_an_alarm_where_it_is_offered(provider):
+    """From so many calls on: of one call, a failure would be all."""
+    alarm = ALARMS[f"{provider}Failing"]
+    assert alarm["Condition"] == f"Offers{provider}"
+    assert {each["Value"] for metric in own(alarm) for each in metric["Dimensions"]} == {provider.lower()}
+    share = alarm["Properties"]["Metrics"][0]
+    assert share["Expression"] == "IF(calls >= 20, 100 * failed, 0)"
+
+
+def test_functions_measure_unless_the_operator_says_otherwise():
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["METRICS_NAMESPACE"] == {"Fn::If": ["MeasuresItself", OWN_METRICS, ""]}
+    assert holds("MeasuresItself")
+
+
+def test_lambda_drops_no_line_of_metrics_and_functions_know_the_level():
+    """A line without a level counts as INFO.
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    everywhere = TEMPLATE["Globals"]["Function"]
+    assert everywhere["LoggingConfig"]["ApplicationLogLevel"] == "DEBUG"
+    assert everywhere["LoggingConfig"]["LogFormat"] == "JSON"
+    assert everywhere["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}
+
+
+def test_what_alarms_cost_is_said_as_it_is():
+    (metrics_told,) = re.findall(r"\| alarms \| (\d+) metrics × 0\.10 \|", COSTS)
+    (told,) = re.findall(r"\| alarms \| \d+ metrics × 0\.10 \| ([\d.]+) \|", COSTS)
+    counted = sum(
+        len([query for query in _queries(alarm) if "Fn::If" not in query or holds(query["Fn::If"][0])])
+        for alarm in ALARMS.values()
+        if "Condition" not in alarm or holds(alarm["Condition"])
+    )
+    assert int(metrics_told) == counted
+    assert float(told) == pytest.approx(counted * 0.10)
+
+
+def _queries(alarm):
+    """What an alarm is charged for: metrics, and no calculations with them."""
+    return [each for each in alarm["Properties"].get("Metrics", [{}]) if "Expression" not in each]
+
+
 class TestDashboard:
     TEXT = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     WIDGETS = json.loads(TEXT)["widgets"]
@@ -117,6 +169,19 @@ class TestDashboard:
     def test_shows_every_queue(self):
         for queue in of_type("AWS::SQS::Queue"):
             assert f"${{{queue}.QueueName}}" in self.TEXT
+
+    def test_shows_what_functions_measure(self):
+        shown = set(re.findall(r'MetricName=\\"(\w+)\\"', self.TEXT)) | {
+            metric["MetricName"] for alarm in ALARMS.values() for metric in own(alarm)
+        }
+        assert set(Measure) <= shown
+
+    def test_searches_by_the_dimensions_that_functions_give(self):
+        searched = re.findall(r"FreeBusyConnect/\$\{AWS::StackName\}\\\",([\w,]+)\} MetricName=\\\"(\w+)", self.TEXT)
+        measures = {str(measure): measure for measure in Measure}
+        assert searched
+        for dimensions, measure in searched:
+            assert dimensions == ",".join(measures[measure].dimensions)
 
     def test_has_no_widget_over_another(self):
         places = [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from freebusy.adapters.secrets import (
     ServiceAccountKey,
 )
 from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable
+from freebusy.measures import Measure, taken
 from tests.fakes import FakeClock
 
 
@@ -24,12 +26,14 @@ class FakeSecretsManager:
     def __init__(self, value: Any) -> None:
         self.value = value
         self.reads: list[str] = []
+        self.created = datetime.now(UTC)
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self.reads.append(SecretId)
         if isinstance(self.value, Exception):
             raise self.value
-        return {"SecretString": self.value} if isinstance(self.value, str) else {"SecretBinary": self.value}
+        held = {"SecretString": self.value} if isinstance(self.value, str) else {"SecretBinary": self.value}
+        return {**held, "CreatedDate": self.created}
 
 
 def secret(client_id: Any = "id", **changes: Any) -> str:
@@ -60,6 +64,16 @@ def test_a_registration_is_read_from_the_secret():
     assert manager.reads == []
     assert registration() == ProviderRegistration("id", "secret")
     assert manager.reads == ["google"]
+
+
+def test_how_old_a_secret_is_is_measured_with_each_read():
+    taken()
+    manager = FakeSecretsManager(secret())
+    manager.created = datetime.now(UTC) - timedelta(days=200, hours=1)
+    registration = ProviderSecrets(manager).registration("google")
+    registration()
+    registration()
+    assert taken() == {(): {Measure.KEY_AGE: [200]}}
 
 
 def test_a_registration_is_kept_for_a_while():

@@ -18,6 +18,7 @@ from freebusy.domain.account import ProviderCredential
 from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed
+from freebusy.measures import Measure, taken
 from tests.fakes import NOW, FakeClock
 from tests.tables import create_table
 
@@ -124,6 +125,15 @@ def test_what_was_never_sealed_does_not_open(vault, sealed):
     vault.seal(CREDENTIAL, **FOR_ANA)
     with pytest.raises(ValueError, match="sealed"):
         vault.unseal(sealed, **FOR_ANA)
+
+
+def test_what_does_not_open_is_measured(vault):
+    taken()
+    vault.unseal(vault.seal(CREDENTIAL, **FOR_ANA), **FOR_ANA)
+    assert taken() == {}
+    with pytest.raises(ValueError, match="sealed"):
+        vault.unseal(b"", **FOR_ANA)
+    assert taken() == {(): {Measure.UNOPENED: [1]}}
 
 
 def test_a_data_key_that_was_moved_to_another_application_does_not_open(cloud, vault):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from freebusy.domain.errors import MailUnavailable
 from freebusy.domain.event import InvitationDue
 from freebusy.entrypoints.records import (
     UnreadableRecord,
@@ -13,7 +12,6 @@ from freebusy.entrypoints.records import (
     groups_of,
     invitation_due,
     messages_of,
-    trouble,
 )
 from freebusy.service.invitations import EventState, recipient_of
 from tests.records import access_record, due_record, queue_record, stream_record
@@ -100,11 +98,3 @@ def test_a_new_event_has_no_image_of_before():
 def test_an_item_that_is_gone_is_no_change_of_an_event():
     with pytest.raises(UnreadableRecord):
         event_change(stream_record(image(ana=False), None))
-
-
-def test_our_own_errors_say_what_they_are_and_others_only_where_they_were():
-    assert trouble(MailUnavailable("TooManyRequestsException")) == "MailUnavailable: TooManyRequestsException"
-    with pytest.raises(ValueError, match="kim") as raised:
-        int("kim@example.test")
-    assert trouble(raised.value).startswith("ValueError at test_records.py:")
-    assert trouble(ValueError("kim@example.test")) == "ValueError"

@@ -319,6 +319,23 @@ class TestComingBack:
         assert [record.levelname for record in caplog.records] == ["ERROR"]
         assert answer["code"] not in caplog.text
 
+    @pytest.mark.parametrize(
+        ("word", "level"),
+        [
+            pytest.param("unauthorized_client", "ERROR", id="our registration is wrong"),
+            pytest.param("ana_at_home", "WARNING", id="any word that a browser may bring"),
+        ],
+    )
+    def test_what_the_consent_screen_says_is_logged_where_it_is_a_known_word(self, world, caplog, word, level):
+        departure = world.depart()
+        answer = world.answer(departure, ANA)
+        del answer["code"]
+        world.arrive(departure, {**answer, "error": word})
+        (record,) = caplog.records
+        assert record.levelname == level
+        assert getattr(record, "provider_error", "") == (word if level == "ERROR" else "")
+        assert "ana_at_home" not in caplog.text
+
     def test_a_table_that_does_not_answer_is_told(self, world):
         class Broken(FakeAccounts):
             def create(self, account):

@@ -10,6 +10,7 @@ from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.callback import signature
 from freebusy.domain.errors import CallbackFailed, CallbackUnsigned
 from freebusy.domain.identifiers import hashed
+from freebusy.measures import Measure, taken
 from freebusy.service.callbacks import Callbacks, refused_callbacks
 from tests.access import HOOK, secret_of
 from tests.fakes import NOW, FakeCallbackSender, FakeHosts, FakeSecretVault
@@ -65,6 +66,24 @@ class TestSigning:
         with pytest.raises(CallbackUnsigned):
             callbacks.deliver(bare, HOOK, MESSAGE)
         assert sender.sent == []
+
+
+def test_how_applications_take_their_callbacks_is_measured(callbacks, sender):
+    taken()
+    callbacks.deliver(application(), HOOK, MESSAGE)
+    sender.troubles = [CallbackFailed("status 503")]
+    with pytest.raises(CallbackFailed):
+        callbacks.deliver(application(), HOOK, MESSAGE)
+    with pytest.raises(CallbackUnsigned):
+        callbacks.deliver(application(TestSigning.OLD), HOOK, MESSAGE)
+    measured = taken()
+    assert {words: measures.get(Measure.CALLBACKS) for words, measures in measured.items()} == {
+        (("Outcome", "delivered"),): [1],
+        (("Outcome", "failed"),): [1],
+        (("Outcome", "unsigned"),): [1],
+        (): None,
+    }
+    assert measured[()][Measure.CALLBACK_TROUBLE] == [0, 1, 1]
 
 
 def test_the_body_is_json_in_utf_8(callbacks, sender):

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from freebusy.adapters.cronofy_api import OWN_EVENT, CronofyApi, refusal
-from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.provider_times import first_second, last_second, rfc3339
 from freebusy.adapters.provider_windows import read_in_pieces
@@ -89,6 +89,7 @@ class Cronofy:
         }
         return f"{self._http.address(self._api.page_for_browsers('/oauth/authorize'))}?{urlencode(query)}"
 
+    @measured("cronofy")
     def exchange_code(
         self,
         code: str,
@@ -101,6 +102,7 @@ class Cronofy:
         answer = self._tokens().exchange(code, redirect_uri=redirect_uri, code_verifier=None, deadline=deadline)
         return _identity(answer.body), answer.credential
 
+    @measured("cronofy")
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         """A calendar that lost its connection to Cronofy needs its person as much as a dead token does.
 
@@ -115,6 +117,7 @@ class Cronofy:
             raise CredentialRevoked("Cronofy lost its connection to the calendar")
         return renewed
 
+    @measured("cronofy")
     def revoke(self, credential: ProviderCredential, *, deadline: float) -> None:
         """Ends the whole authorization of this person at Cronofy. Raises ProviderError."""
         answer = self._revoking(self._registration(), credential, deadline)
@@ -140,6 +143,7 @@ class Cronofy:
 
     # --- Free/busy ---------------------------------------------------------------------------------
 
+    @measured("cronofy")
     def free_busy(
         self,
         credential: ProviderCredential,

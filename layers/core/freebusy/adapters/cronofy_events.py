@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from freebusy.adapters.cronofy_api import OWN_EVENT, CronofyApi
-from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_times import first_second, rfc3339
 from freebusy.adapters.secrets import RegistrationSource
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName
@@ -47,6 +47,7 @@ class CronofyEvents:
         self._calendars: dict[str, str] = {}
         self._lock = Lock()
 
+    @measured("cronofy")
     def deliver(self, credential: ProviderCredential, owner: Identity, event: ManagedEvent, *, deadline: float) -> None:
         known = self._calendars.get(owner.subject)
         calendar_id = known or self._find_calendar(credential, owner, deadline)
@@ -59,6 +60,7 @@ class CronofyEvents:
         if answer not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
             raise CalendarUnreadable(f"writing an event was answered with {answer}")
 
+    @measured("cronofy")
     def answers(self, credential: ProviderCredential, window: Period, *, deadline: float) -> Sequence[UpstreamAnswers]:
         rows = self._api.pages(
             "/v1/events",

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.domain.errors import ProviderUnavailable
 
 RESOLVE_URL = "https://dns.google/resolve"
@@ -28,6 +28,7 @@ class GoogleDns:
     def __init__(self, http: httpx.Client, *, origin: str | None, timing: Timing = REAL_TIME) -> None:
         self._http = ProviderHttp(http, origin=origin, timing=timing)
 
+    @measured("google")
     def texts(self, name: str, *, deadline: float) -> tuple[str, ...]:
         answer = self._http.send("GET", RESOLVE_URL, deadline=deadline, params={"name": name, "type": "TXT"})
         code = answer.body.get("Status")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from freebusy.adapters.google_calendar import CALENDAR_SCOPE, FreeBusyQueries
-from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_sign_in import ProviderSignIn
 from freebusy.adapters.provider_windows import read_in_pieces
 from freebusy.adapters.secrets import RegistrationSource
@@ -65,6 +65,7 @@ class Google:
             prompt="consent",
         )
 
+    @measured("google")
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
@@ -73,9 +74,11 @@ class Google:
         )
         return identity(claims), credential
 
+    @measured("google")
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         return self._tokens.refresh(credential, deadline=deadline)
 
+    @measured("google")
     def free_busy(
         self,
         credential: ProviderCredential,

@@ -13,7 +13,7 @@ from freebusy.adapters import google, google_calendar
 from freebusy.adapters.google_calendar import CALENDAR_SCOPE, FreeBusyQueries, NoSuchCalendar
 from freebusy.adapters.google_delegation import DelegatedTokens
 from freebusy.adapters.kept_tokens import KeptTokens
-from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import MOST_RESOURCES, resources_in
 from freebusy.adapters.provider_windows import Reading, read_in_pieces, read_together_in_pieces
 from freebusy.adapters.secrets import RegistrationSource, ServiceAccountKeySource
@@ -77,6 +77,7 @@ class GoogleWorkspaceSignIn:
             login_hint=login_hint,
         )
 
+    @measured("google")
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
         claims = self._sign_in.identify(code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce)
         identity = google.identity(claims)
@@ -108,11 +109,13 @@ class GoogleWorkspaceCalendars:
     def delegation(self) -> Delegation:
         return Delegation(self._key().client_id, free_busy=CALENDAR_SCOPE, resources=RESOURCES_SCOPE)
 
+    @measured("google")
     def credential(self, organization: Organization, speaker: str, *, deadline: float) -> ProviderCredential:
         _require_member(organization, speaker)
         ask = self._asking(speaker, CALENDAR_SCOPE, deadline)
         return self._kept.new((speaker, CALENDAR_SCOPE), ask)
 
+    @measured("google")
     def free_busy(
         self, credential: ProviderCredential, mailboxes: Sequence[str], window: Period, *, deadline: float
     ) -> Mapping[str, Reading]:
@@ -126,6 +129,7 @@ class GoogleWorkspaceCalendars:
 
         return read_together_in_pieces(window, mailboxes, read, deadline=deadline, timing=self._timing)
 
+    @measured("google")
     def own_free_busy(
         self, organization: Organization, mailbox: str, window: Period, *, deadline: float
     ) -> Sequence[FreeBusyPeriod]:
@@ -141,6 +145,7 @@ class GoogleWorkspaceCalendars:
         except NoSuchCalendar as error:
             raise MailboxWithoutCalendar(str(error)) from None
 
+    @measured("google")
     def resources(self, organization: Organization, speaker: str, *, deadline: float) -> Sequence[Resource]:
         def read(access_token: str) -> list[Resource]:
             return list(self._resources(access_token, deadline))

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 
 from freebusy.adapters.graph_schedule import GRAPH, GraphSchedules
-from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_sign_in import ProviderSignIn
 from freebusy.adapters.provider_windows import read_in_pieces
 from freebusy.adapters.secrets import RegistrationSource
@@ -96,6 +96,7 @@ class Microsoft:
             scope=SCOPE, redirect_uri=redirect_uri, state=state, nonce=nonce, code_challenge=code_challenge, **SHOWN
         )
 
+    @measured("microsoft")
     def exchange_code(
         self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str
     ) -> tuple[Identity, ProviderCredential]:
@@ -104,9 +105,11 @@ class Microsoft:
         )
         return identity(claims, tenant=self._tenant), credential
 
+    @measured("microsoft")
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         return self._tokens.refresh(credential, deadline=deadline)
 
+    @measured("microsoft")
     def free_busy(
         self, credential: ProviderCredential, mailbox: str, window: Period, *, deadline: float
     ) -> Sequence[FreeBusyPeriod]:

@@ -14,7 +14,7 @@ import httpx
 from freebusy.adapters import graph_schedule, microsoft
 from freebusy.adapters.graph_schedule import GRAPH, GraphSchedules, ScheduleRefused
 from freebusy.adapters.kept_tokens import KeptTokens
-from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import MOST_RESOURCES, resources_in
 from freebusy.adapters.provider_windows import Reading, read_in_pieces, read_together_in_pieces
 from freebusy.adapters.secrets import RegistrationSource
@@ -147,6 +147,7 @@ class MicrosoftTenantSignIn:
             **microsoft.SHOWN,
         )
 
+    @measured("microsoft")
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Administrator:
         """The claim ``wids`` comes only where our registration asks for it, and then to everybody.
 
@@ -191,6 +192,7 @@ class MicrosoftTenantCalendars:
     def delegation(self) -> Delegation:
         return Delegation(self._registration().client_id, free_busy=FREE_BUSY_ROLE, resources=RESOURCES_ROLE)
 
+    @measured("microsoft")
     def credential(
         self,
         organization: Organization,
@@ -200,6 +202,7 @@ class MicrosoftTenantCalendars:
     ) -> ProviderCredential:
         return self._kept.new(organization.key, lambda: self._token(organization, deadline))
 
+    @measured("microsoft")
     def free_busy(
         self, credential: ProviderCredential, mailboxes: Sequence[str], window: Period, *, deadline: float
     ) -> Mapping[str, Reading]:
@@ -223,6 +226,7 @@ class MicrosoftTenantCalendars:
 
         return read_together_in_pieces(window, mailboxes, read, deadline=deadline, timing=self._timing)
 
+    @measured("microsoft")
     def own_free_busy(
         self, organization: Organization, mailbox: str, window: Period, *, deadline: float
     ) -> Sequence[FreeBusyPeriod]:
@@ -239,6 +243,7 @@ class MicrosoftTenantCalendars:
 
         return self._reading(organization, read, deadline)
 
+    @measured("microsoft")
     def resources(
         self,
         organization: Organization,

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import wraps
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Literal, ParamSpec, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from freebusy.domain.errors import ProviderUnavailable
+from freebusy.domain.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
+from freebusy.measures import Measure, take
 
 CALL_SECONDS = 8.0
 CONNECT_SECONDS = 3.0
@@ -55,6 +58,43 @@ class Answer:
     @property
     def ok(self) -> bool:
         return HTTPStatus(200) <= self.status < HTTPStatus(300)
+
+
+Asked = ParamSpec("Asked")
+Told = TypeVar("Told")
+
+
+def measured(
+    provider: Literal["google", "microsoft", "cronofy"],
+) -> Callable[[Callable[Asked, Told]], Callable[Asked, Told]]:
+    """For a method by which a port asks the provider: each call, with all that is repeated in it, is one measurement.
+
+    A provider's trouble is what more of its users would meet too; that somebody withdrew their consent is none.
+    """
+
+    def asking(ask: Callable[Asked, Told]) -> Callable[Asked, Told]:
+        @wraps(ask)
+        def timed(*args: Asked.args, **kwargs: Asked.kwargs) -> Told:
+            with _measuring(provider):
+                return ask(*args, **kwargs)
+
+        return timed
+
+    return asking
+
+
+@contextmanager
+def _measuring(provider: str) -> Iterator[None]:
+    began, trouble = time.perf_counter(), 0
+    try:
+        yield
+    except ProviderError as error:
+        trouble = int(isinstance(error, ProviderUnavailable | ProviderMisconfigured))
+        take(Measure.PROVIDER_FAILURES, provider, error.reason)
+        raise
+    finally:
+        take(Measure.PROVIDER_TIME, provider, value=round((time.perf_counter() - began) * 1000))
+        take(Measure.PROVIDER_TROUBLE, provider, value=trouble)
 
 
 class ProviderHttp:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Lock
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from freebusy.adapters.aws import aws_errors, code_of
 from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable, StorageUnavailable
+from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -98,13 +100,14 @@ class ProviderSecrets:
         """What is not JSON is None. Messages name the secret and never quote it."""
         try:
             with aws_errors():
-                text = self._client.get_secret_value(SecretId=secret_id).get("SecretString", "")
+                found = self._client.get_secret_value(SecretId=secret_id)
         except StorageUnavailable as error:
             raise ProviderUnavailable("the secret with our registration cannot be read now") from error
         except ClientError as error:
             raise ProviderMisconfigured(f"the secret {secret_id} cannot be read: {code_of(error)}") from error
+        take(Measure.KEY_AGE, value=(datetime.now(UTC) - found["CreatedDate"]).days)  # of this version of the secret
         try:
-            return json.loads(text)
+            return json.loads(found.get("SecretString", ""))
         except ValueError:
             return None
 

@@ -33,6 +33,7 @@ from freebusy.domain.account import ProviderCredential
 from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed
+from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -112,6 +113,13 @@ class _DataKeys:
 
     def _opened(self, sealed: bytes, client_id: str, name: str) -> bytes:
         """Raises ``ValueError`` when the bytes were not sealed for this application and under this name."""
+        try:
+            return self._decrypted(sealed, client_id, name)
+        except ValueError:
+            take(Measure.UNOPENED)
+            raise
+
+    def _decrypted(self, sealed: bytes, client_id: str, name: str) -> bytes:
         header, nonce, ciphertext = _parts(sealed)
         key = self._named(client_id, self.key_of(sealed))
         try:

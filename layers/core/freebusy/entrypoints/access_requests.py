@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
+from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import (
     Message,
     UnreadableRecord,
@@ -19,12 +18,9 @@ from freebusy.entrypoints.records import (
     batch_failures,
     messages_of,
     postpone,
-    trouble,
 )
 from freebusy.ports import AccessRequestQueue
 from freebusy.service.access_answers import AccessAnswers
-
-logger = Logger(service="freebusy")
 
 
 def answer_access_requests(
@@ -44,19 +40,14 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
     try:
         request_id = access_request_id(message)
     except UnreadableRecord as error:
-        logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))  # noqa: TRY400 - a trace may repeat data
+        logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))
         postpone([message], queue, received=1)
         return False
     try:
         outcome = answers.answer(request_id)
     except Exception as error:  # noqa: BLE001 - an error that nobody expected may be mended before the tries end
-        logger.warning(
-            "a request for access has to wait",
-            message_id=message.message_id,
-            request=request_id,
-            received=message.received,
-            trouble=trouble(error),
-        )
+        known = {"message_id": message.message_id, "request": request_id, "received": message.received}
+        tell_trouble("a request for access has to wait", error, **known)
         postpone([message], queue, received=message.received)
         return False
     logger.info("a request for access is answered", message_id=message.message_id, request=request_id, outcome=outcome)

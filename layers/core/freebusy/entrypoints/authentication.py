@@ -10,6 +10,7 @@ from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission, permissions, split
 from freebusy.entrypoints.http import bearer_of
+from freebusy.entrypoints.observing import logger
 from freebusy.service.tokens import Caller, authenticate, require
 
 if TYPE_CHECKING:  # most functions never meet one
@@ -39,6 +40,7 @@ def caller_of(event: Mapping[str, Any], permission: Permission | None = None) ->
     """Any kind of caller. Raises AuthenticationFailed or InsufficientScope."""
     wired = dependencies()
     caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
+    logger.append_keys(application=caller.client_id)
     if permission is not None:
         require(caller, permission)
     return caller

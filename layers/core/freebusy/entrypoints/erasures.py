@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
+from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import (
     Message,
     UnreadableRecord,
@@ -14,12 +13,9 @@ from freebusy.entrypoints.records import (
     messages_of,
     postpone,
     sub_to_erase,
-    trouble,
 )
 from freebusy.ports import ErasureQueue
 from freebusy.service.erasure import Erasure
-
-logger = Logger(service="freebusy")
 
 _A_MINUTE = 5
 """A message waits for a minute or more when it was received so often: longer than any function runs."""
@@ -36,19 +32,14 @@ def _is_erased(message: Message, erasure: Erasure, queue: ErasureQueue) -> bool:
     try:
         sub = sub_to_erase(message)
     except UnreadableRecord as error:
-        logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))  # noqa: TRY400 - a trace may repeat data
+        logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))
         postpone([message], queue, received=1)
         return False
     try:
         removed = erasure.erase(sub)
     except Exception as error:  # noqa: BLE001 - an error that nobody expected may be mended before the tries end
-        logger.warning(
-            "an erasure has to wait",
-            message_id=message.message_id,
-            account=sub,
-            received=message.received,
-            trouble=trouble(error),
-        )
+        known = {"message_id": message.message_id, "received": message.received}
+        tell_trouble("an erasure has to wait", error, account=sub, **known)
         postpone([message], queue, received=message.received)
         return False
     if removed:

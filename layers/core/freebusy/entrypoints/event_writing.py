@@ -17,7 +17,8 @@ from freebusy.bootstrap import Dependencies
 from freebusy.domain.errors import FreeBusyError, InvalidRequest, NotFound
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import Person
-from freebusy.entrypoints.http import logger, refusal
+from freebusy.entrypoints.http import refusal
+from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.available_periods import available_period, period_deletion
 from freebusy.entrypoints.wire.event_request import bulk_deletion, event_deletion, event_upsert
 from freebusy.service.events import delete_all_events, delete_event, require_writable, upsert_event

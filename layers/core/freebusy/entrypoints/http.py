@@ -10,10 +10,10 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from http import HTTPStatus
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
@@ -32,12 +32,12 @@ from freebusy.domain.errors import (
     StorageUnavailable,
     TokenError,
 )
+from freebusy.entrypoints.observing import invocation, logger, trouble
+from freebusy.measures import Measure, take
 from freebusy.settings import settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-logger = Logger(service="freebusy")
 
 JSON = "application/json; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
@@ -138,6 +138,7 @@ def resolver() -> APIGatewayHttpResolver:
 def refusal(error: FreeBusyError) -> Response[str]:
     """The answer to a request that was refused, as one entry of a batch has it too."""
     status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    tell(error, status)
     # The official Ruby SDK reads its exception message from a header named Status.
     headers = {"Status": f"{status.value} {status.phrase}"}
     match error:
@@ -160,6 +161,16 @@ def refusal(error: FreeBusyError) -> Response[str]:
     return answer(status, {"error": status.phrase.lower().replace(" ", "_")}, headers)
 
 
+def tell(error: FreeBusyError, status: HTTPStatus) -> None:
+    """Logs what a request met. Of what callers do wrong, the kind alone: the words may repeat names that they sent."""
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.debug("a request is refused", status=status.value, trouble=type(error).__name__)
+    elif isinstance(error, ProviderError):
+        logger.warning("a provider is in the way of a request", trouble=trouble(error))
+    else:
+        logger.error("a request fails", exc_info=error)
+
+
 def _failure(error: Exception) -> Response[str]:
     """Whatever we did not expect: logged with its trace, and nothing about the inside in the answer."""
     logger.exception("unexpected error", exc_info=error)
@@ -170,6 +181,20 @@ def serve(
     app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, cross_origin: bool = True
 ) -> dict[str, Any]:
     """Routes the request, then adds what every answer carries; pages for people are not ``cross_origin``."""
+    began, status = perf_counter(), HTTPStatus.INTERNAL_SERVER_ERROR.value
+    with invocation(context, request_id=event["requestContext"]["requestId"]):
+        try:
+            result = _answer(app, event, context, cross_origin=cross_origin)
+            status = result["statusCode"]
+        finally:
+            milliseconds = round((perf_counter() - began) * 1000)
+            take(Measure.REQUEST_TIME, event["routeKey"], f"{status // 100}xx", value=milliseconds)
+        return result
+
+
+def _answer(
+    app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, cross_origin: bool
+) -> dict[str, Any]:
     result = app.resolve(event, context)
     headers = result.setdefault("headers", {})
     headers.setdefault("Cache-Control", "no-store")

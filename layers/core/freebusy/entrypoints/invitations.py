@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
+from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import (
     Message,
     UnreadableRecord,
@@ -24,13 +23,11 @@ from freebusy.entrypoints.records import (
     name_of,
     postpone,
     sequence_number,
-    trouble,
 )
+from freebusy.measures import Measure, take
 from freebusy.ports import DeadLetters, InvitationQueue
 from freebusy.service.delivery import Sender
 from freebusy.service.invitations import due_after
-
-logger = Logger(service="freebusy")
 
 
 def queue_invitations(event: Mapping[str, Any], *, queue: InvitationQueue, dead_letters: DeadLetters) -> dict[str, Any]:
@@ -46,7 +43,7 @@ def queue_invitations(event: Mapping[str, Any], *, queue: InvitationQueue, dead_
         queue.put(due)
     except Exception as error:  # noqa: BLE001 - whatever it is, no change of an event may be passed over
         for record in records:
-            logger.warning("an event's change is not queued yet", change=name_of(record), trouble=trouble(error))
+            tell_trouble("an event's change is not queued yet", error, change=name_of(record))
         return batch_failures([sequence_number(records[0])])
     logger.info("queued", records=len(records), due=len(due))
     return batch_failures([])
@@ -56,7 +53,7 @@ def _due_of(record: Mapping[str, Any], dead_letters: DeadLetters) -> list[Invita
     try:
         change = event_change(record)
     except UnreadableRecord as error:
-        logger.error("a record of the stream cannot be read", change=name_of(record), trouble=trouble(error))  # noqa: TRY400 - a trace may repeat data
+        logger.error("a record of the stream cannot be read", change=name_of(record), trouble=trouble(error))
         dead_letters.put({"condition": "UnreadableRecord", **name_of(record)})
         return []
     return due_after(change.before, change.after)
@@ -81,16 +78,14 @@ def _deliver_group(messages: list[Message], *, sender: Sender, queue: Invitation
         try:
             _deliver(message, sender)
         except UnreadableRecord as error:
-            logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))  # noqa: TRY400 - as above
+            logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))
+            take(Measure.INVITATIONS, "unreadable")
             postpone([message], queue, received=1)
             unreadable.append(message)
         except Exception as error:  # noqa: BLE001 - an error that nobody expected may be mended before the tries end
-            logger.warning(
-                "an invitation has to wait",
-                message_id=message.message_id,
-                received=message.received,
-                trouble=trouble(error),
-            )
+            known = {"message_id": message.message_id, "received": message.received}
+            tell_trouble("an invitation has to wait", error, **known)
+            take(Measure.INVITATIONS, "waiting")
             # Together, since a FIFO queue gives out nothing of a group while any of its messages is still hidden.
             postpone(messages[position:], queue, received=message.received)
             return [*unreadable, *messages[position:]]
@@ -100,6 +95,7 @@ def _deliver_group(messages: list[Message], *, sender: Sender, queue: Invitation
 def _deliver(message: Message, sender: Sender) -> None:
     due = invitation_due(message)
     outcome = sender.deliver(due)
+    take(Measure.INVITATIONS, outcome)
     logger.info(
         "delivered",
         message_id=message.message_id,

@@ -12,14 +12,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from freebusy.domain.errors import MailIgnored
 from freebusy.domain.event import Delivery, ManagedEvent
 from freebusy.domain.reply import Ignored, Receipt, Report, Verdict
-from freebusy.entrypoints.records import batch_failures, trouble
-
-logger = Logger(service="freebusy")
+from freebusy.entrypoints.observing import logger, tell_trouble
+from freebusy.entrypoints.records import batch_failures
+from freebusy.measures import Measure, take
 
 
 def each_notification(
@@ -36,10 +34,16 @@ def each_notification(
             changed = received(notification) if isinstance(notification, Receipt) else reported(notification)
             kind = type(notification).__name__.lower()
             logger.info("mail counted", message_id=record["messageId"], kind=kind, sub=changed.sub, uid=changed.uid)
+            if isinstance(notification, Report):
+                take(Measure.INVITATIONS, notification.delivery)
+            else:
+                take(Measure.MAIL_RECEIVED, "counted")
         except MailIgnored as ignored:
             logger.info("mail ignored", message_id=record["messageId"], reason=ignored.reason)
+            take(Measure.MAIL_RECEIVED, "ignored")
         except Exception as error:  # noqa: BLE001 - whatever it is, no answer may be passed over
-            logger.error("mail could not be looked at", message_id=record["messageId"], trouble=trouble(error))  # noqa: TRY400 - a trace may repeat data
+            tell_trouble("mail could not be looked at", error, message_id=record["messageId"])
+            take(Measure.MAIL_RECEIVED, "waiting")
             failed.append(record["messageId"])
     return batch_failures(failed)
 

@@ -19,8 +19,9 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from freebusy.domain.account import ProviderName
 from freebusy.domain.application import Introduction
 from freebusy.domain.errors import AuthorizationRefused, FreeBusyError, NotFound
-from freebusy.entrypoints.http import logger, serve
+from freebusy.entrypoints.http import serve, tell
 from freebusy.entrypoints.languages import texts_for
+from freebusy.entrypoints.observing import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -51,7 +52,7 @@ def page_resolver() -> APIGatewayHttpResolver:
         return message(app.current_event, "not_found", HTTPStatus.NOT_FOUND)
 
     def be_unavailable(error: FreeBusyError) -> Response[str]:
-        logger.error("a page could not be made", exc_info=error)
+        tell(error, HTTPStatus.SERVICE_UNAVAILABLE)
         return message(app.current_event, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
 
     def fail(error: Exception) -> Response[str]:

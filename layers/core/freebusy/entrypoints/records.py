@@ -9,18 +9,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any
-
-from aws_lambda_powertools import Logger
 
 from freebusy.domain.errors import FreeBusyError
 from freebusy.domain.event import InvitationDue
+from freebusy.entrypoints.observing import tell_trouble
 from freebusy.ports import RetriedQueue
 from freebusy.service.invitations import EventState, recipient_of
-
-logger = Logger(service="freebusy")
 
 _PARTITION = "EVENTS#"
 
@@ -32,15 +27,6 @@ class UnreadableRecord(FreeBusyError):
 def batch_failures(identifiers: Iterable[str]) -> dict[str, Any]:
     """What failed, by message id or sequence number; all else is done and will not come again."""
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
-
-
-def trouble(error: BaseException) -> str:
-    """An error for the log: our own in their words; of others only kind and place, as their words may repeat data."""
-    if isinstance(error, FreeBusyError):
-        return f"{type(error).__name__}: {error}"
-    frames = extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 # --- Records of the table's stream -----------------------------------------------------------------
@@ -133,7 +119,7 @@ def postpone(messages: Iterable[Message], queue: RetriedQueue, *, received: int)
         try:
             queue.postpone(message.receipt, received=received)
         except Exception as error:  # noqa: BLE001 - then it waits for the queue's own visibility timeout
-            logger.warning("a message keeps its timeout", message_id=message.message_id, trouble=trouble(error))
+            tell_trouble("a message keeps its timeout", error, message_id=message.message_id)
 
 
 def invitation_due(message: Message) -> InvitationDue:

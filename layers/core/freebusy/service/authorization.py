@@ -222,7 +222,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
             at = connect(consent, accounts=accounts, vault=vault, now=now)
         code = issue_code(_code(request, at, now), tokens)
     except (StorageUnavailable, NotFound):
-        logger.exception("an authorization could not be stored", extra={"client_id": request.client_id})
+        logger.exception("an authorization could not be stored", extra={"application": request.client_id})
         trouble = AuthorizationError("temporarily_unavailable", "the authorization could not be stored: try again")
     except AuthorizationError as error:
         trouble = error

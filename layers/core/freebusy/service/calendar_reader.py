@@ -20,6 +20,7 @@ from freebusy.domain.account import Account, Disconnected, Profile, ProviderCred
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CredentialRevoked,
+    DelegationMissing,
     ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -190,11 +191,17 @@ class CalendarReader:
             )
         except ValueError as error:
             # Only a new consent can mend a credential that no longer opens.
+            logger.exception("a credential does not open", extra={"profile_id": profile.profile_id})
             raise CredentialRevoked(profile.profile_id) from error
 
 
 def log_level(error: ProviderError) -> int:
-    """Trouble with our own registration is the operator's business; the rest passes, or somebody else mends it."""
+    """Trouble with our own registration is the operator's business, and the provider's passes.
+
+    A consent that ended is nobody's trouble: only the person, or their administrator, gives a new one.
+    """
+    if isinstance(error, CredentialRevoked | DelegationMissing):
+        return logging.INFO
     return logging.ERROR if isinstance(error, ProviderMisconfigured) else logging.WARNING
 
 

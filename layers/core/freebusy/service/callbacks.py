@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from freebusy.domain.application import Application
 from freebusy.domain.callback import Destination, destination_of, may_be_called, signature
 from freebusy.domain.errors import CallbackFailed, CallbackUnsigned, FieldError
+from freebusy.measures import Measure, take
 from freebusy.ports import CallbackSender, HostResolver, SecretVault
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,10 @@ class Callbacks:
 
     def deliver(self, application: Application, url: str, message: Mapping[str, Any]) -> None:
         """POSTs the message once. Raises CallbackFailed, CallbackUnsigned or StorageUnavailable."""
+        with _measuring():
+            self._post(application, url, message)
+
+    def _post(self, application: Application, url: str, message: Mapping[str, Any]) -> None:
         secrets = self._signing_secrets(application)
         try:
             destination = destination_of(url, local=self.local)
@@ -78,7 +84,7 @@ class Callbacks:
         try:
             return self.vault.unseal(sealed, client_id=client_id, secret_hash=secret_hash)
         except ValueError:
-            logger.exception("a client secret does not open", extra={"client_id": client_id})
+            logger.exception("a client secret does not open", extra={"application": client_id})
             return None
 
     def _address_of(self, destination: Destination) -> str:
@@ -89,6 +95,19 @@ class Callbacks:
             raise CallbackFailed("the host is not on the public Internet any more")
         # Any of them may be out of order; and functions reach IPv6 only in networks that were made for it.
         return random.choice([each for each in addresses if ":" not in each] or list(addresses))  # noqa: S311 - no secret
+
+
+@contextmanager
+def _measuring() -> Iterator[None]:
+    """How the application's server did; that our own storage is away says nothing about it."""
+    try:
+        yield
+    except (CallbackFailed, CallbackUnsigned) as error:
+        take(Measure.CALLBACKS, "failed" if isinstance(error, CallbackFailed) else "unsigned")
+        take(Measure.CALLBACK_TROUBLE, value=1)
+        raise
+    take(Measure.CALLBACKS, "delivered")
+    take(Measure.CALLBACK_TROUBLE, value=0)
 
 
 def _addresses(

@@ -30,7 +30,19 @@ _DECLINED = frozenset(
     }
 )
 _ADMINISTRATOR_DECIDES = frozenset({"admin_policy_enforced", "org_internal", "consent_required"})
-_ERROR_CODE = re.compile(r"[a-z_]{1,64}")
+_REGISTRATION_IS_WRONG = frozenset(
+    {
+        "invalid_client",
+        "invalid_request",
+        "invalid_resource",
+        "invalid_scope",
+        "redirect_uri_mismatch",
+        "server_error",
+        "unauthorized_client",
+        "unsupported_response_type",
+    }
+)
+"""RFC 6749, 4.1.2.1, and what Google and Microsoft have beside it."""
 _ADMINISTRATOR_CODES = re.compile(r"AADSTS(90094|90095|50105)\b")
 """https://learn.microsoft.com/entra/identity-platform/reference-error-codes. A redirect has them in its text alone."""
 
@@ -76,9 +88,11 @@ def answered(error: str, description: str) -> AuthorizationError:
         return AuthorizationError("access_denied", "the person did not agree at the consent screen", "consent_refused")
     if error == "temporarily_unavailable":
         return AuthorizationError(*_TOLD[ProviderUnavailable])
-    # The browser brings this word, so only what can be an error code (RFC 6749, 4.1.2.1) may reach the log.
-    known = error if _ERROR_CODE.fullmatch(error) else "unreadable"
-    logger.error("the consent screen refused our request", extra={"provider_error": known})
+    if error in _REGISTRATION_IS_WRONG:
+        logger.error("the consent screen refused our request", extra={"provider_error": error})
+    else:
+        # A browser brings the word, and could bring any.
+        logger.warning("the consent screen came back with an error that nobody knows")
     return _misconfigured()
 
 
@@ -86,7 +100,7 @@ def raised(error: ProviderError, client_id: str | None = None) -> AuthorizationE
     """For what the provider's adapter raised. Trouble that only the operator can mend is logged for them."""
     told = next((_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD), None)
     if told is None:
-        logger.error("the provider refused our request", exc_info=error, extra={"client_id": client_id})
+        logger.error("the provider refused our request", exc_info=error, extra={"application": client_id})
         return _misconfigured()
     return AuthorizationError(*told)
 

@@ -101,6 +101,7 @@ class OrganizationAccess:
         try:
             stored = self.vault.unseal(self.service_account.sealed_credential, **self._sealed_for)
         except ValueError:
+            logger.exception("a credential does not open", extra={"service_account": self.service_account.sub})
             return None
         return stored if stored.expires_at - EXPIRY_MARGIN > self.clock() else None
 

@@ -203,5 +203,5 @@ class OrganizationSetups:
 def _reason(error: ProviderError, setup: Setup) -> str:
     """What the page says about it. What only the operator can mend is logged for them."""
     if isinstance(error, ProviderMisconfigured):
-        logger.error("the provider refused our request", exc_info=error, extra={"client_id": setup.request.client_id})
+        logger.error("the provider refused our request", exc_info=error, extra={"application": setup.request.client_id})
     return error.reason

@@ -126,7 +126,7 @@ class OrganizationTrips:
         try:
             return self._next(trip, secrets, answer, public_url, now)
         except StorageUnavailable:
-            logger.exception("a setup could not be stored", extra={"client_id": trip.request.client_id})
+            logger.exception("a setup could not be stored", extra={"application": trip.request.client_id})
             trouble = AuthorizationError("temporarily_unavailable", "the sign-in could not be stored: try again")
         except AuthorizationError as error:
             trouble = error

@@ -36,6 +36,7 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.errors import NotFound
 from freebusy.domain.identifiers import is_service_account
+from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -204,7 +205,10 @@ class DynamoAccounts:
         if version is not None:
             values["version"] = version
             condition = _SAME_VERSION
-        return self._update_profile(sub, profile_id, _DISCONNECT, condition=condition, values=values)
+        disconnected = self._update_profile(sub, profile_id, _DISCONNECT, condition=condition, values=values)
+        if disconnected:
+            take(Measure.DISCONNECTIONS, because)
+        return disconnected
 
     def of_organization(self, client_id: str, organization: Organization) -> list[str]:
         prefix = f"IDENTITY#{client_id}#{organization.provider}#{organization.mailbox_prefix}"

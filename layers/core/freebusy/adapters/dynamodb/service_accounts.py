@@ -14,6 +14,7 @@ from freebusy.domain.account import Disconnected, Identity, ProviderName
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
 from freebusy.domain.service_account import Organization, ServiceAccount
+from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,9 +83,12 @@ class DynamoServiceAccounts:
         if version is not None:
             values["version"] = version
             condition = "#version = :version"
-        return self._table.write(
+        disconnected = self._table.write(
             self._table.updating(account_key(sub), _DISCONNECT, condition=condition, values=values)
         )
+        if disconnected:
+            take(Measure.ORGANIZATIONS_DISCONNECTED, because)
+        return disconnected
 
 
 def _organization_pk(client_id: str, organization: Organization) -> str:
