@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
+        PermitStore,
         SecretVault,
         ServiceAccountStore,
         SetupStore,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
+    from freebusy.service.rate_limits import RateLimiter
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -91,6 +93,23 @@ class Dependencies:
         from freebusy.adapters.dynamodb.applications import DynamoApplications
 
         return DynamoApplications(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def permits(self) -> PermitStore:
+        from freebusy.adapters.dynamodb.permits import DynamoPermits
+
+        return DynamoPermits(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def rate_limiter(self) -> RateLimiter:
+        from freebusy.service.rate_limits import RateLimiter
+
+        return RateLimiter(
+            applications=self.applications,
+            permits=lambda: self.permits,
+            default=self.settings.requests_per_minute,
+            clock=self.clock,
+        )
 
     @cached_property
     def accounts(self) -> AccountStore:

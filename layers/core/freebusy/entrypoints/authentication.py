@@ -10,6 +10,7 @@ from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission, permissions, split
 from freebusy.entrypoints.http import bearer_of
+from freebusy.entrypoints.limits import count_request
 from freebusy.service.tokens import Caller, authenticate, require
 
 if TYPE_CHECKING:  # most functions never meet one
@@ -36,9 +37,13 @@ class Enterprise(NamedTuple):
 
 
 def caller_of(event: Mapping[str, Any], permission: Permission | None = None) -> Caller:
-    """Any kind of caller. Raises AuthenticationFailed or InsufficientScope."""
+    """Any kind of caller; the request counts as one of its application's.
+
+    Raises AuthenticationFailed, TooManyRequests or InsufficientScope.
+    """
     wired = dependencies()
     caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
+    count_request(caller.client_id)
     if permission is not None:
         require(caller, permission)
     return caller

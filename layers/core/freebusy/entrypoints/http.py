@@ -31,7 +31,9 @@ from freebusy.domain.errors import (
     ProviderError,
     StorageUnavailable,
     TokenError,
+    TooManyRequests,
 )
+from freebusy.entrypoints.limits import forget_standing, standing_headers
 from freebusy.settings import settings
 
 if TYPE_CHECKING:
@@ -43,12 +45,16 @@ JSON = "application/json; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 1000
 
+_EXPOSED = "RateLimit, RateLimit-Policy, Retry-After"
+"""What front ends may read of an answer beside what the Fetch standard allows them anyway."""
+
 STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     AuthenticationFailed: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     ProfileLocked: HTTPStatus.LOCKED,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TokenError: HTTPStatus.BAD_REQUEST,
     DelegationMissing: HTTPStatus.FORBIDDEN,
     ProviderError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -170,11 +176,15 @@ def serve(
     app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, cross_origin: bool = True
 ) -> dict[str, Any]:
     """Routes the request, then adds what every answer carries; pages for people are not ``cross_origin``."""
+    forget_standing()
     result = app.resolve(event, context)
     headers = result.setdefault("headers", {})
     headers.setdefault("Cache-Control", "no-store")
+    headers.update(standing_headers())
     if cross_origin:
         headers.update(cross_origin_headers(event))
+        if "Access-Control-Allow-Origin" in headers:
+            headers["Access-Control-Expose-Headers"] = _EXPOSED
     return result
 
 

@@ -80,6 +80,11 @@ class Operation:
     refusals: tuple[int, ...] = ()
 
     @property
+    def limited(self) -> bool:
+        """Whether requests count as ones of an application."""
+        return self.callers != (Caller.ANYBODY,) or (self.section, self.method) == (Section.TOKENS, "POST")
+
+    @property
     def operation_id(self) -> str:
         """As get_v1_free_busy_pages_token."""
         words = "".join(letter if letter.isalnum() else "_" for letter in f"{self.method} {self.path}")
@@ -100,6 +105,11 @@ REFUSALS: dict[int, Answer] = {
     404: Answer("There is no such thing for this caller.", named("Error"), {"error": "not_found"}),
     422: Answer("What was sent is not right, field by field.", named("Invalid"), examples.INVALID),
     423: Answer("The calendar was disconnected, and takes no events.", named("Error"), {"error": "locked"}),
+    429: Answer(
+        "The application has used up this minute: wait as long as Retry-After says.",
+        named("Error"),
+        {"error": "too_many_requests"},
+    ),
     500: Answer("Our fault.", named("Error"), {"error": "server_error"}),
     503: Answer("Storage or provider do not answer: try again.", named("Error"), {"error": "service_unavailable"}),
 }
