@@ -474,6 +474,25 @@ class FakePages:
         return _erase(self._pages, lambda page: page[2] == client_id)
 
 
+class FakePermits:
+    def __init__(self) -> None:
+        self.takes = 0
+        self._taken: dict[tuple[str, int], int] = {}
+
+    def take(self, client_id: str, window: int, *, wanted: int, limit: int, expires_at: int) -> int | None:
+        assert expires_at > window
+        self.takes += 1
+        taken = self._taken.get((client_id, window), 0)
+        if taken >= limit:
+            return None
+        self._taken[client_id, window] = taken + wanted
+        return taken + wanted
+
+    def erase(self, client_id: str) -> int:
+        windows = [key for key in self._taken if key[0] == client_id]
+        return len([self._taken.pop(key) for key in windows])
+
+
 class FakeAccessRequests:
     def __init__(self) -> None:
         self._kept: dict[str, AccessRequest] = {}
@@ -717,6 +736,7 @@ class FakeApplications:
         pages: FakePages | None = None,
         setups: FakeSetups | None = None,
         access_requests: FakeAccessRequests | None = None,
+        permits: FakePermits | None = None,
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
@@ -726,6 +746,7 @@ class FakeApplications:
         self._pages = pages or FakePages()
         self._setups = setups or FakeSetups()
         self._access_requests = access_requests or FakeAccessRequests()
+        self._permits = permits or FakePermits()
         for application in applications:
             self.create(application)
 
@@ -769,7 +790,10 @@ class FakeApplications:
         with self._lock:
             application = self._applications.pop(client_id, None)
             erased = (application is not None) + (self._appearances.pop(client_id, None) is not None)
-            stores = (self._tokens, self._accounts, self._pages, self._setups, self._access_requests)
+            stores = (
+                *(self._tokens, self._accounts, self._pages, self._setups),
+                *(self._access_requests, self._permits),
+            )
             return erased + sum(store.erase(client_id) for store in stores)
 
     def _list_secrets(self, application: Application) -> None:

@@ -9,14 +9,17 @@ from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
+from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
-from freebusy.entrypoints.wire.oauth import CodeGrant, metadata_json, revocation, token_request, tokens_json
+from freebusy.entrypoints.wire.oauth import Client, CodeGrant, metadata_json, revocation, token_request, tokens_json
 from freebusy.service.applications import authenticate_client
 from freebusy.service.erasure import request_erasure, require_may_erase
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from freebusy.domain.application import Application
 
 app = resolver()
 
@@ -25,11 +28,8 @@ app = resolver()
 def issue() -> Response[str]:
     wired, now = dependencies(), dependencies().clock()
     request = token_request(app.current_event)
-    client, grant = request.client, request.grant
-    application = authenticate_client(
-        client.client_id, client.client_secret, applications=wired.applications, tokens=wired.tokens, now=now
-    )
-    logger.append_keys(application=application.client_id)
+    grant = request.grant
+    application = _application(request.client)
     if isinstance(grant, CodeGrant):
         issued = exchange_code(
             application,
@@ -56,14 +56,7 @@ def issue() -> Response[str]:
 def revoke() -> Response[str]:
     wired, now = dependencies(), dependencies().clock()
     asked = revocation(app.current_event)
-    application = authenticate_client(
-        asked.client.client_id,
-        asked.client.client_secret,
-        applications=wired.applications,
-        tokens=wired.tokens,
-        now=now,
-    )
-    logger.append_keys(application=application.client_id)
+    application = _application(asked.client)
     if asked.erase:
         require_may_erase(application)
     sub = None
@@ -94,6 +87,25 @@ def revoke() -> Response[str]:
 @app.get("/.well-known/oauth-authorization-server")
 def metadata() -> Response[str]:
     return answer(HTTPStatus.OK, metadata_json(public_url(app.current_event)))
+
+
+def _application(client: Client) -> Application:
+    """Whose request it is, which counts as one of theirs once they have proved it.
+
+    A public application cannot: anybody may name its ``client_id``, and could so use up its requests.
+    """
+    wired = dependencies()
+    application = authenticate_client(
+        client.client_id,
+        client.client_secret,
+        applications=wired.applications,
+        tokens=wired.tokens,
+        now=wired.clock(),
+    )
+    logger.append_keys(application=application.client_id)
+    if not application.public:
+        count_request(application.client_id)
+    return application
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

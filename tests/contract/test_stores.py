@@ -13,6 +13,7 @@ from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.permits import DynamoPermits
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
@@ -38,12 +39,22 @@ from freebusy.ports import (
     AccountStore,
     ApplicationRegistry,
     PageStore,
+    PermitStore,
     ServiceAccountStore,
     SetupStore,
     TokenStore,
 )
 from tests.administrators import MAX, a_request, a_setup
-from tests.fakes import NOW, FakeAccessRequests, FakeAccounts, FakeApplications, FakePages, FakeSetups, FakeTokens
+from tests.fakes import (
+    NOW,
+    FakeAccessRequests,
+    FakeAccounts,
+    FakeApplications,
+    FakePages,
+    FakePermits,
+    FakeSetups,
+    FakeTokens,
+)
 from tests.people import colleague, organization
 from tests.tables import create_table
 
@@ -64,6 +75,7 @@ class Stores:
     tokens: TokenStore
     pages: PageStore
     access_requests: AccessRequestStore
+    permits: PermitStore
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
@@ -71,11 +83,11 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
         accounts, setups, pages = FakeAccounts(), FakeSetups(), FakePages()
         tokens = FakeTokens(accounts)
-        requests = FakeAccessRequests()
+        requests, permits = FakeAccessRequests(), FakePermits()
         applications = FakeApplications(
-            tokens=tokens, accounts=accounts, setups=setups, pages=pages, access_requests=requests
+            tokens=tokens, accounts=accounts, setups=setups, pages=pages, access_requests=requests, permits=permits
         )
-        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages, requests)
+        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages, requests, permits)
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
@@ -86,6 +98,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         DynamoTokens(dynamodb, table),
         DynamoPages(dynamodb, table),
         DynamoAccessRequests(dynamodb, table),
+        DynamoPermits(dynamodb, table),
     )
 
 
@@ -998,6 +1011,7 @@ class TestApplications:
             pytest.param(application(), id="confidential"),
             pytest.param(application(public=True, secrets=(), origins=("https://app.example",)), id="public"),
             pytest.param(application(upstream=Upstream.CRONOFY), id="with an upstream of its own"),
+            pytest.param(application(requests_per_minute=0), id="with a limit of its own, which is none"),
             pytest.param(application(secrets=(OLD_SECRET,)), id="with a secret that cannot sign"),
         ],
     )
@@ -1064,6 +1078,15 @@ class TestApplications:
             assert stores.applications.find("app") == after
             before = after
 
+    def test_a_limit_is_set_lifted_and_left_to_the_deployment_again(self, stores):
+        before = application()
+        stores.applications.create(before)
+        for limit in (500, 0, None):
+            after = replace(before, requests_per_minute=limit)
+            assert stores.applications.change(before, after)
+            assert stores.applications.find("app") == after
+            before = after
+
     def test_the_accounts_of_an_application_are_its_own_and_no_organizations(self, stores):
         stores.applications.create(application())
         stores.accounts.create(account("acc_1"))
@@ -1106,6 +1129,20 @@ class TestApplications:
         assert stores.applications.names() == {}
 
 
+class TestPermits:
+    def take(self, stores, window=30_000_000, *, client_id="app", wanted=4):
+        return stores.permits.take(client_id, window, wanted=wanted, limit=10, expires_at=LATER)
+
+    def test_are_counted_and_past_the_limit_there_are_no_more(self, stores):
+        assert [self.take(stores) for _ in range(5)] == [4, 8, 12, None, None]
+
+    def test_of_one_window_have_nothing_to_do_with_those_of_another(self, stores):
+        assert [self.take(stores, window, wanted=10) for window in (1, 2, 1)] == [10, 10, None]
+
+    def test_of_one_application_have_nothing_to_do_with_those_of_another(self, stores):
+        assert [self.take(stores, client_id=each, wanted=10) for each in ("app", "other", "app")] == [10, 10, None]
+
+
 class TestErasure:
     @pytest.fixture(autouse=True)
     def _two_applications_in_use(self, stores):
@@ -1135,6 +1172,7 @@ class TestErasure:
             pages = {f"{client_id}-page-{number}": b"page" for number in range(60)}
             stores.pages.save(pages, sub="acc", client_id=client_id, expires_at=LATER)
             stores.access_requests.save([access_request(f"{client_id}-req", client_id=client_id)])
+            stores.permits.take(client_id, 1, wanted=1, limit=1, expires_at=LATER)
 
     def traces(self, stores, client_id) -> list[bool]:
         return [
@@ -1156,6 +1194,7 @@ class TestErasure:
             is not None,
             stores.setups.consume_trip(f"{client_id}-state", browser_hash="browser", now=NOW) is not None,
             stores.setups.find(f"{client_id}-handle", NOW) is not None,
+            stores.permits.take(client_id, 1, wanted=1, limit=1, expires_at=LATER) is None,
         ]
 
     def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):

@@ -198,6 +198,15 @@ class TestApplications:
         assert freebusy("applications", "rename", created["client_id"], "Planner")["name"] == "Planner"
         assert {"client_id": created["client_id"], "name": "Planner"} in freebusy("applications", "list")
 
+    def test_an_application_has_the_deployments_limit_until_it_has_one_of_its_own(self, freebusy, refused, created):
+        assert created["limit"] == "default"
+        for limit in ("500", "none", "default"):
+            assert freebusy("applications", "limit", created["client_id"], limit)["limit"] == limit
+            assert freebusy("applications", "show", created["client_id"])["limit"] == limit
+        assert refused("applications", "limit", created["client_id"], "1000001") == (
+            "freebusy: a limit is 0 (none) to 1000000 requests a minute"
+        )
+
     def test_a_logo_and_a_home_page_are_shown_until_they_are_removed(self, freebusy, refused, created, tmp_path):
         client_id, file = created["client_id"], tmp_path / "logo.png"
         file.write_bytes(png())
@@ -651,6 +660,7 @@ class TestUpstream:
         ("arguments", "reason"),
         [
             (("applications", "upstream", "unknown", "direct"), "there is no application unknown"),
+            (("applications", "limit", "unknown", "500"), "there is no application unknown"),
             (("applications", "move", "unknown"), "there is no application unknown"),
             (("accounts", "move", "acc_unknown"), "there is no account acc_unknown"),
         ],

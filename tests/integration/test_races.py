@@ -18,6 +18,7 @@ from botocore.config import Config
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents
+from freebusy.adapters.dynamodb.permits import DynamoPermits
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
@@ -42,8 +43,9 @@ from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.organization_reader import OrganizationReader
+from freebusy.service.rate_limits import RateLimiter
 from tests.administrators import a_setup
-from tests.fakes import NOW, FakeClock, FakeSecretVault
+from tests.fakes import NOW, FakeApplications, FakeClock, FakeSecretVault
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import busy, colleague, organization
 from tests.tables import create_table
@@ -488,3 +490,20 @@ class TestEvents:
         event = events.find(sub, "e")
         assert event.sequence + 1 == event.revision == event.version
         assert event.deleted or event.details.summary.startswith("by ")
+
+
+@pytest.mark.parametrize("limit", [1, 40, 500])
+def test_sandboxes_admit_no_more_than_the_limit_and_hardly_less(race, dynamodb, table, limit):
+    """What one has taken and another one could have used is lost: a part of the limit, which is stated."""
+    limiters = [
+        RateLimiter(
+            applications=FakeApplications(), permits=lambda: DynamoPermits(dynamodb, table), default=limit, clock=clock
+        )
+        for clock in [FakeClock()] * CALLERS
+    ]
+    client_id = uuid4().hex
+
+    def ask(caller: int) -> int:
+        return sum(limiters[caller].count(client_id).admitted for _ in range(limit))
+
+    assert 0.9 * limit <= sum(race(ask)) <= limit

@@ -469,6 +469,7 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         "INBOUND_BUCKET": f"{name}-mail",
         "MAIL_DOMAIN": MAIL_DOMAIN,
         "CONFIGURATION_SET": "reports",
+        "REQUESTS_PER_MINUTE": "500",
     }
     boto3.client("ses").verify_domain_identity(Domain=MAIL_DOMAIN)
     queues = {

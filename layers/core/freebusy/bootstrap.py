@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         OrganizationCalendars,
         OrganizationSignIn,
         PageStore,
+        PermitStore,
         PersonSessionStore,
         PersonSignIn,
         SecretVault,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from freebusy.service.organization_trips import OrganizationTrips
     from freebusy.service.person_trips import PersonTrips
     from freebusy.service.provider_secrets import ProviderSecret
+    from freebusy.service.rate_limits import RateLimiter
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 
 
@@ -103,6 +105,23 @@ class Dependencies:
         from freebusy.adapters.dynamodb.applications import DynamoApplications
 
         return DynamoApplications(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def permits(self) -> PermitStore:
+        from freebusy.adapters.dynamodb.permits import DynamoPermits
+
+        return DynamoPermits(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def rate_limiter(self) -> RateLimiter:
+        from freebusy.service.rate_limits import RateLimiter
+
+        return RateLimiter(
+            applications=self.applications,
+            permits=lambda: self.permits,
+            default=self.settings.requests_per_minute,
+            clock=self.clock,
+        )
 
     @cached_property
     def accounts(self) -> AccountStore:

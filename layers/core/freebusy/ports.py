@@ -81,6 +81,16 @@ class ApplicationRegistry(ApplicationStore, Protocol):
         """
 
 
+class PermitStore(Protocol):
+    """How many requests applications have been permitted, window by window."""
+
+    def take(self, client_id: str, window: int, *, wanted: int, limit: int, expires_at: int) -> int | None:
+        """Counts ``wanted`` permits of this window as taken, and returns how many are then; None when ``limit`` were.
+
+        Of the last ones that are taken, some may lie beyond the limit: those are not to be used.
+        """
+
+
 class AccountStore(Protocol):
     """Accounts with their profiles and grants, one item each. All reads are strongly consistent."""
 

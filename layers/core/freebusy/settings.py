@@ -14,11 +14,13 @@ class Settings(NamedTuple):
 
     ``public_url`` is the deployment's own domain; without one, each request says which host it came to
     (a function cannot name the API it belongs to: CloudFormation would see a circle).
+    ``requests_per_minute`` is how many each application may make that has no limit of its own; 0 is any number.
     ``google_domain_proof`` is what proves that an administrator's domain is theirs: ``dns`` or ``sign_in``.
     """
 
     table_name: str
     public_url: str | None
+    requests_per_minute: int
     credential_key_id: str
     google_secret_id: str | None
     google_service_account_secret_id: str | None
@@ -45,6 +47,7 @@ class Settings(NamedTuple):
         return cls(
             table_name=environment["TABLE_NAME"],
             public_url=environment.get("PUBLIC_URL", "").rstrip("/") or None,
+            requests_per_minute=int(environment.get("REQUESTS_PER_MINUTE") or 0),
             credential_key_id=environment.get("CREDENTIAL_KEY_ID", ""),
             google_secret_id=environment.get("GOOGLE_SECRET_ID") or None,
             google_service_account_secret_id=environment.get("GOOGLE_SERVICE_ACCOUNT_SECRET_ID") or None,

@@ -17,6 +17,8 @@ MOST_SECRETS = 2
 MOST_REDIRECT_URIS = 50
 MOST_ORIGINS = 20
 
+MOST_REQUESTS_PER_MINUTE = 1_000_000
+
 MOST_LOGO_BYTES = 20_000
 MOST_LOGO_PIXELS = 1024
 
@@ -46,7 +48,8 @@ class Application:
     """``public`` applications (front ends) have no secret, must use PKCE and get rotating refresh tokens.
 
     ``origins`` are the browser origins that may call the API with this application's tokens (CORS). ``upstream`` is
-    where its people are sent to connect; None is wherever the deployment sends them.
+    where its people are sent to connect; None is wherever the deployment sends them. ``requests_per_minute`` is how
+    many it may make; None is what the deployment says, and 0 as many as it likes.
     """
 
     client_id: str
@@ -57,6 +60,7 @@ class Application:
     secrets: tuple[ClientSecret, ...] = ()
     created_at: int = 0
     upstream: Upstream | None = None
+    requests_per_minute: int | None = None
 
     def allows_redirect_to(self, uri: str) -> bool:
         """Whether ``uri`` is registered, character by character (RFC 9700, 2.1).
@@ -118,6 +122,13 @@ def checked_origin(origin: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     default = {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
+
+
+def checked_requests_per_minute(number: int) -> int:
+    """Raises ``ValueError``."""
+    if not 0 <= number <= MOST_REQUESTS_PER_MINUTE:
+        raise ValueError(f"a limit is 0 (none) to {MOST_REQUESTS_PER_MINUTE} requests a minute")
+    return number
 
 
 def checked_home_page(uri: str) -> str:

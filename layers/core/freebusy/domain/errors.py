@@ -64,6 +64,10 @@ class InsufficientScope(FreeBusyError):
     """The caller is known and may not do this (403)."""
 
 
+class TooManyRequests(FreeBusyError):
+    """The application has used up the requests that it may make in this minute: wait for the next one (429)."""
+
+
 class NotFound(FreeBusyError):
     """There is no such thing for this caller; also the answer for things of other applications (404)."""
 

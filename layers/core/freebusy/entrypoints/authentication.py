@@ -10,6 +10,7 @@ from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission, permissions, split
 from freebusy.entrypoints.http import bearer_of
+from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
 from freebusy.service.tokens import Caller, authenticate, require
 
@@ -37,10 +38,14 @@ class Enterprise(NamedTuple):
 
 
 def caller_of(event: Mapping[str, Any], permission: Permission | None = None) -> Caller:
-    """Any kind of caller. Raises AuthenticationFailed or InsufficientScope."""
+    """Any kind of caller; the request counts as one of its application's.
+
+    Raises AuthenticationFailed, TooManyRequests or InsufficientScope.
+    """
     wired = dependencies()
     caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
     logger.append_keys(application=caller.client_id)
+    count_request(caller.client_id)
     if permission is not None:
         require(caller, permission)
     return caller

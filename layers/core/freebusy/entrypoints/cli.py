@@ -44,6 +44,7 @@ from freebusy.service.applications import (
     choose_upstream,
     erase_application,
     find_application,
+    limit_requests,
     register_application,
     remove_origins,
     remove_redirect_uris,
@@ -69,7 +70,8 @@ LAPTOP_STACK_FILE = ".local/stack.json"
 LAPTOP_REGION = "us-east-1"
 
 _DEPLOYMENTS = "default"
-"""Instead of an upstream of its own: the deployment's."""
+"""Instead of an upstream or a limit of its own: the deployment's."""
+_NO_LIMIT = "none"
 
 _LONGEST_ERASURE = 900.0
 _BETWEEN_LOOKS = 2.0
@@ -201,6 +203,10 @@ def _delete(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answ
 def _choose_upstream(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
     upstream = None if options.upstream == _DEPLOYMENTS else Upstream(options.upstream)
     return _shown(choose_upstream(options.client_id, upstream, registry=registry))
+
+
+def _limit(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
+    return _shown(limit_requests(options.client_id, options.per_minute, registry=registry))
 
 
 def _move_application(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -522,6 +528,7 @@ def _shown(application: Application, secret: str | None = None) -> dict[str, Any
         "redirect_uris": list(application.redirect_uris),
         "origins": list(application.origins),
         "upstream": application.upstream or _DEPLOYMENTS,
+        "limit": _limit_in_words(application.requests_per_minute),
         "secrets": [{"hint": each.hint, "created_at": _moment(each.created_at)} for each in application.secrets],
         "created_at": _moment(application.created_at),
     }
@@ -538,6 +545,15 @@ def _appearance(options: argparse.Namespace, appearance: Appearance) -> dict[str
 
 def _moment_or_not(seconds: int | None) -> str:
     return "-" if seconds is None else _moment(seconds)
+
+
+def _limit_in_words(per_minute: int | None) -> str:
+    return _DEPLOYMENTS if per_minute is None else str(per_minute or _NO_LIMIT)
+
+
+def _limit_from(word: str) -> int | None:
+    """Raises ``ValueError``, which argparse reports."""
+    return None if word == _DEPLOYMENTS else 0 if word == _NO_LIMIT else int(word)
 
 
 def _moment(seconds: int) -> str:
@@ -636,6 +652,13 @@ def _parser() -> argparse.ArgumentParser:
         "upstream",
         choices=[*(each.value for each in Upstream), _DEPLOYMENTS],
         help="default is what the deployment says",
+    )
+    limit = _add(applications, "limit", _limit, "say how many requests a minute it may make", "client_id")
+    limit.add_argument(
+        "per_minute",
+        metavar="NUMBER",
+        type=_limit_from,
+        help=f"or {_NO_LIMIT} for any number, or {_DEPLOYMENTS} for what the deployment says",
     )
     move = "take all its people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(applications, "move", _move_application, move, "client_id"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -19,11 +20,14 @@ from freebusy.domain.application import (
     checked_name,
     checked_origin,
     checked_redirect_uri,
+    checked_requests_per_minute,
 )
 from freebusy.domain.authorization import TokenKind
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
 from freebusy.ports import ApplicationRegistry, ApplicationStore, SecretVault, TokenStore
+
+logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _HINT_LENGTH = 13
@@ -48,6 +52,9 @@ def authenticate_client(
         raise _unrecognised("client_secret is required")
     token = tokens.find(hashed(secret), now)
     if token is None or token.kind is not TokenKind.CLIENT_SECRET or token.client_id != client_id:
+        # Guessing 256 bits is hopeless, and counting guesses would let anybody lock an application out: so they are
+        # written down, for its developers also forget to put in a new secret.
+        logger.warning("a client secret is wrong", extra={"client_id": client_id})
         raise _unrecognised("client_secret is wrong")
     return application
 
@@ -143,6 +150,18 @@ def remove_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Appli
 def choose_upstream(client_id: str, upstream: Upstream | None, *, registry: ApplicationRegistry) -> Application:
     """Where people who connect from now on are sent; None leaves it to the deployment. Raises NotFound."""
     return _change(client_id, lambda application: replace(application, upstream=upstream), registry)
+
+
+def limit_requests(client_id: str, per_minute: int | None, *, registry: ApplicationRegistry) -> Application:
+    """How many requests it may make in a minute, 0 for any number; None leaves it to the deployment.
+
+    Running sandboxes notice within ``rate_limits.LIMITS_KNOWN`` seconds. Raises NotFound and InvalidRequest.
+    """
+    try:
+        checked = None if per_minute is None else checked_requests_per_minute(per_minute)
+    except ValueError as error:
+        raise _invalid("requests_per_minute", str(error)) from error
+    return _change(client_id, lambda application: replace(application, requests_per_minute=checked), registry)
 
 
 def add_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from time import sleep
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours
+from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours, number
 from freebusy.adapters.dynamodb.tokens import token_item
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import Appearance, Application, ClientSecret
@@ -142,6 +142,7 @@ def _values(application: Application) -> dict[str, Value]:
         ],
         "created_at": application.created_at,
         "upstream": application.upstream,
+        "requests_per_minute": application.requests_per_minute,
     }
 
 
@@ -170,6 +171,7 @@ def _application(item: Item) -> Application:
         secrets=tuple(_secret(secret["M"]) for secret in item["secrets"]["L"]),
         created_at=int(item["created_at"]["N"]),
         upstream=Upstream(item["upstream"]["S"]) if "upstream" in item else None,
+        requests_per_minute=number(item, "requests_per_minute"),
     )
 
 

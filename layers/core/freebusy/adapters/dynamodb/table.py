@@ -188,6 +188,12 @@ class Table:
         deleted: Item | None = self._written(action, ReturnValues="ALL_OLD")
         return None if deleted is None else deleted.get("Attributes")
 
+    def update(self, action: Action) -> Item | None:
+        """What this update has changed, as it is now; None when its condition does not hold."""
+        answer = self._written(action, ReturnValues="UPDATED_NEW")
+        changed: Item | None = None if answer is None else answer["Attributes"]
+        return changed
+
     def put_many(self, items: Iterable[Item]) -> None:
         self._write_many({"PutRequest": {"Item": item}} for item in items)
 

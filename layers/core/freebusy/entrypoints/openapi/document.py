@@ -17,10 +17,14 @@ from freebusy.entrypoints.openapi.operations import (
     Answer,
     Caller,
     Operation,
+    Section,
 )
 from freebusy.entrypoints.openapi.shapes import sent, text
 
 VERSION = "1.0"
+
+_TOO_MANY = 429
+_OF_BODIES = (413, 415)
 
 _TOKEN = {"type": "http", "scheme": "bearer"}
 _SCHEMES = {
@@ -28,6 +32,12 @@ _SCHEMES = {
     Caller.APPLICATION: {**_TOKEN, "description": "A client secret of the application."},
     Caller.ORGANIZATION: {**_TOKEN, "description": "The access token of a service account."},
 }
+_OF_A_LIMIT = {
+    "RateLimit-Policy": 'Where there is a limit: requests, and seconds, as "application";q=500;w=60.',
+    "RateLimit": 'What is left of it, and for how many seconds, as "application";r=417;t=23.',
+}
+_RETRY_AFTER = {"Retry-After": "Seconds to wait."}
+_HEADERS = {name: {"description": about, "schema": text()} for name, about in {**_OF_A_LIMIT, **_RETRY_AFTER}.items()}
 _ACCESS = {
     "AccessRequest": sent(
         {"email": text("The mailbox."), "callback_url": text("https, of a public host."), "scope": text()},
@@ -56,6 +66,7 @@ def openapi(public_url: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {**ERRORS, **IDENTITY, **TIMES, **EVENTS, **AVAILABILITY, **_ACCESS},
+            "headers": _HEADERS,
             "securitySchemes": {caller.value: scheme for caller, scheme in _SCHEMES.items()},
         },
     }
@@ -64,7 +75,9 @@ def openapi(public_url: str) -> dict[str, Any]:
 def answers_of(operation: Operation) -> dict[int, Answer]:
     """By status, those included that every operation has which answers in JSON."""
     common = () if 500 in operation.answers else ALWAYS  # noqa: PLR2004 - pages fail as pages
-    refusals = {status: REFUSALS[status] for status in (*operation.refusals, *common)}
+    limits = (_TOO_MANY,) if operation.limited else ()
+    bodies = _OF_BODIES if operation.body and operation.section is not Section.TOKENS else ()  # those answer 400
+    refusals = {status: REFUSALS[status] for status in (*operation.refusals, *bodies, *limits, *common)}
     return dict(sorted({**refusals, **operation.answers}.items()))
 
 
@@ -74,7 +87,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.operation_id,
         "summary": operation.summary,
         "security": [{caller.value: []} for caller in operation.callers if caller is not Caller.ANYBODY],
-        "responses": {str(status): _answer(answer) for status, answer in answers_of(operation).items()},
+        "responses": {
+            str(status): {**_answer(answer), **_headers(operation, status)}
+            for status, answer in answers_of(operation).items()
+        },
     }
     if operation.about:
         described["description"] = operation.about
@@ -96,6 +112,12 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "query", "required": required, "schema": schema}
         for name, schema, required in operation.query
     ]
+
+
+def _headers(operation: Operation, status: int) -> dict[str, Any]:
+    """What is told of the application's limit, with whatever answer there is once it is known whose request it was."""
+    names = [*(_OF_A_LIMIT if operation.limited else ()), *(_RETRY_AFTER if status == _TOO_MANY else ())]
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}} if names else {}
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

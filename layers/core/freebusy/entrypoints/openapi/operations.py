@@ -80,6 +80,11 @@ class Operation:
     refusals: tuple[int, ...] = ()
 
     @property
+    def limited(self) -> bool:
+        """Whether requests count as ones of an application."""
+        return self.callers != (Caller.ANYBODY,) or (self.section, self.method) == (Section.TOKENS, "POST")
+
+    @property
     def operation_id(self) -> str:
         """As get_v1_free_busy_pages_token."""
         words = "".join(letter if letter.isalnum() else "_" for letter in f"{self.method} {self.path}")
@@ -98,8 +103,19 @@ REFUSALS: dict[int, Answer] = {
     401: Answer("The token is missing, unknown or expired: refresh it.", named("Error"), {"error": "invalid_token"}),
     403: Answer("The caller may not do this.", named("Error"), {"error": "forbidden"}),
     404: Answer("There is no such thing for this caller.", named("Error"), {"error": "not_found"}),
+    413: Answer(
+        "The body is too large: send less at once.",
+        named("Invalid"),
+        {"errors": {"body": [{"key": "errors.too_long", "description": "the body has more than 64000 bytes"}]}},
+    ),
+    415: Answer("The body is compressed: send it as it is.", named("Invalid")),
     422: Answer("What was sent is not right, field by field.", named("Invalid"), examples.INVALID),
     423: Answer("The calendar was disconnected, and takes no events.", named("Error"), {"error": "locked"}),
+    429: Answer(
+        "The application has used up this minute: wait as long as Retry-After says.",
+        named("Error"),
+        {"error": "too_many_requests"},
+    ),
     500: Answer("Our fault.", named("Error"), {"error": "server_error"}),
     503: Answer("Storage or provider do not answer: try again.", named("Error"), {"error": "service_unavailable"}),
 }
