@@ -229,6 +229,8 @@ def _end(
     if isinstance(holder, Account):
         for profile in holder.at_cronofy:
             end_upstream(holder, profile)
+    else:
+        end_upstream(holder)
 
 
 # --- What they share ---------------------------------------------------------------------------------------

@@ -1,15 +1,23 @@
-"""Requests for access to mailboxes: one item each, which expires."""
+"""Requests for access to mailboxes: one item each, which expires.
+
+While Cronofy is asked, an item under the hash of a handle says which request its answer is about.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Item, Key, Table, attributes, may_be_ours, text
-from freebusy.domain.access_request import AccessRequest
+from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of
+from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours, number, text
+from freebusy.domain.access_request import AccessRequest, Granted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_ANSWER = "ACCESS_ANSWER"
+_OPEN = "attribute_exists(pk) AND attribute_not_exists(#granted) AND attribute_not_exists(#refused)"
+"""The condition for a request that Cronofy has not answered."""
 
 
 class DynamoAccessRequests:
@@ -29,6 +37,27 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(_key(request_id)))
 
+    def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
+        item = item_of(_ANSWER, handle_hash, request.client_id, request=request.request_id, expires_at=until)
+        self._table.write(self._table.putting(item))
+
+    def take_answer(self, handle_hash: str, now: int) -> str | None:
+        deleting = self._table.deleting(key_of(_ANSWER, handle_hash), condition=LIVE, values={"now": now})
+        item = self._table.take(deleting)
+        return None if item is None else text(item, "request")
+
+    def mark_asked(self, request_id: str, asked_at: int) -> None:
+        self._change(request_id, "SET #asked_at = :asked_at", {"asked_at": asked_at})
+
+    def settle(self, request_id: str, *, granted: Granted | None = None, refused: str | None = None) -> None:
+        if granted:
+            self._change(request_id, "SET #granted = :granted", {"granted": granted._asdict()})
+        else:
+            self._change(request_id, "SET #refused = :refused", {"refused": refused})
+
+    def _change(self, request_id: str, change: str, values: dict[str, Value]) -> None:
+        self._table.write(self._table.updating(_key(request_id), change, condition=_OPEN, values=values))
+
 
 def _key(request_id: str) -> Key:
     return f"ACCESS#{request_id}", "ACCESS"
@@ -47,6 +76,7 @@ def _item(request: AccessRequest) -> Item:
             "scope": request.scope,
             "state": request.state,
             "requested_at": request.requested_at,
+            "public_url": request.public_url,
             "expires_at": request.expires_at,
         }
     )
@@ -62,4 +92,12 @@ def _request(item: Item) -> AccessRequest:
         scope=item["scope"]["S"],
         state=text(item, "state"),
         requested_at=int(item["requested_at"]["N"]),
+        public_url=text(item, "public_url") or "",
+        asked_at=number(item, "asked_at") or 0,
+        granted=_granted(item["granted"]["M"]) if "granted" in item else None,
+        refused=text(item, "refused"),
     )
+
+
+def _granted(values: Item) -> Granted:
+    return Granted(values["sub"]["S"], values["profile_id"]["S"], values["reconnecting"]["BOOL"])
