@@ -191,6 +191,7 @@ class FakeUpstreamOrganizations:
     trouble: ProviderError | None = None
     refreshed: int = 0
     _codes: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    _issued_codes: int = 0
 
     def authorization_url(self, **asked: object) -> str:
         self._fail_if_told()
@@ -235,7 +236,8 @@ class FakeUpstreamOrganizations:
         return signature == "Cronofy's"
 
     def _issued(self, redirect_uri: str, what: object) -> str:
-        code = f"code {len(self._codes)}"
+        self._issued_codes += 1
+        code = f"code {self._issued_codes}"
         self._codes[code] = (redirect_uri, what)
         return code
 

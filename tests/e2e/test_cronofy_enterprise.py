@@ -14,7 +14,7 @@ from pycronofy.exceptions import PyCronofyRequestError
 
 from tests.e2e.administrators import ORGANIZATIONS, connect_organization, describe
 from tests.e2e.days import at
-from tests.e2e.upstream import Somebody, eventually, have, hours
+from tests.e2e.upstream import Somebody, eventually, follow, have, hours
 from tests.receiver import Callback, Receiver, receiving
 
 pytestmark = pytest.mark.stack
@@ -201,3 +201,14 @@ def test_revoking_the_service_account_ends_its_access(service, member):
     with pytest.raises(PyCronofyRequestError) as locked:
         member.book(13, 14)
     assert locked.value.response.status_code == 423
+
+
+def test_a_member_can_move_off_and_only_move(front, provider, freebusy, member):
+    have(front, provider, member.email, (8, 9))
+    profile = member.client.list_profiles()[0]
+    relink = f"{front['url']}/oauth/relink/{member.sub}/{profile['profile_id']}"
+    assert follow(relink, member.email) == 400
+    freebusy("accounts", "move", member.sub)
+    assert member.busy() == hours((9, 10))
+    assert follow(relink, member.email) == 200
+    assert member.busy() == hours((8, 9))

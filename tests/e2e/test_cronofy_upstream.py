@@ -17,7 +17,7 @@ from pycronofy.exceptions import PyCronofyRequestError
 from local.browser import visit
 from local.demo import parsed
 from tests.e2e.days import at
-from tests.e2e.upstream import Somebody, eventually, have, hours
+from tests.e2e.upstream import Somebody, eventually, follow, have, hours
 
 pytestmark = pytest.mark.stack
 
@@ -183,19 +183,6 @@ def test_whoever_was_revoked_there_can_connect_again_here(person, up):
     assert profile["profile_connected"] is False
     assert follow(profile["profile_relink_url"], somebody.email) == 200
     assert somebody.busy() == hours((9, 10))
-
-
-def follow(address: str, email: str) -> int:
-    """A browser at a relink address, whose person agrees; the status of the page where it ends."""
-    with httpx.Client(timeout=30) as browser:
-        for _ in range(10):
-            response = browser.get(address)
-            if response.next_request is None:
-                break
-            address = str(response.next_request.url)
-            if "oauth2" in address:
-                address = str(httpx.URL(address).copy_merge_params({"sim_user": email}))
-    return response.status_code
 
 
 def test_people_move_off_and_keep_their_account_and_their_events(person, up, front, freebusy):

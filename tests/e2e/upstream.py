@@ -77,3 +77,16 @@ def eventually(look: Callable[[], T | None]) -> T:
 
 def hours(*periods: tuple[float, float], status: str = "busy") -> list[tuple[str, str, str]]:
     return [(at(start), at(end), status) for start, end in periods]
+
+
+def follow(address: str, email: str) -> int:
+    """A browser at a relink address, whose person agrees; the status of the page where it ends."""
+    with httpx.Client(timeout=30) as browser:
+        for _ in range(10):
+            response = browser.get(address)
+            if response.next_request is None:
+                break
+            address = str(response.next_request.url)
+            if "oauth2" in address:
+                address = str(httpx.URL(address).copy_merge_params({"sim_user": email}))
+    return response.status_code

@@ -22,7 +22,7 @@ from freebusy.entrypoints.records import (
     trouble,
 )
 from freebusy.ports import AccessRequestQueue
-from freebusy.service.access_answers import AccessAnswers
+from freebusy.service.access_answers import AWAITED, AccessAnswers
 
 logger = Logger(service="freebusy")
 
@@ -59,5 +59,6 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
         )
         postpone([message], queue, received=message.received)
         return False
-    logger.info("a request for access is answered", message_id=message.message_id, request=request_id, outcome=outcome)
+    known = "a request for access waits for Cronofy" if outcome == AWAITED else "a request for access is answered"
+    logger.info(known, message_id=message.message_id, request=request_id, outcome=outcome)
     return True
