@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from freebusy.domain.access_request import PATIENCE, AccessRequest
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode
@@ -32,7 +32,9 @@ from freebusy.service.callbacks import Callbacks
 from freebusy.service.connecting import Connected, connect_mailbox
 from freebusy.service.mailbox_access import REFUSALS, require_access
 from freebusy.service.resources import Calendars, calendars_of
-from freebusy.service.upstream_access import UpstreamAccess
+
+if TYPE_CHECKING:  # most organizations are reached directly
+    from freebusy.service.upstream_access import UpstreamAccess
 
 PROBE_SECONDS = 8.0
 _PROBED = 3600

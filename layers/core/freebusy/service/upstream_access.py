@@ -55,7 +55,7 @@ def state_of(handle: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAccess:
-    """Asks."""
+    """Asks Cronofy, and knows what it answered."""
 
     requests: AccessRequestStore
     queue: AccessRequestQueue
@@ -114,7 +114,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAnswers:
-    """Takes answers in."""
+    """Takes in what Cronofy answers."""
 
     requests: AccessRequestStore
     queue: AccessRequestQueue
