@@ -119,7 +119,8 @@ class Stack:
             client = await asyncio.to_thread(registered, "Demo", REDIRECT_URIS, deployment, endpoint)
             demo = await self._start_demo(children, deployment, endpoint, {**origins, "mailbox": mailbox})
             if cronofy:
-                await asyncio.to_thread(cronofy.let_us_in, f"{self.url}/oauth/callback/cronofy")
+                callbacks = [f"{self.url}/{leg}/callback/cronofy" for leg in ("oauth", "enterprise_connect")]
+                await asyncio.to_thread(cronofy.let_us_in, callbacks)
                 say("cronofy", cronofy.origin or "the real one, with the client id of the environment")
             standing_in = {"cronofy": cronofy.origin} if cronofy and cronofy.origin else {}
             host = LambdaHost(

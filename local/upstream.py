@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,17 +25,17 @@ class Upstream:
     origin: str | None = None
     stack: Path | None = None
 
-    def let_us_in(self, callback: str) -> None:
-        """Registers our callback where people are sent to. At Cronofy itself that is done by hand."""
+    def let_us_in(self, callbacks: Sequence[str]) -> None:
+        """Registers our callbacks where people are sent to. At Cronofy itself that is done by hand."""
         if self.stack is None:
             return
         from freebusy.entrypoints.cli import main
 
         client_id = self.registration["client_id"]
         with contextlib.redirect_stdout(io.StringIO()):
-            refused = main([f"--local={self.stack}", "applications", "redirect-uris", "add", client_id, callback])
+            refused = main([f"--local={self.stack}", "applications", "redirect-uris", "add", client_id, *callbacks])
         if refused:
-            raise NoUpstream(f"the stack of {self.stack} does not take our callback")
+            raise NoUpstream(f"the stack of {self.stack} does not take our callbacks")
 
 
 def chosen(environment: Mapping[str, str] = os.environ) -> Upstream | None:

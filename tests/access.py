@@ -14,6 +14,8 @@ from freebusy.service.access_answers import AccessAnswers
 from freebusy.service.access_requests import Wanted, request_access
 from freebusy.service.callbacks import Callbacks
 from freebusy.service.tokens import IssuedTokens, exchange_code
+from freebusy.service.upstream_access import UpstreamAccess, UpstreamAnswers
+from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 from tests.fakes import (
     NOW,
     Callback,
@@ -26,9 +28,11 @@ from tests.fakes import (
     FakeHosts,
     FakeSecretVault,
     FakeTokens,
+    FakeVault,
 )
-from tests.organizations import FakeOrganizationCalendars
+from tests.organizations import FakeOrganizationCalendars, FakeUpstreamOrganizations
 from tests.people import CLIENT_ID, organization
+from tests.trips import PUBLIC_URL
 
 HOOK = "https://app.example/hook?job=17"
 ANA, BEN = "ana@example.com", "ben@example.com"
@@ -67,6 +71,18 @@ class World:
         )
         self.hosts, self.sender = FakeHosts(), FakeCallbackSender()
         self.calendars = FakeOrganizationCalendars(kept={ANA: [], BEN: [], ROOM: [], "admin@example.com": []})
+        self.cronofy = FakeUpstreamOrganizations()
+        at_cronofy = OrganizationsAtCronofy(self.service_accounts, self.cronofy, FakeVault(), self.clock)
+        self.upstream = UpstreamAccess(self.requests, self.queue, at_cronofy, self.cronofy, self.clock)
+        self.upstream_answers = UpstreamAnswers(
+            requests=self.requests,
+            queue=self.queue,
+            service_accounts=self.service_accounts,
+            accounts=self.accounts,
+            vault=FakeVault(),
+            cronofy=self.cronofy,
+            clock=self.clock,
+        )
         self.answers = AccessAnswers(
             requests=self.requests,
             applications=self.applications,
@@ -75,6 +91,7 @@ class World:
             tokens=self.tokens,
             calendars={self.service_account.organization.provider: self.calendars},
             callbacks=Callbacks(self.hosts, self.sender, FakeSecretVault()),
+            upstream=lambda: self.upstream,
             clock=self.clock,
         )
 
@@ -90,6 +107,7 @@ class World:
             queue=self.queue,
             resolver=self.hosts,
             local=False,
+            public_url=PUBLIC_URL,
             now=self.clock(),
         )
         return self.queue.waiting[before:]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freebusy.domain.account import Identity, ProviderName
+from freebusy.domain.account import Identity, ProviderName, Upstream
 from freebusy.domain.application import Application
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import OrganizationRequest, ProofRecord, Setup
@@ -15,8 +15,14 @@ from freebusy.service.organization_setups import Locked, OrganizationConnected, 
 from freebusy.service.organization_trips import OrganizationChoice, OrganizationTrips
 from freebusy.service.tokens import IssuedTokens
 from freebusy.service.trips import Departure, Return
+from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSetups, FakeTokens, FakeVault
-from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
+from tests.organizations import (
+    FakeDomainRecords,
+    FakeOrganizationCalendars,
+    FakeOrganizationSignIn,
+    FakeUpstreamOrganizations,
+)
 from tests.trips import APP, CHALLENGE, FRONT_END, OTHER_APP, PUBLIC_URL, REDIRECT_URI, brought, redeemed
 
 GOOGLE, MICROSOFT = ProviderName.GOOGLE, ProviderName.MICROSOFT
@@ -73,6 +79,9 @@ class Office:
     """A deployment in memory; at both providers the administrator's own calendar could be read, were we let in."""
 
     prove_domains: bool = False
+    upstream: Upstream = Upstream.DIRECT
+    offers_cronofy: bool = True
+    cronofy: FakeUpstreamOrganizations = field(default_factory=FakeUpstreamOrganizations)
     clock: FakeClock = field(default_factory=FakeClock)
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
     setups: FakeSetups = field(default_factory=FakeSetups)
@@ -97,7 +106,16 @@ class Office:
         self.applications = FakeApplications(APP, OTHER_APP, FRONT_END, tokens=self.tokens, accounts=self.accounts)
         self.sign_ins = {GOOGLE: self.google, MICROSOFT: self.microsoft}
         self.calendars = {GOOGLE: self.workspaces, MICROSOFT: self.tenants}
-        self.trips = OrganizationTrips(self.applications, self.setups, self.sign_ins, self.calendars)
+        at_cronofy = OrganizationsAtCronofy(self.accounts.service_accounts, self.cronofy, FakeVault(), self.clock)
+        self.trips = OrganizationTrips(
+            applications=self.applications,
+            setups=self.setups,
+            tokens=self.tokens,
+            sign_ins=self.sign_ins,
+            calendars=self.calendars,
+            upstream=self.upstream,
+            cronofy=at_cronofy if self.offers_cronofy else None,
+        )
         self.desk = OrganizationSetups(
             applications=self.applications,
             setups=self.setups,

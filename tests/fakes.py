@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from freebusy.domain.access_request import AccessRequest
+from freebusy.domain.access_request import AccessRequest, Granted
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -45,7 +45,7 @@ from freebusy.domain.managed_availability import (
 )
 from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
-from freebusy.domain.service_account import ServiceAccount
+from freebusy.domain.service_account import Organization, ServiceAccount
 
 NOW = 1_800_000_000
 """Where a ``FakeClock`` starts: 2027-01-15T08:00:00Z."""
@@ -110,7 +110,16 @@ class FakeAccounts:
             self._accounts[sub] = replace(account, profiles=tuple(profiles))
             return True
 
-    def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
+    def connect(
+        self,
+        sub: str,
+        profile_id: str,
+        *,
+        identity: Identity,
+        sealed: bytes,
+        expires_at: int,
+        service_account: str | None = None,
+    ) -> None:
         with self._lock:
             self._existing(sub)
             profile = self._profile(sub, profile_id)
@@ -125,6 +134,7 @@ class FakeAccounts:
                     sealed_credential=sealed,
                     credential_expires_at=expires_at,
                     disconnected=None,
+                    service_account=service_account,
                 ),
             )
 
@@ -263,6 +273,7 @@ class FakeServiceAccounts:
     def __init__(self) -> None:
         self._lock = RLock()
         self._kept: dict[str, ServiceAccount] = {}
+        self._leases: dict[str, int] = {}
 
     def find(self, sub: str) -> ServiceAccount | None:
         return self._kept.get(sub)
@@ -284,6 +295,21 @@ class FakeServiceAccounts:
             )
             self._write(changed, sealed=b"")
             return known.sub
+
+    def sharing(self, organization: Organization) -> list[str]:
+        return sorted(
+            each.sub
+            for each in self._kept.values()
+            if each.organization.at_cronofy and each.organization.key == organization.key
+        )
+
+    def lease_refresh(self, sub: str, *, version: int, now: int, seconds: int) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or known.version != version or self._leases.get(sub, 0) > now:
+                return False
+            self._leases[sub] = now + seconds
+            return True
 
     def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
         with self._lock:
@@ -315,6 +341,7 @@ class FakeServiceAccounts:
         self, changed: ServiceAccount, *, sealed: bytes, because: Disconnected | None = None, now: int = 0
     ) -> None:
         version = changed.version + 1
+        self._leases.pop(changed.sub, None)
         self.put(replace(changed, sealed_credential=sealed, disconnected=because, disconnected_at=now, version=version))
 
 
@@ -495,7 +522,9 @@ class FakePermits:
 
 class FakeAccessRequests:
     def __init__(self) -> None:
+        self._lock = RLock()
         self._kept: dict[str, AccessRequest] = {}
+        self._answers: dict[str, tuple[str, str, int]] = {}
 
     def save(self, requests: Sequence[AccessRequest]) -> None:
         self._kept.update({request.request_id: request for request in requests})
@@ -512,19 +541,46 @@ class FakeAccessRequests:
     def delete(self, request_id: str) -> None:
         self._kept.pop(request_id, None)
 
+    def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
+        self._answers[handle_hash] = (request.client_id, request.request_id, until)
+
+    def take_answer(self, handle_hash: str, now: int) -> str | None:
+        with self._lock:
+            if handle_hash not in self._answers or self._answers[handle_hash][2] <= now:
+                return None
+            return self._answers.pop(handle_hash)[1]
+
+    def mark_asked(self, request_id: str, asked_at: int) -> None:
+        self._change(request_id, asked_at=asked_at)
+
+    def settle(self, request_id: str, *, granted: Granted | None = None, refused: str | None = None) -> None:
+        self._change(request_id, granted=granted, refused=refused)
+
+    def _change(self, request_id: str, **values: Any) -> None:
+        with self._lock:
+            request = self._kept.get(request_id)
+            if request and not (request.granted or request.refused):
+                self._kept[request_id] = replace(request, **values)
+
     def erase(self, client_id: str) -> int:
-        return _erase(self._kept, lambda request: request.client_id == client_id)
+        return _erase(self._kept, lambda request: request.client_id == client_id) + _erase(
+            self._answers, lambda expected: expected[0] == client_id
+        )
 
 
 class FakeAccessQueue:
-    """``waiting`` is what nobody took yet; ``postponed`` are receipts, each with how often it was received."""
+    """``waiting`` is what nobody took yet, ``delays`` how long each is kept back; ``postponed`` are receipts, each with
+    how often it was received.
+    """
 
     def __init__(self) -> None:
         self.waiting: list[str] = []
+        self.delays: list[int] = []
         self.postponed: list[tuple[str, int]] = []
 
-    def put(self, request_ids: Sequence[str]) -> None:
+    def put(self, request_ids: Sequence[str], *, delay: int = 0) -> None:
         self.waiting += request_ids
+        self.delays += [delay] * len(request_ids)
 
     def postpone(self, receipt: str, *, received: int) -> None:
         self.postponed.append((receipt, received))
@@ -903,9 +959,10 @@ class FakeProvider:
             raise self.trouble
 
 
-def _organization(service_account: ServiceAccount) -> tuple[str, ProviderName, str]:
+def _organization(service_account: ServiceAccount) -> tuple[str, str, str]:
     organization = service_account.organization
-    return service_account.client_id, organization.provider, organization.key
+    where = organization.upstream if organization.at_cronofy else organization.provider
+    return service_account.client_id, where, organization.key
 
 
 def _identity_key(client_id: str, profile: Profile) -> _IdentityKey | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CalendarUnreadable,
@@ -183,3 +183,84 @@ class FakeDomainRecords:
         if self.trouble:
             raise self.trouble
         return self.kept.get(name, ())
+
+
+@dataclass
+class FakeUpstreamOrganizations:
+    """Cronofy as far as organizations go. Codes are ``agree``'s and ``let_in``'s, each good for one ``redirect_uri``.
+
+    ``asked`` is what it was asked: mailbox, callback URL, state. ``rejects`` are access tokens that are not taken any
+    more; ``trouble`` is raised by whatever is asked next, and from then on.
+    """
+
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    rooms: list[Resource] = field(default_factory=list)
+    rejects: set[str] = field(default_factory=set)
+    trouble: ProviderError | None = None
+    refreshed: int = 0
+    _codes: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    _issued_codes: int = 0
+
+    def authorization_url(self, **asked: object) -> str:
+        self._fail_if_told()
+        return f"https://cronofy.test/enterprise?{urlencode(asked)}"
+
+    def agree(self, location: str, key: str = "ser_there") -> dict[str, str]:
+        """What the administrator's browser brings to the callback after all was set up at ``location``."""
+        asked = dict(parse_qsl(location.partition("?")[2]))
+        kind, email = ProviderName.GOOGLE, "admin@example.com"
+        organization = Organization(kind, key, upstream=Upstream.CRONOFY)
+        administrator = Administrator(Identity(kind, key, email, upstream=Upstream.CRONOFY), organization)
+        return {"code": self._issued(asked["redirect_uri"], administrator), "state": asked["state"]}
+
+    def let_in(self, mailbox: str) -> str:
+        """A code for the mailbox that was asked for last."""
+        _, callback_url, _ = self.asked[-1]
+        identity = Identity(ProviderName.GOOGLE, f"acc_{mailbox}", mailbox, upstream=Upstream.CRONOFY)
+        return self._issued(callback_url, identity)
+
+    def connect(self, code: str, *, redirect_uri: str) -> tuple[Administrator, ProviderCredential]:
+        return self._redeemed(code, redirect_uri), ProviderCredential("service token 0", "refresh", NOW + 1800)
+
+    def mailbox(self, code: str, *, redirect_uri: str) -> tuple[Identity, ProviderCredential]:
+        return self._redeemed(code, redirect_uri), ProviderCredential(f"token for {code}", "refresh", NOW + 3600)
+
+    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        self._fail_if_told()
+        self.refreshed += 1
+        return replace(credential, access_token=f"service token {self.refreshed}", expires_at=NOW + 7200)
+
+    def ask(
+        self, credential: ProviderCredential, mailbox: str, *, callback_url: str, state: str, deadline: float
+    ) -> None:
+        self._take(credential)
+        self.asked.append((mailbox, callback_url, state))
+
+    def resources(self, credential: ProviderCredential, *, deadline: float) -> list[Resource]:
+        self._take(credential)
+        return self.rooms
+
+    def has_signed(self, body: bytes, signature: str) -> bool:
+        return signature == "Cronofy's"
+
+    def _issued(self, redirect_uri: str, what: object) -> str:
+        self._issued_codes += 1
+        code = f"code {self._issued_codes}"
+        self._codes[code] = (redirect_uri, what)
+        return code
+
+    def _redeemed(self, code: str, redirect_uri: str) -> Any:
+        self._fail_if_told()
+        uri, what = self._codes.pop(code, ("", None))
+        if uri != redirect_uri:
+            raise CredentialRevoked("the code is unknown, used or another redirect URI's")
+        return what
+
+    def _take(self, credential: ProviderCredential) -> None:
+        self._fail_if_told()
+        if credential.access_token in self.rejects:
+            raise AccessTokenRejected(credential.access_token)
+
+    def _fail_if_told(self) -> None:
+        if self.trouble:
+            raise self.trouble

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderCredential, ProviderName
+from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import AccessTokenRejected, ProviderError
 from freebusy.domain.event import Attendee, Details, ManagedEvent, When
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
@@ -56,6 +56,20 @@ def organization(
         delegated_scope="free_busy_write",
         grants={"g1": Grant("g1", MANAGE_ACCOUNTS, NOW)},
         created_at=NOW,
+    )
+
+
+def organization_at_cronofy(
+    sub: str = "ser_1", *, client_id: str = CLIENT_ID, key: str = "ser_there", expires_at: int = NOW + 1800
+) -> ServiceAccount:
+    """As ``organization``, by way of Cronofy, where it is known as ``key``."""
+    usual = organization(sub, client_id=client_id)
+    credential = ProviderCredential("service token 0", f"refresh token of {sub}", expires_at)
+    return replace(
+        usual,
+        organization=Organization(ProviderName.GOOGLE, key, upstream=Upstream.CRONOFY),
+        administrator=replace(usual.administrator, subject=key, upstream=Upstream.CRONOFY),
+        sealed_credential=FakeVault().seal(credential, client_id=client_id, profile_id=sub),
     )
 
 

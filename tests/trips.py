@@ -11,6 +11,7 @@ from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderN
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.service_account import ServiceAccount
 from freebusy.ports import CalendarProvider
 from freebusy.service.authorization import (
     ProviderChoice,
@@ -80,8 +81,8 @@ class World:
     microsoft: FakeProvider = field(default_factory=lambda: FakeProvider(ProviderName.MICROSOFT))
     cronofy: FakeProvider = field(default_factory=lambda: FakeProvider(ProviderName.MANAGED))
     upstream: Upstream = Upstream.DIRECT
-    ended: list[tuple[str, str]] = field(default_factory=list)
-    """What was ended at Cronofy: (sub, profile id)."""
+    ended: list[tuple[str, str | None]] = field(default_factory=list)
+    """What was ended at Cronofy: (sub, profile id), without one for an organization."""
 
     def __post_init__(self) -> None:
         self.tokens = FakeTokens(self.accounts)
@@ -92,8 +93,8 @@ class World:
             ProviderName.MANAGED: self.cronofy,
         }
 
-    def end_upstream(self, account: Account, profile: Profile) -> None:
-        self.ended.append((account.sub, profile.profile_id))
+    def end_upstream(self, holder: Account | ServiceAccount, profile: Profile | None = None) -> None:
+        self.ended.append((holder.sub, profile.profile_id if profile else None))
 
     def begin(self, **changed: str | None) -> Departure | ProviderChoice | Return:
         """``REQUEST`` with some parameters changed, or left out where they are ``None``."""

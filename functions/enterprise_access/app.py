@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from freebusy.bootstrap import dependencies
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.entrypoints.authentication import organization
-from freebusy.entrypoints.http import MANY_THINGS, answer, body_of, resolver, serve
+from freebusy.entrypoints.http import MANY_THINGS, answer, body_of, public_url, resolver, serve
 from freebusy.entrypoints.wire.identity import resources_json
 from freebusy.service.resources import list_resources
 
@@ -36,6 +36,7 @@ def request_authorizations() -> Response[str]:
         queue=wired.access_queue,
         resolver=wired.hosts,
         local=wired.settings.callbacks_may_be_local,
+        public_url=public_url(app.current_event),
         now=wired.clock(),
     )
     return answer(HTTPStatus.ACCEPTED)
@@ -44,7 +45,12 @@ def request_authorizations() -> Response[str]:
 @app.get("/v1/resources")
 def read_resources() -> Response[str]:
     caller = organization(app.current_event, MANAGE_RESOURCES)
-    resources = list_resources(caller.service_account, calendars=dependencies().organization_calendars)
+    wired = dependencies()
+    resources = list_resources(
+        caller.service_account,
+        calendars=wired.organization_calendars,
+        upstream=lambda: wired.organizations_at_cronofy,
+    )
     return answer(HTTPStatus.OK, resources_json(resources))
 
 

@@ -1,14 +1,18 @@
-"""GET /enterprise_connect/…: an administrator connects their organization, step by step in their browser."""
+"""GET /enterprise_connect/…: an administrator connects their organization, step by step in their browser.
+
+POST /enterprise_connect/answers/{handle}: Cronofy says what came of a mailbox that was asked for.
+"""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.browser import arrive, browser_secret, forgetting, parameters_of, redirect
-from freebusy.entrypoints.http import public_url
+from freebusy.entrypoints.http import answer, public_url
 from freebusy.entrypoints.pages import page_resolver, serve_pages
 from freebusy.entrypoints.setup_pages import choose_organization, connected, locked, setup
 from freebusy.service.organization_setups import Locked, Progress
@@ -34,15 +38,15 @@ def authorize() -> Response[str]:
 @app.get("/enterprise_connect/callback/<provider>")
 def callback(provider: str) -> Response[str]:
     wired, event = dependencies(), app.current_event
-    answer = parameters_of(event)
+    brought = parameters_of(event)
     outcome = wired.organization_trips.come_back(
         provider,
-        answer,
-        browser_secret=browser_secret(event, answer.get("state", "")),
+        brought,
+        browser_secret=browser_secret(event, brought.get("state", "")),
         public_url=public_url(event),
         now=wired.clock(),
     )
-    return arrive(event, outcome, answer["state"])
+    return arrive(event, outcome, brought["state"])
 
 
 @app.get("/enterprise_connect/setup/<handle>")
@@ -72,6 +76,20 @@ def sign_in_again(handle: str) -> Response[str]:
     wired, event = dependencies(), app.current_event
     outcome = wired.organization_trips.sign_in_again(handle, public_url=public_url(event), now=wired.clock())
     return redirect(event, outcome)
+
+
+@app.post("/enterprise_connect/answers/<handle>")
+def take_answer(handle: str) -> Response[str]:
+    from freebusy.entrypoints.upstream_access import take_upstream_answer  # no browser ever needs it
+
+    wired = dependencies()
+    if not wired.settings.cronofy_secret_id:
+        return answer(HTTPStatus.NOT_FOUND)
+    return answer(
+        take_upstream_answer(
+            app.current_event, handle, answers=wired.upstream_mailboxes, cronofy=wired.cronofy_organizations
+        )
+    )
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

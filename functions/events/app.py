@@ -23,7 +23,7 @@ from freebusy.entrypoints.http import (
 )
 from freebusy.entrypoints.wire.events import BOOLEANS, events_json, events_query
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
-from freebusy.service.accounts import require_calendars
+from freebusy.service.accounts import current, require_calendars
 from freebusy.service.managed_events import read_events, window_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def writer() -> EventWriter:
     """For the caller of this request. What it needs is loaded by the first request that writes."""
     from freebusy.entrypoints.event_writing import EventWriter
 
-    return EventWriter(person(app.current_event), dependencies())
+    wired, caller = dependencies(), person(app.current_event)
+    account = current(caller.account, service_accounts=wired.service_accounts)
+    return EventWriter(caller._replace(account=account), wired)
 
 
 @app.post("/v1/calendars/<calendar_id>/events")

@@ -17,7 +17,7 @@ from freebusy.adapters.dynamodb.permits import DynamoPermits
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
-from freebusy.domain.access_request import LIFETIME, MOST_AT_ONCE, AccessRequest
+from freebusy.domain.access_request import LIFETIME, MOST_AT_ONCE, AccessRequest, Granted
 from freebusy.domain.account import (
     MOST_GRANTS,
     MOVED,
@@ -55,7 +55,7 @@ from tests.fakes import (
     FakeSetups,
     FakeTokens,
 )
-from tests.people import colleague, organization
+from tests.people import colleague, organization, organization_at_cronofy
 from tests.tables import create_table
 
 LATER = NOW + 300
@@ -625,6 +625,67 @@ class TestServiceAccounts:
         assert set(stores.service_accounts.find("ser_1").grants) == {"g1", "g2"}
         stores.accounts.revoke_grants("ser_1", ["g1"])
         assert set(stores.service_accounts.find("ser_1").grants) == {"g2"}
+
+
+class TestOrganizationsAtCronofy:
+    SER = organization_at_cronofy()
+
+    @pytest.fixture(autouse=True)
+    def _connected(self, stores):
+        assert stores.service_accounts.connect(self.SER) == "ser_1"
+
+    def test_one_comes_back_as_it_was_stored(self, stores):
+        assert stores.service_accounts.find("ser_1") == self.SER
+
+    def test_it_is_connected_once_for_each_application_whatever_its_kind(self, stores):
+        other_kind = replace(self.SER.organization, provider=ProviderName.MICROSOFT)
+        assert stores.service_accounts.connect(replace(self.SER, sub="ser_2", organization=other_kind)) == "ser_1"
+
+    def test_it_is_not_the_one_that_is_reached_directly(self, stores):
+        direct = organization("ser_2", key=self.SER.organization.key)
+        assert stores.service_accounts.connect(direct) == "ser_2"
+
+    def test_who_else_has_it_is_known(self, stores):
+        stores.service_accounts.connect(organization_at_cronofy("ser_2", client_id="other"))
+        stores.service_accounts.connect(organization_at_cronofy("ser_3", key="ser_elsewhere"))
+        assert sorted(stores.service_accounts.sharing(self.SER.organization)) == ["ser_1", "ser_2"]
+
+    def test_its_credential_is_renewed_by_one_caller_at_a_time(self, stores):
+        def leased(now: int, version: int = 0) -> bool:
+            return stores.service_accounts.lease_refresh("ser_1", version=version, now=now, seconds=30)
+
+        assert leased(NOW)
+        assert not leased(NOW + 29)
+        assert not leased(NOW + 30, version=7)
+        assert leased(NOW + 30)
+        assert stores.service_accounts.renew("ser_1", sealed=b"renewed", version=0)
+        assert leased(NOW + 31, version=1)
+
+    def test_it_goes_with_its_application(self, stores):
+        stores.applications.create(Application("client-1", "App", ()))
+        stores.applications.erase("client-1")
+        assert stores.service_accounts.sharing(self.SER.organization) == []
+
+    def test_its_mailbox_is_connected_with_a_credential_until_its_person_moves(self, stores):
+        profile = replace(free_busy_profile(identity=ANA_AT_CRONOFY), service_account="ser_1")
+        assert stores.accounts.create(account("acc_1", profile))
+
+        def known() -> Profile:
+            return stores.accounts.find("acc_1").profiles[0]
+
+        assert known().service_account == "ser_1"
+        credential = {"identity": ANA_AT_CRONOFY, "sealed": b"new", "expires_at": LATER}
+        stores.accounts.connect("acc_1", "pro_1", **credential, service_account="ser_2")
+        assert (known().service_account, known().sealed_credential) == ("ser_2", b"new")
+        stores.accounts.connect("acc_1", "pro_1", **credential)
+        assert known().service_account is None
+        stores.accounts.connect("acc_1", "pro_1", **credential, service_account="ser_2")
+        before = known()
+        after = replace(before, identity=ANA, service_account=None)
+        moved = replace(before, profile_id=f"pro_1{MOVED}")
+        assert stores.accounts.move(stores.accounts.find("acc_1"), before, after, moved)
+        assert known().service_account is None
+        assert stores.accounts.find("acc_1").moved[0].service_account == "ser_2"
 
 
 class TestGrants:
@@ -1207,3 +1268,49 @@ class TestErasure:
         assert stores.applications.erase("app") == 0
         assert stores.applications.erase("x" * 3000) == 0
         assert all(self.traces(stores, "other"))
+
+
+class TestAnswersOfCronofy:
+    GRANTED = Granted("acc_1", "pro_1", reconnecting=True)
+
+    @pytest.fixture(autouse=True)
+    def _asked(self, stores):
+        stores.access_requests.save([access_request(public_url="https://calendar.example.com")])
+        stores.access_requests.expect_answer("handle", access_request(), until=LATER)
+
+    def test_the_handle_leads_to_the_request_once(self, stores):
+        assert stores.access_requests.take_answer("handle", NOW) == "req_1"
+        assert stores.access_requests.take_answer("handle", NOW) is None
+
+    def test_only_until_its_time_is_over(self, stores):
+        assert stores.access_requests.take_answer("handle", LATER) is None
+        assert stores.access_requests.take_answer("handle", LATER - 1) == "req_1"
+
+    def test_no_other_handle_does(self, stores):
+        assert stores.access_requests.take_answer("another", NOW) is None
+
+    def test_when_it_was_asked_is_known_until_it_has_to_be_asked_again(self, stores):
+        for asked_at in (NOW, 0):
+            stores.access_requests.mark_asked("req_1", asked_at)
+            assert stores.access_requests.find("req_1", NOW).asked_at == asked_at
+
+    @pytest.mark.parametrize("outcome", [{"granted": GRANTED}, {"refused": "mailbox_unknown"}])
+    def test_the_first_outcome_counts(self, stores, outcome):
+        stores.access_requests.settle("req_1", **outcome)
+        settled = stores.access_requests.find("req_1", NOW)
+        assert settled == access_request(public_url="https://calendar.example.com", **outcome)
+        stores.access_requests.settle("req_1", granted=Granted("acc_2", "pro_2", reconnecting=False))
+        stores.access_requests.settle("req_1", refused="calendar_unreadable")
+        stores.access_requests.mark_asked("req_1", 0)
+        assert stores.access_requests.find("req_1", NOW) == settled
+
+    def test_what_is_gone_is_not_made_by_an_answer(self, stores):
+        stores.access_requests.delete("req_1")
+        stores.access_requests.mark_asked("req_1", NOW)
+        stores.access_requests.settle("req_1", refused="mailbox_unknown")
+        assert stores.access_requests.find("req_1", NOW) is None
+
+    def test_they_go_with_their_application(self, stores):
+        stores.applications.create(application())
+        stores.applications.erase("app")
+        assert stores.access_requests.take_answer("handle", NOW) is None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ import httpx
 import pycronofy
 import pytest
 
+from freebusy.entrypoints.cli import main
 from local.browser import visit
 from tests.e2e.days import at
+from tests.laptop import running_stack
 from tests.npm import NODE_IS_MISSING, installed
 
 NODE_SDK = "cronofy@3.8.4"
@@ -65,3 +70,44 @@ def run_node(stack):
         return json.loads(done.stdout)
 
     return ran
+
+
+# --- Through Cronofy -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def up(stack: dict[str, Any]) -> dict[str, Any]:
+    """The stack in Cronofy's place."""
+    return stack
+
+
+@pytest.fixture(scope="session")
+def files(up, stack_logs) -> dict[str, Any]:
+    folder = stack_logs / "upstream"
+    folder.mkdir()
+    (folder / "up.json").write_text(json.dumps(up), encoding="utf-8")
+    return {"up": folder / "up.json", "front": folder / "front.json"}
+
+
+@pytest.fixture(scope="session")
+def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
+    """The stack that reaches calendars through the other."""
+    more = {
+        "LOG_LEVEL": "DEBUG",
+        "UPSTREAM_STACK_FILE": str(files["up"]),
+        "RECORD_PERMISSIONS": str(recorded_permissions),
+    }
+    with running_stack(files["front"], **more) as (_, content):
+        yield content
+
+
+@pytest.fixture
+def freebusy(files) -> Callable[..., Any]:
+    """The command line, on the stack under test."""
+
+    def run(*arguments: str) -> Any:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            assert main([f"--local={files['front']}", "--json", *arguments]) == 0
+        return json.loads(printed.getvalue())
+
+    return run

@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import httpx
-import pycronofy
 import pytest
 from pycronofy.exceptions import PyCronofyRequestError
 
@@ -24,94 +21,9 @@ from freebusy.entrypoints.cli import main
 from local.browser import visit
 from local.demo import parsed
 from tests.e2e.days import at
-from tests.laptop import running_stack
+from tests.e2e.upstream import Somebody, eventually, follow, have, hours
 
 pytestmark = pytest.mark.stack
-
-PROVIDER_NAMES = {"google": "google_free_busy", "microsoft": "ms_graph_free_busy"}
-T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def up(stack: dict[str, Any]) -> dict[str, Any]:
-    return stack
-
-
-@pytest.fixture(scope="module")
-def files(up, stack_logs) -> dict[str, Any]:
-    folder = stack_logs / "upstream"
-    folder.mkdir()
-    (folder / "up.json").write_text(json.dumps(up), encoding="utf-8")
-    return {"up": folder / "up.json", "front": folder / "front.json"}
-
-
-@pytest.fixture(scope="module")
-def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
-    more = {
-        "LOG_LEVEL": "DEBUG",
-        "UPSTREAM_STACK_FILE": str(files["up"]),
-        "RECORD_PERMISSIONS": str(recorded_permissions),
-    }
-    with running_stack(files["front"], **more) as (_, content):
-        yield content
-
-
-@pytest.fixture
-def freebusy(files) -> Callable[..., Any]:
-    """The command line, on the stack under test."""
-
-    def run(*arguments: str) -> Any:
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            assert main([f"--local={files['front']}", "--json", *arguments]) == 0
-        return json.loads(printed.getvalue())
-
-    return run
-
-
-class Somebody:
-    """One person with a calendar at a simulated provider, connected to a stack's application."""
-
-    def __init__(self, stack: dict[str, Any], email: str, provider: str = "google") -> None:
-        self.stack, self.email, self.provider = stack, email, provider
-        pycronofy.settings.API_BASE_URL = pycronofy.settings.APP_BASE_URL = stack["url"]
-        self.client = pycronofy.Client(client_id=stack["client_id"], client_secret=stack["client_secret"])
-
-    def consent(self) -> None:
-        uri = self.stack["redirect_uris"][0]
-        link = self.client.user_auth_link(
-            uri, scope="free_busy_write", state="s", provider_name=PROVIDER_NAMES[self.provider]
-        )
-        self.client.get_authorization_from_code(visit(link, until=uri, consent={"sim_user": self.email})["code"])
-
-    @property
-    def sub(self) -> str:
-        return str(self.client.userinfo()["sub"])
-
-    @property
-    def calendar_id(self) -> str:
-        calendars = self.client.list_calendars()
-        return str(next(each["calendar_id"] for each in calendars if not each["calendar_readonly"]))
-
-    def busy(self) -> list[tuple[str, str, str]]:
-        read = self.client.read_free_busy(from_date=at(0), to_date=at(24), include_managed=True).all()
-        return [(each["start"], each["end"], each["free_busy_status"]) for each in read]
-
-    def event(self, event_id: str = "booking-7") -> dict[str, Any]:
-        events = self.client.read_events(from_date=at(0), to_date=at(24), only_managed=True).all()
-        event: dict[str, Any] = next(each for each in events if each["event_id"] == event_id)
-        return event
-
-    def book(self, start: float, end: float, *, event_id: str = "booking-7", **more: Any) -> None:
-        wanted = {"event_id": event_id, "summary": "Interview", "start": at(start), "end": at(end), **more}
-        self.client.upsert_event(self.calendar_id, wanted)
-
-    def free(self, *others: Somebody) -> list[tuple[str, str]]:
-        found = self.client.availability(
-            participants={"members": [self.sub, *(other.sub for other in others)], "required": "all"},
-            required_duration=60,
-            available_periods=[{"start": at(8), "end": at(18)}],
-        )
-        return [(each["start"], each["end"]) for each in found]
 
 
 @pytest.fixture
@@ -128,11 +40,6 @@ def person(up, front) -> Callable[..., Somebody]:
     return connected
 
 
-def have(stack: dict[str, Any], provider: str, email: str, *busy: tuple[float, float]) -> None:
-    body = {"busy": [{"start": at(start), "end": at(end)} for start, end in busy]}
-    httpx.put(f"{stack[provider]}/sim/users/{email}", json=body).raise_for_status()
-
-
 def mail(stack: dict[str, Any], email: str) -> list[dict[str, str]]:
     messages: list[dict[str, str]] = httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json()
     return messages
@@ -142,18 +49,6 @@ def method_of(message: dict[str, str]) -> str:
     """What the invitation in a message is (RFC 5546)."""
     methods = [str(part.get_param("method")) for part in parsed(message).walk() if part.get_param("method")]
     return methods[0]
-
-
-def eventually(look: Callable[[], T | None]) -> T:
-    deadline = time.monotonic() + 30
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
-    return found
-
-
-def hours(*periods: tuple[float, float], status: str = "busy") -> list[tuple[str, str, str]]:
-    return [(at(start), at(end), status) for start, end in periods]
 
 
 def test_the_account_has_the_two_profiles_that_cronofy_has(person):
@@ -302,19 +197,6 @@ def test_whoever_was_revoked_there_can_connect_again_here(person, up):
     assert profile["profile_connected"] is False
     assert follow(profile["profile_relink_url"], somebody.email) == 200
     assert somebody.busy() == hours((9, 10))
-
-
-def follow(address: str, email: str) -> int:
-    """A browser at a relink address, whose person agrees; the status of the page where it ends."""
-    with httpx.Client(timeout=30) as browser:
-        for _ in range(10):
-            response = browser.get(address)
-            if response.next_request is None:
-                break
-            address = str(response.next_request.url)
-            if "oauth2" in address:
-                address = str(httpx.URL(address).copy_merge_params({"sim_user": email}))
-    return response.status_code
 
 
 def test_people_move_off_and_keep_their_account_and_their_events(person, up, front, freebusy):

@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.events import DynamoEvents
@@ -23,6 +24,7 @@ from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
+from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import (
     MOST_GRANTS,
     Account,
@@ -47,7 +49,7 @@ from freebusy.service.rate_limits import RateLimiter
 from tests.administrators import a_setup
 from tests.fakes import NOW, FakeApplications, FakeClock, FakeSecretVault
 from tests.organizations import FakeOrganizationCalendars
-from tests.people import busy, colleague, organization
+from tests.people import busy, colleague, organization, organization_at_cronofy
 from tests.tables import create_table
 
 pytestmark = pytest.mark.emulator
@@ -199,6 +201,16 @@ def test_a_setup_is_consumed_once(race, dynamodb, table):
         assert setups.find(handle_hash, NOW) is None
 
 
+def test_an_answer_of_cronofys_is_taken_once(race, dynamodb, table):
+    requests = DynamoAccessRequests(dynamodb, table)
+    for name in names():
+        request = AccessRequest(f"req_{name}", "app", "ser", "ana@example.com", "https://app.example", "s", None, NOW)
+        requests.save([request])
+        requests.expect_answer(name, request, until=LATER)
+        outcomes = race(lambda _, name=name: requests.take_answer(name, NOW))
+        assert outcomes[winner_of(outcomes)] == request.request_id
+
+
 def test_a_link_token_is_consumed_once(race, tokens):
     for token_hash in names():
         tokens.save_link_token(token_hash, client_id="app", sub="acc", expires_at=LATER)
@@ -312,6 +324,15 @@ class TestOrganizations:
         assert {error.reason for each in readings for error in each} == {"delegation_missing"}
         marked = service_accounts.find(ser.sub)
         assert (marked.disconnected, marked.disconnected_at, marked.version) == (Disconnected.WITHDRAWN, NOW, 1)
+
+    def test_a_credential_at_cronofy_is_renewed_by_one(self, race, service_accounts):
+        sub = f"ser_{uuid4().hex}"
+        service_accounts.connect(organization_at_cronofy(sub, client_id=uuid4().hex))
+
+        def lease(_: int) -> bool:
+            return service_accounts.lease_refresh(sub, version=0, now=NOW, seconds=30)
+
+        winner_of(race(lease))
 
 
 def test_one_account_is_made_for_a_person_who_comes_twice_at_once(race, accounts):

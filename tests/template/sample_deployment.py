@@ -39,6 +39,7 @@ from freebusy.domain.service_account import (
     MANAGE_RESOURCES,
     Administrator,
     Organization,
+    Resource,
     ServiceAccount,
 )
 from freebusy.entrypoints.wire.reading import PAGE_SIZE
@@ -85,6 +86,7 @@ STATE = "example-provider-state"
 HANDLE = "example-setup-handle"
 SESSION_HANDLE = "example-session-handle"
 PERSON_STATE = "person.example-provider-state"
+ANSWER_HANDLE = "example-answer-handle"
 BROWSER_SECRET = "example-browser-secret"
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SCOPE = "free_busy_write"
@@ -118,6 +120,10 @@ ADMINISTRATOR = Administrator(
 TENANT_ADMINISTRATOR = Administrator(
     Identity(ProviderName.MICROSOFT, "tenant.subject-of-max", "max@example.com"),
     Organization(ProviderName.MICROSOFT, "tenant"),
+)
+UPSTREAM_ADMINISTRATOR = Administrator(
+    Identity(ProviderName.GOOGLE, "ser_there", "ada@example.com", upstream=Upstream.CRONOFY),
+    Organization(ProviderName.GOOGLE, "ser_there", upstream=Upstream.CRONOFY),
 )
 
 ANA = Person(Identity(ProviderName.GOOGLE, f"subject-of-{SUB}", f"{SUB}@example.com"))
@@ -209,6 +215,32 @@ class Cronofy(Provider):
         return []
 
 
+class CronofyOrganizations:
+    """Whole organizations by way of Cronofy, as whose administrators and mailboxes nobody special is known."""
+
+    def authorization_url(self, *, state: str, **_: object) -> str:
+        return f"https://cronofy.example.com/enterprise?state={state}"
+
+    def connect(self, _code: str, **_: str) -> tuple[Administrator, ProviderCredential]:
+        return UPSTREAM_ADMINISTRATOR, credential(NOW + 1800)
+
+    def refresh(self, _credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        assert deadline
+        return credential(NOW + 1800)
+
+    def ask(self, _credential: ProviderCredential, mailbox: str, **_: object) -> None:
+        assert mailbox == MAILBOX
+
+    def mailbox(self, _code: str, **_: str) -> tuple[Identity, ProviderCredential]:
+        return Identity(ProviderName.GOOGLE, "acc_new", MAILBOX, upstream=Upstream.CRONOFY), credential(NOW + 3600)
+
+    def resources(self, _credential: ProviderCredential, **_: object) -> list[Resource]:
+        return [Resource(ROOM, "Room")]
+
+    def has_signed(self, _body: bytes, signature: str) -> bool:
+        return bool(signature)
+
+
 def profiles(
     sub: str, sealed: bytes | None, profile_id: str, upstream: Upstream = Upstream.DIRECT
 ) -> tuple[Profile, Profile]:
@@ -273,7 +305,9 @@ def store_everything(wired: Dependencies, upstream: Upstream) -> None:
         expires_at=NOW + 600,
     )
     wired.tokens.save_link_token(hashed(LINK_TOKEN), client_id=CLIENT_ID, sub=SUB, expires_at=NOW + 300)
-    wired.service_accounts.connect(service_account())
+    wired.service_accounts.connect(
+        service_account_at_cronofy(wired) if upstream is Upstream.CRONOFY else service_account()
+    )
     scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
     record = TokenRecord(TokenKind.ACCESS, CLIENT_ID, NOW + 3600, SERVICE_ACCOUNT, "grant", scope)
     wired.tokens.save(hashed(SERVICE_ACCOUNT_TOKEN), record)
@@ -283,6 +317,16 @@ def service_account() -> ServiceAccount:
     scope = f"{MANAGE_ACCOUNTS} {MANAGE_RESOURCES}"
     return replace(
         organization(SERVICE_ACCOUNT, client_id=CLIENT_ID), grants={"grant": Grant("grant", scope, NOW - 3600)}
+    )
+
+
+def service_account_at_cronofy(wired: Dependencies) -> ServiceAccount:
+    """Its credential there has expired."""
+    return replace(
+        service_account(),
+        organization=UPSTREAM_ADMINISTRATOR.organization,
+        administrator=UPSTREAM_ADMINISTRATOR.identity,
+        sealed_credential=wired.vault.seal(credential(NOW - 60), client_id=CLIENT_ID, profile_id=SERVICE_ACCOUNT),
     )
 
 
@@ -343,6 +387,10 @@ def store_for_administrators(name: str, wired: Dependencies) -> None:
             store_trip(wired, Leg.CONSENT, ProviderName.MICROSOFT)
         case "enterprise_connect_signed_in":
             store_trip(wired, Leg.SIGN_IN)
+        case "enterprise_connect_signed_in_cronofy":
+            store_trip(wired, Leg.SIGN_IN, ProviderName.MANAGED)
+        case "enterprise_connect_answer_cronofy":
+            store_access_request(name, wired)
         case "enterprise_connect_signed_in_again":
             store_trip(wired, Leg.SIGN_IN, handle=HANDLE)
             store_setup(wired, ADMINISTRATOR)
@@ -427,6 +475,7 @@ def store_access_request(name: str, wired: Dependencies) -> None:
     email, url = others.get(name, MAILBOX), "https://app.example.com/access?job=17"
     request = AccessRequest(ACCESS_REQUEST, CLIENT_ID, SERVICE_ACCOUNT, email, url, SCOPE, "job-17", NOW - 60)
     wired.access_requests.save([request])
+    wired.access_requests.expect_answer(hashed(ANSWER_HANDLE), request, until=NOW + 1800)
 
 
 def store_request(wired: Dependencies, client_id: str, provider: ProviderName, **more: Any) -> None:
@@ -515,6 +564,7 @@ def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
         providers[ProviderName.MANAGED] = cronofy
         patch.setattr(Dependencies, "cronofy", cronofy)
         patch.setattr(Dependencies, "upstream_events", cronofy)
+        patch.setattr(Dependencies, "cronofy_organizations", CronofyOrganizations())
     patch.setattr(Dependencies, "providers", providers)
     mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
     lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}

@@ -9,7 +9,8 @@ from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_l
 
 MEET_PEOPLE = {"authorize", "oauth_callback", "connections", "free_busy", "availability", "enterprise_connect"}
 MEET_CRONOFY = {"authorize", "oauth_callback", "connections", "free_busy", "availability"} | {
-    *("token", "account", "events", "on_invitation_due", "on_erasure_requested")
+    *("token", "account", "events", "on_invitation_due", "on_erasure_requested"),
+    *("enterprise_connect", "enterprise_access", "on_access_requested"),
 }
 READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterprise_access", "on_access_requested"}
 MEET_PROVIDERS = MEET_PEOPLE | READ_ORGANIZATIONS
@@ -18,10 +19,12 @@ TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Ar
 WHAT_IS_THEIRS = [{"Fn::Sub": f"${{Table.Arn}}/index/{index}"} for index in ("by_account", "by_application")]
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 OPENS = {
-    **dict.fromkeys((MEET_CRONOFY - {"authorize"}) | {"enterprise_connect"}, KmsVault.purpose),
-    "on_access_requested": KmsSecretVault.purpose,
+    **{function: {KmsVault.purpose} for function in MEET_CRONOFY - {"authorize"}},
+    "on_access_requested": {KmsSecretVault.purpose, KmsVault.purpose},
 }
-"""What a function may open data keys for: credentials to read calendars with, or secrets to sign callbacks with."""
+"""What a function may open data keys for: credentials to read calendars with, or secrets to sign callbacks with. Both
+are for who asks Cronofy for a mailbox and tells the application what came of it.
+"""
 
 
 def variables(function: str) -> set[str]:
@@ -87,12 +90,12 @@ class TestFunction:
         assert bool(reads_it) == (function in READ_ORGANIZATIONS)
         assert ("GOOGLE_SERVICE_ACCOUNT_SECRET_ID" in variables(function)) == (function in READ_ORGANIZATIONS)
 
-    def test_uses_the_key_for_one_purpose_alone(self, function):
+    def test_uses_the_key_for_its_purposes_alone(self, function):
         """KMS compares the encryption context, so that a wrapped key of the other kind cannot be opened."""
         for statement in statements(function):
             if any(action.startswith("kms:") for action in as_list(statement["Action"])):
-                purpose = {"kms:EncryptionContext:purpose": OPENS[function]}
-                assert statement["Condition"] == {"StringEquals": purpose}
+                purposes = [{"kms:EncryptionContext:purpose": purpose} for purpose in OPENS[function]]
+                assert statement["Condition"]["StringEquals"] in purposes
 
     def test_has_no_role_that_is_written_elsewhere(self, function):
         assert "Role" not in RESOURCES[LOGICAL_ID[function]]["Properties"]
@@ -109,7 +112,8 @@ def test_what_organizations_are_connected_with_is_deployed_only_where_they_can_b
 
 def test_nobody_makes_data_keys_for_client_secrets_but_the_operator():
     """With the command line, by permissions of their own."""
-    assert KmsSecretVault.purpose not in {OPENS[name] for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)}
+    makers = [name for name in LOGICAL_ID if "kms:GenerateDataKey" in actions(name)]
+    assert not any(KmsSecretVault.purpose in OPENS[name] for name in makers)
 
 
 @pytest.mark.parametrize("variable", ["CALLBACKS_MAY_BE_LOCAL", "GOOGLE_ORIGIN", "MICROSOFT_ORIGIN"])

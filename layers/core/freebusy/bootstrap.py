@@ -9,7 +9,8 @@ from functools import cache, cached_property, partial
 from time import time
 from typing import TYPE_CHECKING
 
-from freebusy.domain.account import ProviderName, Upstream
+from freebusy.domain.account import Account, ProviderName, Upstream
+from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from freebusy.adapters.cronofy import Cronofy
+    from freebusy.adapters.cronofy_organizations import CronofyOrganizations
     from freebusy.adapters.secrets import ProviderSecrets
-    from freebusy.domain.account import Account, Profile
+    from freebusy.domain.account import Profile
+    from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import (
         AccessRequestQueue,
         AccessRequestStore,
@@ -70,7 +73,9 @@ if TYPE_CHECKING:
     from freebusy.service.person_trips import PersonTrips
     from freebusy.service.provider_secrets import ProviderSecret
     from freebusy.service.rate_limits import RateLimiter
+    from freebusy.service.upstream_access import UpstreamAccess, UpstreamAnswers
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
+    from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
 
 def _patience() -> Config:
@@ -190,6 +195,7 @@ class Dependencies:
             callbacks=Callbacks(
                 self.hosts, HttpCallbacks(), self.secret_vault, local=self.settings.callbacks_may_be_local
             ),
+            upstream=lambda: self.upstream_access,
             clock=self.clock,
         )
 
@@ -405,12 +411,70 @@ class Dependencies:
 
         return Cronofy(self._http, self._secrets.registration(secret_id), origin=self.settings.cronofy_origin)
 
-    def end_upstream(self, account: Account, profile: Profile) -> None:
+    def end_upstream(self, holder: Account | ServiceAccount, profile: Profile | None = None) -> None:
         """Implements ``ports.EndUpstream``; what it needs is made when somebody of Cronofy's revokes."""
-        from freebusy.service.upstream_authorization import end_upstream
+        from freebusy.service.upstream_authorization import end_organization_upstream, end_upstream
 
-        if self.cronofy:
-            end_upstream(account, profile, accounts=self.accounts, vault=self.vault, cronofy=self.cronofy)
+        if not self.cronofy:
+            return
+        if not isinstance(holder, Account):
+            end_organization_upstream(
+                holder, service_accounts=self.service_accounts, vault=self.vault, cronofy=self.cronofy
+            )
+        elif profile:
+            end_upstream(holder, profile, accounts=self.accounts, vault=self.vault, cronofy=self.cronofy)
+
+    @cached_property
+    def cronofy_organizations(self) -> CronofyOrganizations:
+        """Raises ProviderMisconfigured where Cronofy is not offered any more."""
+        from freebusy.adapters.cronofy_organizations import CronofyOrganizations
+
+        secret_id = self.settings.cronofy_secret_id
+        if not secret_id:
+            raise ProviderMisconfigured("Cronofy is not offered")
+        return CronofyOrganizations(
+            self._http, self._secrets.registration(secret_id), origin=self.settings.cronofy_origin
+        )
+
+    @cached_property
+    def organizations_at_cronofy(self) -> OrganizationsAtCronofy:
+        """Raises as above."""
+        from freebusy.service.upstream_organizations import OrganizationsAtCronofy
+
+        return OrganizationsAtCronofy(
+            service_accounts=self.service_accounts,
+            cronofy=self.cronofy_organizations,
+            vault=self.vault,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def upstream_access(self) -> UpstreamAccess:
+        """Raises as above."""
+        from freebusy.service.upstream_access import UpstreamAccess
+
+        return UpstreamAccess(
+            requests=self.access_requests,
+            queue=self.access_queue,
+            organizations=self.organizations_at_cronofy,
+            cronofy=self.cronofy_organizations,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def upstream_mailboxes(self) -> UpstreamAnswers:
+        """Raises as above."""
+        from freebusy.service.upstream_access import UpstreamAnswers
+
+        return UpstreamAnswers(
+            requests=self.access_requests,
+            queue=self.access_queue,
+            service_accounts=self.service_accounts,
+            accounts=self.accounts,
+            vault=self.vault,
+            cronofy=self.cronofy_organizations,
+            clock=self.clock,
+        )
 
     @cached_property
     def person_sign_ins(self) -> dict[ProviderName, PersonSignIn]:
@@ -503,8 +567,11 @@ class Dependencies:
         return OrganizationTrips(
             applications=self.applications,
             setups=self.setups,
+            tokens=self.tokens,
             sign_ins=self.organization_sign_ins,
             calendars=self.organization_calendars,
+            upstream=self.upstream,
+            cronofy=self.organizations_at_cronofy if self.settings.cronofy_secret_id else None,
         )
 
     @cached_property

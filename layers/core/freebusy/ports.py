@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
-    from freebusy.domain.access_request import AccessRequest
+    from freebusy.domain.access_request import AccessRequest, Granted
     from freebusy.domain.account import (
         Account,
         Disconnected,
@@ -114,11 +114,20 @@ class AccountStore(Protocol):
         Raises NotFound when the account is gone.
         """
 
-    def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
+    def connect(  # noqa: PLR0913 - whose, and what it is from now on
+        self,
+        sub: str,
+        profile_id: str,
+        *,
+        identity: Identity,
+        sealed: bytes,
+        expires_at: int,
+        service_account: str | None = None,
+    ) -> None:
         """A new consent: replaces credential and label, raises the version, and the profile is connected again.
 
-        The profile's name becomes the identity's e-mail address. Raises NotFound when the profile is gone or is
-        not of this person (``subject``).
+        The profile's name becomes the identity's e-mail address. It is that of ``service_account``, or else of nobody's
+        organization any more. Raises NotFound when the profile is gone or is not of this person (``subject``).
         """
 
     def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str, version: int) -> bool:
@@ -185,8 +194,17 @@ class ServiceAccountStore(Protocol):
         earlier administrator's, is forgotten. Returns the ``sub`` that it has.
         """
 
+    def sharing(self, organization: Organization) -> list[str]:
+        """Service accounts of all applications that were ever connected to this organization by way of Cronofy."""
+
+    def lease_refresh(self, sub: str, *, version: int, now: int, seconds: int) -> bool:
+        """True for the one caller that may refresh this credential now; False while another one holds the lease."""
+
     def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
-        """A fresh credential, with which the connection stands: written only while the version is still ``version``."""
+        """A fresh credential, with which the connection stands: written only while the version is still ``version``.
+
+        Ends the lease.
+        """
 
     def disconnect(self, sub: str, *, because: Disconnected, now: int, version: int | None = None) -> bool:
         """Forgets the credential and marks it; with ``version`` only while it is still that version.
@@ -308,6 +326,18 @@ class AccessRequestStore(Protocol):
 
     def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
         """What this application still has to be told about this mailbox, or about any of the organization."""
+
+    def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
+        """Cronofy is about to be asked, and may answer under this handle."""
+
+    def take_answer(self, handle_hash: str, now: int) -> str | None:
+        """The id of the request that is answered under the handle. Single use: one conditional delete."""
+
+    def mark_asked(self, request_id: str, asked_at: int) -> None:
+        """0 says that it has to be asked again. One that is settled or gone stays as it is."""
+
+    def settle(self, request_id: str, *, granted: Granted | None = None, refused: str | None = None) -> None:
+        """What Cronofy answered. One that is settled or gone stays as it is."""
 
 
 class Belongings(Protocol):
@@ -451,11 +481,49 @@ class UpstreamAuthorizations(Protocol):
 
 
 class EndUpstream(Protocol):
-    def __call__(self, account: Account, profile: Profile) -> None:
-        """Ends what ``profile``, as it was before it was disconnected here, had at Cronofy.
+    def __call__(self, holder: Account | ServiceAccount, profile: Profile | None = None) -> None:
+        """Ends what ``profile`` of an account, or a service account, had at Cronofy before it was disconnected here.
 
         Of Cronofy's trouble it raises nothing.
         """
+
+
+class UpstreamOrganizations(Protocol):
+    """Whole organizations by way of Cronofy, of which each mailbox then has a credential of its own.
+
+    Raises nothing but the ``ProviderError`` family.
+    """
+
+    def authorization_url(self, *, redirect_uri: str, state: str, scope: str, kind: ProviderName | None) -> str:
+        """Where an administrator connects their organization; ``scope`` is what the service account may do."""
+
+    def connect(self, code: str, *, redirect_uri: str) -> tuple[Administrator, ProviderCredential]:
+        """The service account, and whoever connected it.
+
+        Raises ConsentIncomplete, ConsentRefused, CredentialRevoked (code unknown), IdentityRejected,
+        ProviderMisconfigured or ProviderUnavailable.
+        """
+
+    def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
+        """Of the service account. Raises CredentialRevoked, ProviderMisconfigured or ProviderUnavailable."""
+
+    def ask(
+        self, credential: ProviderCredential, mailbox: str, *, callback_url: str, state: str, deadline: float
+    ) -> None:
+        """Asks for access to a mailbox: what comes of it is told to ``callback_url``.
+
+        Raises AccessTokenRejected, MailboxUnknown, DelegationMissing, CalendarUnreadable, ProviderMisconfigured or
+        ProviderUnavailable.
+        """
+
+    def mailbox(self, code: str, *, redirect_uri: str) -> tuple[Identity, ProviderCredential]:
+        """Whose mailbox ``code`` lets us into; ``redirect_uri`` is the callback URL. Raises as ``connect``."""
+
+    def resources(self, credential: ProviderCredential, *, deadline: float) -> Sequence[Resource]:
+        """Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable."""
+
+    def has_signed(self, body: bytes, signature: str) -> bool:
+        """Whether Cronofy sent this to us. Raises ProviderMisconfigured or ProviderUnavailable."""
 
 
 class UpstreamEvents(Protocol):
@@ -671,8 +739,11 @@ class InvitationQueue(RetriedQueue, Protocol):
 
 
 class AccessRequestQueue(RetriedQueue, Protocol):
-    def put(self, request_ids: Sequence[str]) -> None:
-        """Queues each. When it raises, some may be queued."""
+    def put(self, request_ids: Sequence[str], *, delay: int = 0) -> None:
+        """Queues each, to come after ``delay`` seconds, ``LONGEST_DELAY`` at most.
+
+        When it raises, some may be queued.
+        """
 
 
 class ErasureQueue(RetriedQueue, Protocol):

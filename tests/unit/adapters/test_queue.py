@@ -20,6 +20,7 @@ from freebusy.adapters.queue import (
     SqsInvitations,
     pause,
 )
+from freebusy.domain.access_request import LONGEST_DELAY
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.event import InvitationDue
 from tests.template.deployment import RESOURCES
@@ -181,6 +182,11 @@ class TestAccessRequests:
         while messages := receive().get("Messages"):
             found += [json.loads(message["Body"])["request_id"] for message in messages]
         return sorted(found)
+
+    def test_one_can_be_kept_back(self, requests):
+        requests.put(["req_later"], delay=LONGEST_DELAY)
+        requests.put(["req_now"])
+        assert self.received(requests) == ["req_now"]
 
     def test_each_is_a_message_of_its_own(self, requests):
         ids = [f"req_{number:02}" for number in range(50)]

@@ -131,6 +131,22 @@ def test_a_secret_that_holds_no_registration_is_the_operators_business(value):
     assert "google" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("retiring", "live"),
+    [
+        pytest.param(None, ("secret",), id="none named"),
+        pytest.param(["old", "older"], ("secret", "old", "older"), id="while a secret is rotated"),
+        pytest.param(["old", "", 7, None], ("secret", "old"), id="what is no secret"),
+        pytest.param("old", ("secret",), id="no list"),
+    ],
+)
+def test_secrets_that_are_being_retired_are_live_too(retiring, live):
+    value = secret(data_center="de", retiring_client_secrets=retiring)
+    registration = ProviderSecrets(FakeSecretsManager(value)).registration("cronofy")()
+    assert registration.live_secrets == live
+    assert "old" not in repr(registration)
+
+
 def test_a_service_account_is_read_from_its_key_file():
     key = ProviderSecrets(FakeSecretsManager(key_file())).service_account_key("google")()
     assert key == ServiceAccountKey("freebusy@project.iam.gserviceaccount.com", "1077", "key-1", "PEM")

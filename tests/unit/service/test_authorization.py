@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from freebusy.domain.account import Disconnected, ProviderName
+from freebusy.domain.account import Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.application import Introduction
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AUTHORIZATION_REQUEST_LIFETIME
 from freebusy.domain.errors import (
@@ -493,6 +495,21 @@ class TestConnectingAgain:
             world.depart_again(account.sub, account.profiles[0].profile_id)
         with pytest.raises(NotFound):
             world.depart_again(account.sub, account.managed_profile.profile_id)
+
+    def test_but_whoever_is_to_move_off_cronofy_may_leave_the_organization(self, world):
+        account = colleague()
+        there = Identity(ProviderName.GOOGLE, "acc_there", ANA.email, upstream=Upstream.CRONOFY)
+        profile = replace(account.profiles[0], identity=there, provider=there.provider, sealed_credential=b"sealed")
+        world.accounts.create(replace(account, client_id="app", profiles=(profile, account.managed_profile)))
+        with pytest.raises(AuthorizationRefused, match="organization_decides"):
+            world.depart_again(account.sub, profile.profile_id)
+        world.accounts.mark_moving(account.sub, profile.profile_id, moving=True)
+        departure = world.depart_again(account.sub, profile.profile_id)
+        world.arrive(departure, world.answer(departure, ANA))
+        moved = world.accounts.find(account.sub)
+        assert moved.profiles[0].upstream is Upstream.DIRECT
+        assert moved.profiles[0].service_account is None
+        assert moved.moved[0].service_account == profile.service_account
 
     def test_nor_for_an_authorization_that_the_application_gave_up(self, world, profile):
         departure = world.depart_again(*profile)

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from freebusy.domain.account import Disconnected, ProviderName
+from freebusy.domain.account import Disconnected, ProviderName, Upstream
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CredentialRevoked,
@@ -18,7 +18,7 @@ from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
 from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
 from tests.organizations import no_organizations
-from tests.people import FakeCalendars, busy, connected
+from tests.people import FakeCalendars, busy, connected, organization_at_cronofy
 
 WINDOW = Period(NOW, NOW + 86400)
 
@@ -174,3 +174,36 @@ def test_what_an_outage_leaves_unread_is_not_read_later_at_the_cost_of_the_next_
             reader.read_all([(each, each.profiles[0]) for each in people], WINDOW, within=0.5)
         released.set()
     assert calendars.reads == ["acc_2@example.com"]
+
+
+class TestAMailboxOfAnOrganizationAtCronofy:
+    """It has a credential of its own, and is read as long as the application keeps the organization."""
+
+    @pytest.fixture
+    def reading(self):
+        account = connected()
+        profile, managed = account.profiles
+        identity = replace(profile.identity, upstream=Upstream.CRONOFY)
+        of_organization = replace(profile, identity=identity, service_account="ser_1")
+        reading = Reading(
+            replace(account, profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}
+        )
+        reading.reader = replace(reading.reader, providers={ProviderName.MANAGED: reading.calendars})
+        reading.accounts.service_accounts.connect(organization_at_cronofy())
+        return reading
+
+    def test_is_read_for_itself(self, reading):
+        assert reading.read() == busy((1, 2))
+        source = (reading.account, reading.account.profiles[0])
+        assert reading.reader.read_all([source], WINDOW, within=5.0) == [busy((1, 2))]
+
+    def test_is_not_read_once_the_organization_was_revoked(self, reading):
+        reading.accounts.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=NOW)
+        with pytest.raises(CredentialRevoked):
+            reading.read()
+        assert reading.profile.connected
+
+    def test_nor_where_the_organization_is_gone(self, reading):
+        reading.accounts.service_accounts.erase(reading.account.client_id)
+        with pytest.raises(CredentialRevoked):
+            reading.read()

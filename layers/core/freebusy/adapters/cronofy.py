@@ -6,7 +6,7 @@ that set out, and that the code goes at once, from here, to Cronofy together wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any
@@ -100,7 +100,7 @@ class Cronofy:
     ) -> tuple[Identity, ProviderCredential]:
         deadline = self._timing.monotonic() + EXCHANGE_SECONDS
         answer = self._tokens().exchange(code, redirect_uri=redirect_uri, code_verifier=None, deadline=deadline)
-        return _identity(answer.body), answer.credential
+        return identity_of(answer.body, _KINDS.get), answer.credential
 
     @measured("cronofy")
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
@@ -139,7 +139,7 @@ class Cronofy:
     def _tokens(self) -> TokenEndpoint:
         """Where it is, the registration says."""
         url = self._api.address("/oauth/token")
-        return TokenEndpoint(self._http, url, self._registration, self._timing, covers=_covers)
+        return TokenEndpoint(self._http, url, self._registration, self._timing, covers=covers)
 
     # --- Free/busy ---------------------------------------------------------------------------------
 
@@ -220,18 +220,24 @@ class Cronofy:
         return True
 
 
-def _identity(body: Mapping[str, Any]) -> Identity:
-    """``account_id`` is the same as ``sub``, and older."""
+_KINDS = {name.value: name for name in (ProviderName.GOOGLE, ProviderName.MICROSOFT)}
+
+
+def identity_of(body: Mapping[str, Any], kind_of: Callable[[str], ProviderName | None]) -> Identity:
+    """Whose tokens they are. ``account_id`` is the same as ``sub``, and older.
+
+    ``kind_of`` knows Cronofy's names of the calendars that are served. Raises OtherAccessMode or IdentityRejected.
+    """
     subject = body.get("sub") or body.get("account_id")
     match body.get("linking_profile"):
         case {"provider_name": str(name), "profile_name": str(email)} if email and isinstance(subject, str):
-            if name in {ProviderName.GOOGLE, ProviderName.MICROSOFT}:
-                return Identity(ProviderName(name), subject, email, upstream=Upstream.CRONOFY)
+            if kind := kind_of(name):
+                return Identity(kind, subject, email, upstream=Upstream.CRONOFY)
             raise OtherAccessMode("the person chose another access than free/busy")
     raise IdentityRejected("the tokens do not say whose calendar they are for")
 
 
-def _covers(scope: str) -> bool:
+def covers(scope: str) -> bool:
     return not scope or SCOPE in scope.split()
 
 

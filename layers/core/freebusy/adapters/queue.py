@@ -79,9 +79,11 @@ class SqsInvitations(_SqsQueue):
 class SqsAccessRequests(_SqsQueue):
     """Implements ``ports.AccessRequestQueue``."""
 
-    def put(self, request_ids: Sequence[str]) -> None:
+    def put(self, request_ids: Sequence[str], *, delay: int = 0) -> None:
         bodies = [json.dumps({"request_id": request_id}) for request_id in request_ids]
-        self._put([{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)])
+        self._put(
+            [{"Id": str(number), "MessageBody": body, "DelaySeconds": delay} for number, body in enumerate(bodies)]
+        )
 
 
 class SqsErasures(_SqsQueue):

@@ -1,7 +1,8 @@
 """Who we are at the providers, from Secrets Manager.
 
-A registration is ``{"client_id": "…", "client_secret": "…"}``, at Cronofy with a ``"data_center"`` beside; Google's
-service account is the key file as the Cloud console gives it.
+A registration is ``{"client_id": "…", "client_secret": "…"}``, at Cronofy with a ``"data_center"`` beside and, while
+the secret is being rotated, ``"retiring_client_secrets": ["…"]``; Google's service account is the key file as the Cloud
+console gives it.
 """
 
 from __future__ import annotations
@@ -31,11 +32,19 @@ FRESH_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class ProviderRegistration:
-    """Our client id and secret at one provider. ``data_center`` is where Cronofy keeps them; others have none."""
+    """Our client id and secret at one provider. ``data_center`` is where Cronofy keeps them; others have none.
+
+    With ``retiring_secrets`` nothing is asked for any more, but what comes from there may still be signed.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
     data_center: str = ""
+    retiring_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def live_secrets(self) -> tuple[str, ...]:
+        return (self.client_secret, *self.retiring_secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +125,15 @@ def registration_in(held: Any) -> ProviderRegistration | None:
     """None where there is none."""
     match held:
         case {"client_id": str(client_id), "client_secret": str(client_secret)} if client_id and client_secret:
-            data_center = held.get("data_center")
-            return ProviderRegistration(client_id, client_secret, data_center if isinstance(data_center, str) else "")
+            data_center, retiring = held.get("data_center"), held.get("retiring_client_secrets")
+            return ProviderRegistration(
+                client_id,
+                client_secret,
+                data_center if isinstance(data_center, str) else "",
+                tuple(each for each in retiring if isinstance(each, str) and each)
+                if isinstance(retiring, list)
+                else (),
+            )
     return None
 
 

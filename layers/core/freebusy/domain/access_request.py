@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MOST_AT_ONCE = 50
 LIFETIME = 7 * 86_400
 """Seconds. Answers are tried for more than a day; what is a dead letter then can be sent back in the days after it."""
 
 PATIENCE = 1800
-"""Seconds for which a provider may be down before the application is told so."""
+"""Seconds for which a provider may be down, or Cronofy may owe us an answer, before the application is told so."""
+
+LONGEST_DELAY = 900
+"""Seconds for which a queue can keep a message back."""
+
+
+class Granted(NamedTuple):
+    """The account that Cronofy gave access to. ``reconnecting`` is that of ``AuthorizationCode``."""
+
+    sub: str
+    profile_id: str
+    reconnecting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,10 @@ class AccessRequest:
     """``state`` is the application's own, and comes back to it unchanged; times are epoch seconds.
 
     ``failing_since`` is when the provider failed first, as long as it has not answered since.
+
+    The rest is about organizations at Cronofy. ``public_url`` is the deployment's address, to which Cronofy answers;
+    ``asked_at`` is when it was asked, 0 while it was not. ``granted`` or ``refused``, the key of an error, is what it
+    answered.
     """
 
     request_id: str
@@ -28,6 +44,10 @@ class AccessRequest:
     state: str | None = field(repr=False)
     requested_at: int
     failing_since: int | None = None
+    public_url: str = ""
+    asked_at: int = 0
+    granted: Granted | None = None
+    refused: str | None = None
 
     @property
     def expires_at(self) -> int:

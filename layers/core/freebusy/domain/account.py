@@ -73,7 +73,8 @@ class Profile:
 
     The managed profile has neither ``identity`` nor ``sealed_credential``. ``version`` rises whenever the
     credential or the connection state is written, so that a late writer can notice that it is late.
-    ``service_account`` is the ``sub`` of the organization that gives access, in place of a credential of its own.
+    ``service_account`` is the ``sub`` of the organization that gives access: in place of a credential of its own, but
+    for those at Cronofy, which hands out one for each mailbox.
     ``moving`` says that the operator wants it off Cronofy: the person's next consent is asked for at the provider.
     ``created_at`` is when the person was first connected, in epoch seconds; 0 where nobody wrote it down.
     """
@@ -107,6 +108,11 @@ class Profile:
     @property
     def upstream(self) -> Upstream:
         return self.identity.upstream if self.identity else Upstream.DIRECT
+
+    @property
+    def read_by_organization(self) -> bool:
+        """Whether it is read with its organization's access."""
+        return self.service_account is not None and self.upstream is Upstream.DIRECT
 
     @property
     def asked_at(self) -> ProviderName:

@@ -237,6 +237,14 @@ class MembersUnreadable(ProviderError):
 # --- Callbacks ------------------------------------------------------------------------------------------
 
 
+class MailboxRefused(FreeBusyError):
+    """A mailbox cannot be connected; ``key`` is what the application is told (``service.access_answers.REFUSALS``)."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 class CallbackFailed(FreeBusyError):
     """The application was not reached, or did not take what it was sent: try again later.
 

@@ -44,6 +44,11 @@ def new_access_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
 
 
+def new_answer_handle() -> str:
+    """In the address that Cronofy answers to, which had better stay short: 192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
 def new_event_uid() -> str:
     """Unique in the world, as calendars compare it with everybody else's (RFC 7986, 5.3)."""
     return f"evt_{secrets.token_hex(16)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from freebusy.domain.account import ProviderName
+from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode, ReturnAddress
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.scopes import split
 from freebusy.domain.service_account import MANAGE_RESOURCES, Administrator, Organization
@@ -23,7 +24,7 @@ class OrganizationRequest:
     """What an application wants of an organization, and where the administrator's browser goes back to.
 
     ``scope`` is what the application may do as a service account, ``delegated_scope`` the most that it may want for
-    people.
+    people. ``provider`` is ``MANAGED`` on a trip to Cronofy.
     """
 
     client_id: str
@@ -33,6 +34,20 @@ class OrganizationRequest:
     delegated_scope: str
     provider: ProviderName
     code_challenge: str | None = None
+
+    def return_address(self, public_url: str) -> ReturnAddress:
+        return ReturnAddress(self.redirect_uri, self.application_state, public_url)
+
+    def code_for(self, service_account: str, now: int) -> AuthorizationCode:
+        return AuthorizationCode(
+            client_id=self.client_id,
+            sub=service_account,
+            profile_id="",
+            redirect_uri=self.redirect_uri,
+            scope=self.scope,
+            code_challenge=self.code_challenge,
+            expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+        )
 
     @property
     def wants_resources(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from freebusy.domain.account import Disconnected, Grant, Identity, ProviderName
+from freebusy.domain.account import Disconnected, Grant, Identity, ProviderName, Upstream
 from freebusy.domain.scopes import split
 
 MANAGE_ACCOUNTS = "service_account/accounts/manage"
@@ -23,15 +23,21 @@ _GOOGLE_RESOURCES = "resource.calendar.google.com"
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A Google Workspace or a Microsoft tenant.
+    """A Google Workspace or a Microsoft tenant, reached directly or by way of Cronofy.
 
-    ``key`` never changes: Google's primary domain, Microsoft's tenant id. ``domains`` are those of its mailboxes; empty
-    where the provider itself looks no further than the organization (Microsoft).
+    ``key`` never changes: Google's primary domain, Microsoft's tenant id, the id of Cronofy's service account.
+    ``domains`` are those of its mailboxes; empty where whoever is asked looks no further than the organization
+    (Microsoft, Cronofy).
     """
 
     provider: ProviderName
     key: str
     domains: tuple[str, ...] = ()
+    upstream: Upstream = Upstream.DIRECT
+
+    @property
+    def at_cronofy(self) -> bool:
+        return self.upstream is Upstream.CRONOFY
 
     @property
     def mailbox_prefix(self) -> str:
@@ -62,8 +68,8 @@ class ServiceAccount:
 
     ``administrator`` is the one who did so last. ``delegated_scope`` is the most that may be asked for people.
     ``sealed_credential`` is the token that all its mailboxes are read with, a short-lived one that can be had again at
-    any time. ``version`` rises whenever credential or connection state are written; ``disconnected_at`` is in epoch
-    seconds.
+    any time; of an organization at Cronofy it is that of the service account there, and asks for mailboxes.
+    ``version`` rises whenever credential or connection state are written; ``disconnected_at`` is in epoch seconds.
     """
 
     sub: str

@@ -20,7 +20,7 @@ from freebusy.entrypoints.records import (
     postpone,
 )
 from freebusy.ports import AccessRequestQueue
-from freebusy.service.access_answers import AccessAnswers
+from freebusy.service.access_answers import AWAITED, AccessAnswers
 
 
 def answer_access_requests(
@@ -50,5 +50,6 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
         tell_trouble("a request for access has to wait", error, **known)
         postpone([message], queue, received=message.received)
         return False
-    logger.info("a request for access is answered", message_id=message.message_id, request=request_id, outcome=outcome)
+    told = "a request for access waits for Cronofy" if outcome == AWAITED else "a request for access is answered"
+    logger.info(told, message_id=message.message_id, request=request_id, outcome=outcome)
     return True

@@ -1,73 +1,53 @@
 """What comes of a request for access to a mailbox: an account and a code for it, or the reason why there is none.
 
 Every request is answered, at least once and as a rule exactly once: it is forgotten only when the application has taken
-the answer. Each attempt looks at the mailbox anew, and makes a new code for the same account.
+the answer. Each attempt looks at the mailbox anew, and makes a new code for the same account; where the organization is
+at Cronofy, what comes of it is Cronofy's answer (``upstream_access``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from freebusy.domain.access_request import PATIENCE, AccessRequest
-from freebusy.domain.account import Disconnected
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CalendarUnreadable,
     DelegationMissing,
-    FreeBusyError,
+    MailboxRefused,
     MailboxUnknown,
-    MailboxWithoutCalendar,
     ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed, new_authorization_code
-from freebusy.domain.scopes import permissions
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.ports import AccessRequestStore, AccountStore, ApplicationStore, ServiceAccountStore, TokenStore
 from freebusy.service.callbacks import Callbacks
-from freebusy.service.connecting import connect_mailbox
+from freebusy.service.connecting import Connected, connect_mailbox
+from freebusy.service.mailbox_access import REFUSALS, require_access
 from freebusy.service.resources import Calendars, calendars_of
+
+if TYPE_CHECKING:  # most organizations are reached directly
+    from freebusy.service.upstream_access import UpstreamAccess
+
+_Answer = TypeVar("_Answer")
 
 PROBE_SECONDS = 8.0
 _PROBED = 3600
 """How much of a calendar is looked at, in seconds from now: only whether there is one matters."""
 
-SCOPE_NOT_DELEGATED = "unable_to_grant_scope"
-DISCONNECTED = "service_account_disconnected"
-OUTSIDE = "outside_organization"
-
-REFUSALS: Mapping[str, str] = {
-    SCOPE_NOT_DELEGATED: "The scope is more than the organization's administrator delegated.",
-    DISCONNECTED: "The service account was revoked: its administrator has to connect the organization again.",
-    OUTSIDE: "The mailbox is outside the organization of the service account.",
-    MailboxUnknown.reason: "The organization has no such mailbox, or whoever it belongs to is suspended.",
-    MailboxWithoutCalendar.reason: "The mailbox has no calendar.",
-    CalendarUnreadable.reason: "The provider does not show the calendar of this mailbox.",
-    DelegationMissing.reason: "The organization's administrator does not give access to this mailbox.",
-    ProviderUnavailable.reason: "The provider has not answered for half an hour: ask again later.",
-    ProviderMisconfigured.reason: "The operator of this service has to mend its registration at the provider.",
-}
-"""What applications are told, by ``error_key``."""
-
 _PASSING = (ProviderUnavailable, ProviderMisconfigured, AccessTokenRejected)
 _LATER = frozenset({ProviderUnavailable.reason, ProviderMisconfigured.reason})
 
 GRANTED = "granted"
+AWAITED = "awaited"
 FORGOTTEN = "forgotten"
-
-
-class _Refused(FreeBusyError):
-    """The mailbox cannot be connected, for a reason that the application is told."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +61,13 @@ class AccessAnswers:
     tokens: TokenStore
     calendars: Calendars
     callbacks: Callbacks
+    upstream: Callable[[], UpstreamAccess]
+    """Made only when an organization is at Cronofy."""
     clock: Callable[[], int]
 
     def answer(self, request_id: str) -> str:
-        """What the application was told: ``granted`` or the key of an error; ``forgotten`` where nobody waits.
+        """What the application was told: ``granted`` or the key of an error; ``forgotten`` where nobody waits, and
+        ``awaited`` while Cronofy has not answered: then the request is queued for later.
 
         Raises CallbackFailed, CallbackUnsigned, StorageUnavailable, or the ``ProviderError`` family within the time of
         ``PATIENCE``, for what has to be tried again.
@@ -95,8 +78,11 @@ class AccessAnswers:
             return FORGOTTEN
         outcome = GRANTED
         try:
-            answer = {"code": self._code(request)}
-        except _Refused as refused:
+            connected = self._connected(request)
+            if connected is None:
+                return AWAITED
+            answer = {"code": self._code(request, connected)}
+        except MailboxRefused as refused:
             outcome = refused.key
             error = "temporarily_unavailable" if outcome in _LATER else "access_denied"
             answer = {"error": error, "error_key": outcome, "error_description": REFUSALS[outcome]}
@@ -106,12 +92,46 @@ class AccessAnswers:
         self.requests.delete(request_id)
         return outcome
 
-    def _code(self, request: AccessRequest) -> str:
+    def _connected(self, request: AccessRequest) -> Connected | None:
+        """The account of the mailbox; None while Cronofy has not answered.
+
+        A mailbox that is closed to us says nothing of its organization, which may have let us into a few alone: only
+        what was open once and no longer is raises that doubt, and readers follow it (``organization_access``).
+        """
+        service_account = require_access(request, self.service_accounts)
+        if service_account.organization.at_cronofy:
+            return self._patiently(request, lambda: self.upstream().outcome(request, service_account))
+        self._patiently(request, lambda: self._read(request.email, service_account))
+        return connect_mailbox(service_account, request.email, accounts=self.accounts, now=self.clock())
+
+    def _patiently(self, request: AccessRequest, ask: Callable[[], _Answer]) -> _Answer:
+        """What the provider answers. Raises what has to be tried again until it has failed for too long, counted from
+        its first failure: how long the request has waited before is not the provider's fault.
+        """
+        try:
+            answer = ask()
+        except _PASSING as error:
+            if not self._has_failed_for_long(request):
+                raise
+            _refuse(error)
+        except ProviderError as error:
+            self._note_answer(request)
+            _refuse(error)
+        self._note_answer(request)
+        return answer
+
+    def _has_failed_for_long(self, request: AccessRequest) -> bool:
+        if request.failing_since is None:
+            self.requests.mark_failing(request.request_id, self.clock())
+            return False
+        return self.clock() - request.failing_since >= PATIENCE
+
+    def _note_answer(self, request: AccessRequest) -> None:
+        if request.failing_since is not None:
+            self.requests.mark_failing(request.request_id, None)
+
+    def _code(self, request: AccessRequest, account: Connected) -> str:
         """A new code for the account of the mailbox (RFC 6749, 4.1.2), which is bound to the callback URL."""
-        service_account = self._service_account(request)
-        self._probe(request, service_account)
-        now = self.clock()
-        account = connect_mailbox(service_account, request.email, accounts=self.accounts, now=now)
         code = new_authorization_code()
         bound = AuthorizationCode(
             client_id=request.client_id,
@@ -120,55 +140,11 @@ class AccessAnswers:
             redirect_uri=request.callback_url,
             scope=request.scope,
             code_challenge=None,
-            expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+            expires_at=self.clock() + AUTHORIZATION_CODE_LIFETIME,
             reconnecting=account.reconnecting,
         )
         self.tokens.save_code(hashed(code), bound)
         return code
-
-    def _service_account(self, request: AccessRequest) -> ServiceAccount:
-        """As it stands by now: it may have been revoked, or connected again with less.
-
-        One that the administrator seems to have withdrawn is no reason to refuse: the provider is about to say.
-        """
-        found = self.service_accounts.find(request.service_account)
-        if found is None or found.disconnected is Disconnected.REVOKED:
-            raise _Refused(DISCONNECTED)
-        if not permissions(request.scope) <= permissions(found.delegated_scope):
-            raise _Refused(SCOPE_NOT_DELEGATED)
-        organization = found.organization
-        if not organization.may_hold(request.email) and not organization.may_be_resource(request.email):
-            raise _Refused(OUTSIDE)
-        return found
-
-    def _probe(self, request: AccessRequest, service_account: ServiceAccount) -> None:
-        """Whether the mailbox can be read at all.
-
-        A mailbox that is closed to us says nothing of its organization, which may have let us into a few alone: only
-        what was open once and no longer is raises that doubt, and readers follow it (``organization_access``).
-        """
-        refusal = None
-        try:
-            self._read(request.email, service_account)
-        except _PASSING as error:
-            self._wait(request, error)
-        except ProviderError as error:
-            refusal = error
-        if request.failing_since is not None:
-            self.requests.mark_failing(request.request_id, None)
-        if refusal:
-            _refuse(refusal)
-
-    def _wait(self, request: AccessRequest, error: ProviderError) -> NoReturn:
-        """Raises the error until the provider has failed for too long, counted from its first failure: how long the
-        request has waited before is not the provider's fault.
-        """
-        now = self.clock()
-        if request.failing_since is None:
-            self.requests.mark_failing(request.request_id, now)
-        if now - (request.failing_since or now) < PATIENCE:
-            raise error
-        _refuse(error)
 
     def _read(self, mailbox: str, service_account: ServiceAccount) -> None:
         organization, now = service_account.organization, self.clock()
@@ -189,4 +165,4 @@ class AccessAnswers:
 
 def _refuse(error: ProviderError) -> NoReturn:
     known = error.reason if error.reason in REFUSALS else ProviderUnavailable.reason
-    raise _Refused(known) from error
+    raise MailboxRefused(known) from error

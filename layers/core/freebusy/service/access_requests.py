@@ -35,6 +35,7 @@ def request_access(  # noqa: PLR0913 - who asks for what, and the ports
     queue: AccessRequestQueue,
     resolver: HostResolver,
     local: bool,
+    public_url: str,
     now: int,
 ) -> None:
     """Takes all of it, or nothing where anything is wrong with it. ``scope`` is that of the caller's own grant.
@@ -64,6 +65,7 @@ def request_access(  # noqa: PLR0913 - who asks for what, and the ports
             scope=" ".join(split(each.scope)),
             state=each.state,
             requested_at=now,
+            public_url=public_url,
         )
         for each in wanted
     ]

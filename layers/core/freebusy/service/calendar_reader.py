@@ -65,14 +65,14 @@ class CalendarReader:
         """
         deadline = time.monotonic() + within
         sources = list(sources)
-        colleagues = [source for source in sources if source[1].service_account]
+        colleagues = [source for source in sources if source[1].read_by_organization]
         together = (
             self.organizations().start(colleagues, window, deadline=deadline, pool=_pool()) if colleagues else None
         )
         started = {
             profile.profile_id: _pool().submit(self._reading, account, profile, window, deadline)
             for account, profile in sources
-            if not profile.service_account
+            if not profile.read_by_organization
         }
         try:
             read = together.finish() if together else {}
@@ -117,7 +117,7 @@ class CalendarReader:
         Raises the ``ProviderError`` family only, and marks the profile as ``read`` does.
         """
         provider = self._provider(profile)
-        if profile.identity is None or not profile.connected:
+        if profile.identity is None or not profile.connected or not self._is_let_in(profile):
             raise CredentialRevoked(profile.profile_id)
         credential = self._unsealed(account, profile)
         if credential.expires_at - EXPIRY_MARGIN <= self.clock():
@@ -126,6 +126,13 @@ class CalendarReader:
             return use(credential)
         except AccessTokenRejected:
             return use(self._renewed(account, profile, credential, provider, deadline))
+
+    def _is_let_in(self, profile: Profile) -> bool:
+        """Not any more, once the application revoked the organization that the mailbox belongs to."""
+        if profile.service_account is None:
+            return True
+        giver = self.accounts.holder(profile.service_account)
+        return giver is not None and not isinstance(giver, Account) and giver.connected
 
     def _provider(self, profile: Profile) -> CalendarProvider:
         provider = self.providers.get(profile.asked_at)

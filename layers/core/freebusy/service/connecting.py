@@ -70,7 +70,7 @@ def connect(consent: Consent, *, accounts: AccountStore, vault: Vault, now: int)
 
 
 def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: AccountStore, now: int) -> Connected:
-    """The account of a mailbox that an organization gives access to: the one there is, connected again, or a new one.
+    """The account of a mailbox that an organization lets us read: the one there is, connected again, or a new one.
 
     What the application, or the person through it, disconnected is not connected here: a request from before that may
     be answered after it, and may be answered again for days. Raises as ``connect``.
@@ -87,6 +87,32 @@ def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: 
         return Connected(sub, profile.profile_id)
 
     return _one_account(service_account.client_id, identity, new=new, again=again, accounts=accounts, now=now)
+
+
+def connect_upstream_mailbox(
+    service_account: ServiceAccount, consent: Consent, *, accounts: AccountStore, vault: Vault, now: int
+) -> Connected:
+    """As ``connect_mailbox``, of a mailbox for which Cronofy gave us a credential of its own."""
+
+    def new() -> Profile:
+        return replace(_free_busy_profile(consent, vault, now), service_account=service_account.sub)
+
+    def again(sub: str, profile: Profile) -> Connected:
+        if profile.disconnected is not Disconnected.REVOKED:
+            return _replace_credential(
+                sub, profile.profile_id, consent, accounts, vault, service_account=service_account.sub
+            )
+        sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=profile.sealed_for)
+        accounts.renew(
+            sub,
+            profile.profile_id,
+            sealed=sealed,
+            expires_at=consent.credential.expires_at,
+            version=profile.version,
+        )
+        return Connected(sub, profile.profile_id, reconnecting=True).shown
+
+    return _one_account(consent.client_id, consent.identity, new=new, again=again, accounts=accounts, now=now)
 
 
 def link(  # noqa: PLR0913 - a consent, a link token and the ports that they need
@@ -203,13 +229,13 @@ def reconnectable(at: Connected, *, accounts: AccountStore) -> tuple[Account, Pr
     """The account and its free/busy profile; NotFound when there is no such profile.
 
     Nor is there one once the application gave up the whole authorization: nobody is left to connect for. Raises
-    AuthorizationRefused for a profile that an organization gives access to, which its person cannot connect.
+    AuthorizationRefused for a profile that an organization gives access to, which its person cannot connect: only move.
     """
     account = accounts.find(at.sub)
     profile = account.profile(at.profile_id) if account else None
     if account is None or profile is None or profile.managed or not account.grants:
         raise NotFound("no such profile")
-    if profile.service_account:
+    if profile.service_account and not profile.moving:
         raise AuthorizationRefused("organization_decides")
     return account, profile
 
@@ -244,12 +270,27 @@ def _profile_of(identity: Identity, sub: str, accounts: AccountStore) -> Profile
     raise NotFound("the account was erased meanwhile")
 
 
-def _replace_credential(sub: str, profile_id: str, consent: Consent, accounts: AccountStore, vault: Vault) -> Connected:
+def _replace_credential(  # noqa: PLR0913 - whose, a consent and the ports
+    sub: str,
+    profile_id: str,
+    consent: Consent,
+    accounts: AccountStore,
+    vault: Vault,
+    *,
+    service_account: str | None = None,
+) -> Connected:
     """Of a profile that moved, the credential is sealed for the one that it was."""
     at = Connected(sub, profile_id)
     sealed = vault.seal(consent.credential, client_id=consent.client_id, profile_id=at.shown.profile_id)
     expires_at = consent.credential.expires_at
-    accounts.connect(sub, profile_id, identity=consent.identity, sealed=sealed, expires_at=expires_at)
+    accounts.connect(
+        sub,
+        profile_id,
+        identity=consent.identity,
+        sealed=sealed,
+        expires_at=expires_at,
+        service_account=service_account,
+    )
     return at.shown
 
 

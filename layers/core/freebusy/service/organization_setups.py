@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from freebusy.domain.account import ProviderCredential, ProviderName
 from freebusy.domain.application import Introduction
-from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode, ReturnAddress
 from freebusy.domain.errors import (
     AuthorizationRefused,
     MailboxUnknown,
@@ -19,9 +18,9 @@ from freebusy.domain.errors import (
     ProviderMisconfigured,
 )
 from freebusy.domain.free_busy import Period
-from freebusy.domain.identifiers import hashed, new_service_account_id
+from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import PROOF, ProofRecord, Setup
-from freebusy.domain.service_account import Delegation, ServiceAccount
+from freebusy.domain.service_account import Delegation
 from freebusy.ports import (
     ApplicationStore,
     DomainRecords,
@@ -31,6 +30,7 @@ from freebusy.ports import (
     TokenStore,
     Vault,
 )
+from freebusy.service.organization_connecting import connect_organization
 from freebusy.service.trips import application_of, introduction, issue_code
 
 logger = logging.getLogger(__name__)
@@ -168,36 +168,13 @@ class OrganizationSetups:
         nothing, and their codes reach nobody. Whatever fails on the way can be tried again.
         """
         request = setup.request
-        code = AuthorizationCode(
-            client_id=request.client_id,
-            sub=self._service_account(setup, credential, now),
-            profile_id="",
-            redirect_uri=request.redirect_uri,
-            scope=request.scope,
-            code_challenge=request.code_challenge,
-            expires_at=now + AUTHORIZATION_CODE_LIFETIME,
+        sub = connect_organization(
+            request, setup.administrator, credential, service_accounts=self.service_accounts, vault=self.vault, now=now
         )
-        issued = issue_code(code, self.tokens)
+        issued = issue_code(request.code_for(sub, now), self.tokens)
         if not self.setups.consume(handle_hash, browser_hash=setup.browser_hash, now=now):
             raise AuthorizationRefused("setup_over")
-        return ReturnAddress(request.redirect_uri, request.application_state, public_url).with_code(issued)
-
-    def _service_account(self, setup: Setup, credential: ProviderCredential, now: int) -> str:
-        request, administrator = setup.request, setup.administrator
-        wanted = ServiceAccount(
-            sub=new_service_account_id(),
-            client_id=request.client_id,
-            organization=administrator.organization,
-            administrator=administrator.identity,
-            delegated_scope=request.delegated_scope,
-            grants={},
-            created_at=now,
-        )
-        sub = self.service_accounts.connect(wanted)
-        sealed = self.vault.seal(credential, client_id=request.client_id, profile_id=sub)
-        if connected := self.service_accounts.find(sub):
-            self.service_accounts.renew(sub, sealed=sealed, version=connected.version)
-        return sub
+        return request.return_address(public_url).with_code(issued)
 
 
 def _reason(error: ProviderError, setup: Setup) -> str:

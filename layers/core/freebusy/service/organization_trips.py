@@ -1,4 +1,5 @@
-"""The trips of an administrator's browser: from an application through their provider to the organization's setup.
+"""The trips of an administrator's browser: from an application through their provider to the organization's setup, or
+through Cronofy, where everything is set up, and back.
 
 Where a provider has a screen on which an administrator agrees for everybody (Microsoft), that is a leg of its own, and
 what comes back from it proves nothing: only the sign-in that follows says who and which organization it is, and only a
@@ -8,10 +9,10 @@ look at a calendar that we were let in.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from freebusy.domain.account import ProviderName
+from freebusy.domain.account import ProviderName, Upstream
 from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, ReturnAddress
 from freebusy.domain.errors import (
@@ -22,10 +23,10 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.identifiers import hashed, new_state
-from freebusy.domain.organization_setup import Leg, OrganizationRequest, OrganizationTrip, Setup
+from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationRequest, OrganizationTrip, Setup
 from freebusy.domain.scopes import split
 from freebusy.domain.service_account import MANAGE_RESOURCES, Administrator, Delegation
-from freebusy.ports import ApplicationStore, OrganizationCalendars, OrganizationSignIn, SetupStore
+from freebusy.ports import ApplicationStore, OrganizationCalendars, OrganizationSignIn, SetupStore, TokenStore
 from freebusy.service import consent_trouble
 from freebusy.service.organization_request import checked
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, trip_of
@@ -35,9 +36,11 @@ from freebusy.service.trips import (
     application_of,
     code_in,
     introduction,
+    issue_code,
     require_no_error,
     returning_leg,
 )
+from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +65,18 @@ def setup_url(public_url: str, handle: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationTrips:
-    """``begin`` and ``sign_in_again`` send an administrator's browser off, ``come_back`` receives it."""
+    """``begin`` and ``sign_in_again`` send an administrator's browser off, ``come_back`` receives it.
+
+    ``upstream`` is the deployment's; ``cronofy`` is there where Cronofy is offered at all.
+    """
 
     applications: ApplicationStore
     setups: SetupStore
+    tokens: TokenStore
     sign_ins: Mapping[ProviderName, OrganizationSignIn]
     calendars: Mapping[ProviderName, OrganizationCalendars]
+    upstream: Upstream
+    cronofy: OrganizationsAtCronofy | None
 
     def begin(
         self, parameters: Mapping[str, str], *, public_url: str, now: int
@@ -79,8 +88,10 @@ class OrganizationTrips:
         application = application_of(parameters, self.applications)
         redirect_uri, state = parameters["redirect_uri"], parameters.get("state")
         try:
-            asked = checked(parameters, application, self.sign_ins)
-            if asked.provider is None:
+            through_cronofy = (application.upstream or self.upstream) is Upstream.CRONOFY
+            asked = checked(parameters, application, self._offered(through_cronofy=through_cronofy))
+            provider = ProviderName.MANAGED if through_cronofy else asked.provider
+            if provider is None:
                 return self._choice(application, asked.scope)
             request = OrganizationRequest(
                 client_id=application.client_id,
@@ -88,9 +99,11 @@ class OrganizationTrips:
                 application_state=state,
                 scope=asked.scope,
                 delegated_scope=asked.delegated_scope,
-                provider=asked.provider,
+                provider=provider,
                 code_challenge=asked.code_challenge,
             )
+            if through_cronofy:
+                return self._departure_to_cronofy(request, asked.provider, public_url, now)
             return self._departure(request, Leg.SIGN_IN if asked.narrowed else Leg.CONSENT, public_url, now)
         except AuthorizationError as error:
             return Return(ReturnAddress(redirect_uri, state, public_url).with_error(error))
@@ -132,8 +145,13 @@ class OrganizationTrips:
             trouble = error
         if trip.handle:
             raise _refused(trouble)
-        request = trip.request
-        return Return(ReturnAddress(request.redirect_uri, request.application_state, public_url).with_error(trouble))
+        return Return(trip.request.return_address(public_url).with_error(trouble))
+
+    def _offered(self, *, through_cronofy: bool) -> Collection[ProviderName]:
+        """Where organizations may be: at Cronofy with both kinds of calendar, otherwise those with a registration."""
+        if through_cronofy:
+            return (ProviderName.GOOGLE, ProviderName.MICROSOFT) if self.cronofy else ()
+        return self.sign_ins.keys()
 
     def _choice(self, application: Application, scope: str) -> OrganizationChoice:
         """Nobody shall choose what this deployment has no registration for. Raises AuthorizationError."""
@@ -178,10 +196,47 @@ class OrganizationTrips:
         self.setups.save_trip(secrets.state_hash, trip)
         return Departure.on(secrets, location)
 
+    def _departure_to_cronofy(
+        self, request: OrganizationRequest, kind: ProviderName | None, public_url: str, now: int
+    ) -> Departure:
+        """As ``_departure``, for as long as a setup may take: all of it is done there. Raises AuthorizationError."""
+        secrets = ProviderLeg()
+        try:
+            location = self._at_cronofy().cronofy.authorization_url(
+                redirect_uri=callback_url(public_url, request.provider),
+                state=secrets.state,
+                scope=request.scope,
+                kind=kind,
+            )
+        except ProviderError as error:
+            raise consent_trouble.raised(error, request.client_id) from error
+        trip = OrganizationTrip(request, Leg.SIGN_IN, secrets.browser_hash, now + SETUP_LIFETIME)
+        self.setups.save_trip(secrets.state_hash, trip)
+        return Departure(location, trip_of(secrets.state), secrets.browser_secret, SETUP_LIFETIME)
+
+    def _back_from_cronofy(
+        self, request: OrganizationRequest, answer: Mapping[str, str], public_url: str, now: int
+    ) -> Return:
+        """Raises AuthorizationError."""
+        code, redirect_uri = code_in(answer, None), callback_url(public_url, request.provider)
+        try:
+            sub = self._at_cronofy().connect(request, code, redirect_uri=redirect_uri, now=now)
+        except ProviderError as error:
+            raise consent_trouble.raised(error, request.client_id) from error
+        issued = issue_code(request.code_for(sub, now), self.tokens)
+        return Return(request.return_address(public_url).with_code(issued))
+
+    def _at_cronofy(self) -> OrganizationsAtCronofy:
+        if self.cronofy is None:
+            raise AuthorizationError("server_error", "Cronofy is no longer offered here")
+        return self.cronofy
+
     def _next(
         self, trip: OrganizationTrip, secrets: ProviderLeg, answer: Mapping[str, str], public_url: str, now: int
-    ) -> Departure:
+    ) -> Departure | Return:
         """Raises AuthorizationError and, for a setup that is somebody else's, AuthorizationRefused."""
+        if trip.request.provider is ProviderName.MANAGED:
+            return self._back_from_cronofy(trip.request, answer, public_url, now)
         if trip.leg is Leg.CONSENT:
             # An error comes with admin_consent=True as well, and the tenant that is named beside it can be forged:
             # https://learn.microsoft.com/entra/identity-platform/v2-admin-consent

@@ -246,6 +246,8 @@ def end_authorization(
     if isinstance(holder, Account):
         for profile in holder.at_cronofy:
             end_upstream(holder, profile)
+    else:
+        end_upstream(holder)
 
 
 # --- What they share ---------------------------------------------------------------------------------------

@@ -1,17 +1,24 @@
-"""Requests for access to mailboxes: one item each, which expires."""
+"""Requests for access to mailboxes: one item each, which expires.
+
+While Cronofy is asked, an item under the hash of a handle says which request its answer is about.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Item, Key, Table, attributes, may_be_ours, number, text
-from freebusy.domain.access_request import AccessRequest
+from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of
+from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours, number, text
+from freebusy.domain.access_request import AccessRequest, Granted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _PREFIX = "ACCESS#"
+_ANSWER = "ACCESS_ANSWER"
+_OPEN = "attribute_exists(pk) AND attribute_not_exists(#granted) AND attribute_not_exists(#refused)"
+"""The condition for a request that Cronofy has not answered."""
 
 
 class DynamoAccessRequests:
@@ -47,6 +54,27 @@ class DynamoAccessRequests:
             and (mailbox is None or request.email.lower() == mailbox.lower())
         ]
 
+    def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
+        item = item_of(_ANSWER, handle_hash, request.client_id, request=request.request_id, expires_at=until)
+        self._table.write(self._table.putting(item))
+
+    def take_answer(self, handle_hash: str, now: int) -> str | None:
+        deleting = self._table.deleting(key_of(_ANSWER, handle_hash), condition=LIVE, values={"now": now})
+        item = self._table.take(deleting)
+        return None if item is None else text(item, "request")
+
+    def mark_asked(self, request_id: str, asked_at: int) -> None:
+        self._change(request_id, "SET #asked_at = :asked_at", {"asked_at": asked_at})
+
+    def settle(self, request_id: str, *, granted: Granted | None = None, refused: str | None = None) -> None:
+        if granted:
+            self._change(request_id, "SET #granted = :granted", {"granted": granted._asdict()})
+        else:
+            self._change(request_id, "SET #refused = :refused", {"refused": refused})
+
+    def _change(self, request_id: str, change: str, values: dict[str, Value]) -> None:
+        self._table.write(self._table.updating(_key(request_id), change, condition=_OPEN, values=values))
+
 
 def _key(request_id: str) -> Key:
     return f"{_PREFIX}{request_id}", "ACCESS"
@@ -66,6 +94,7 @@ def _item(request: AccessRequest) -> Item:
             "state": request.state,
             "requested_at": request.requested_at,
             "failing_since": request.failing_since,
+            "public_url": request.public_url,
             "expires_at": request.expires_at,
         }
     )
@@ -82,4 +111,12 @@ def _request(item: Item) -> AccessRequest:
         state=text(item, "state"),
         requested_at=int(item["requested_at"]["N"]),
         failing_since=number(item, "failing_since"),
+        public_url=text(item, "public_url") or "",
+        asked_at=number(item, "asked_at") or 0,
+        granted=_granted(item["granted"]["M"]) if "granted" in item else None,
+        refused=text(item, "refused"),
     )
+
+
+def _granted(values: Item) -> Granted:
+    return Granted(values["sub"]["S"], values["profile_id"]["S"], values["reconnecting"]["BOOL"])

@@ -43,10 +43,14 @@ if TYPE_CHECKING:
 
     from freebusy.domain.service_account import Organization, ServiceAccount
 
-_CONNECT = """
+_CONSENTED = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
     #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
-    #profiles.#profile.#version = #profiles.#profile.#version + :one
+    #profiles.#profile.#version = #profiles.#profile.#version + :one"""
+_CONNECT = f"""{_CONSENTED}
+REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until, #profiles.#profile.#service_account
+"""
+_CONNECT_MAILBOX = f"""{_CONSENTED}, #profiles.#profile.#service_account = :service_account
 REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until
 """
 _DELEGATE = """
@@ -69,7 +73,8 @@ _MOVE = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
     #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
     #profiles.#profile.#version = #profiles.#profile.#version + :one, #profiles.#moved = :moved
-REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until, #profiles.#profile.#moving
+REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until, #profiles.#profile.#moving,
+    #profiles.#profile.#service_account
 """
 _SAME_VERSION = "#profiles.#profile.#version = :version"
 _NOT_LEASED = "(attribute_not_exists(#profiles.#profile.#leased_until) OR #profiles.#profile.#leased_until <= :now)"
@@ -132,7 +137,16 @@ class DynamoAccounts:
             raise NotFound(sub)
         return not reasons
 
-    def connect(self, sub: str, profile_id: str, *, identity: Identity, sealed: bytes, expires_at: int) -> None:
+    def connect(  # noqa: PLR0913 - whose, and what it is from now on
+        self,
+        sub: str,
+        profile_id: str,
+        *,
+        identity: Identity,
+        sealed: bytes,
+        expires_at: int,
+        service_account: str | None = None,
+    ) -> None:
         values: dict[str, Value] = {
             "email": identity.email,
             "identity": _identity_values(identity),
@@ -141,8 +155,11 @@ class DynamoAccounts:
             "expires_at": expires_at,
             "one": 1,
         }
+        change = _CONNECT
+        if service_account:
+            change, values["service_account"] = _CONNECT_MAILBOX, service_account
         condition = "#profiles.#profile.#identity.#subject = :subject"
-        if not self._update_profile(sub, profile_id, _CONNECT, condition=condition, values=values):
+        if not self._update_profile(sub, profile_id, change, condition=condition, values=values):
             raise NotFound(profile_id)
 
     def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str, version: int) -> bool:

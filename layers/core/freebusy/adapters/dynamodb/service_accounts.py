@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import account_key, grant_values, grants_of
-from freebusy.adapters.dynamodb.table import Item, Table, Value, attributes, binary, may_be_ours, number, text
-from freebusy.domain.account import Disconnected, Identity, ProviderName
+from freebusy.adapters.dynamodb.table import Action, Item, Table, Value, attributes, binary, may_be_ours, number, text
+from freebusy.domain.account import Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
 from freebusy.domain.service_account import Organization, ServiceAccount
@@ -24,9 +24,12 @@ _ATTEMPTS = 5
 _CONNECT = """
 SET #administrator = :administrator, #domains = :domains, #delegated_scope = :delegated_scope,
     #version = #version + :one
-REMOVE #sealed, #disconnected, #disconnected_at
+REMOVE #sealed, #disconnected, #disconnected_at, #leased_until
 """
-_RENEW = "SET #sealed = :sealed, #version = #version + :one REMOVE #disconnected, #disconnected_at"
+_RENEW = """
+SET #sealed = :sealed, #version = #version + :one
+REMOVE #disconnected, #disconnected_at, #leased_until
+"""
 _DISCONNECT = """
 SET #disconnected = :because, #disconnected_at = :now, #version = #version + :one
 REMOVE #sealed
@@ -60,7 +63,8 @@ class DynamoServiceAccounts:
                 }
                 missing = "attribute_not_exists(pk)"
                 taking = self._table.putting(attributes(taken), condition=missing)
-                if not self._table.transact([self._table.putting(_item(wanted), condition=missing), taking]):
+                storing = self._table.putting(_item(wanted), condition=missing)
+                if not self._table.transact([storing, taking, *self._listing(wanted)]):
                     return wanted.sub
             else:
                 sub: str = known["sub"]["S"]
@@ -70,6 +74,15 @@ class DynamoServiceAccounts:
                 ):
                     return sub
         raise StorageUnavailable("the organization is being connected or erased by others at this moment")
+
+    def sharing(self, organization: Organization) -> list[str]:
+        return [item["sub"]["S"] for item in self._table.query(_upstream_pk(organization))]
+
+    def lease_refresh(self, sub: str, *, version: int, now: int, seconds: int) -> bool:
+        values: dict[str, Value] = {"until": now + seconds, "version": version, "now": now}
+        condition = "#version = :version AND (attribute_not_exists(#leased_until) OR #leased_until <= :now)"
+        change = "SET #leased_until = :until"
+        return self._table.write(self._table.updating(account_key(sub), change, condition=condition, values=values))
 
     def renew(self, sub: str, *, sealed: bytes, version: int) -> bool:
         values: dict[str, Value] = {"sealed": sealed, "version": version, "one": 1}
@@ -90,9 +103,22 @@ class DynamoServiceAccounts:
             take(Measure.ORGANIZATIONS_DISCONNECTED, because)
         return disconnected
 
+    def _listing(self, wanted: ServiceAccount) -> list[Action]:
+        """What is known by way of Cronofy is listed for the whole deployment, as accounts are."""
+        if not wanted.organization.at_cronofy:
+            return []
+        pk = _upstream_pk(wanted.organization)
+        listed: dict[str, Value] = {"pk": pk, "sk": wanted.sub, "application": wanted.client_id, "sub": wanted.sub}
+        return [self._table.putting(attributes(listed))]
+
 
 def _organization_pk(client_id: str, organization: Organization) -> str:
-    return f"ORGANIZATION#{client_id}#{organization.provider}#{organization.key}"
+    where = organization.upstream if organization.at_cronofy else organization.provider
+    return f"ORGANIZATION#{client_id}#{where}#{organization.key}"
+
+
+def _upstream_pk(organization: Organization) -> str:
+    return f"UPSTREAM_ORGANIZATION#{organization.upstream}#{organization.key}"
 
 
 def _item(service_account: ServiceAccount) -> Item:
@@ -105,6 +131,7 @@ def _item(service_account: ServiceAccount) -> Item:
             "application": service_account.client_id,
             "provider": organization.provider,
             "organization": organization.key,
+            "upstream": organization.upstream if organization.at_cronofy else None,
             "version": service_account.version,
             "disconnected": service_account.disconnected,
             "disconnected_at": service_account.disconnected_at or None,
@@ -131,17 +158,24 @@ def _connection_values(service_account: ServiceAccount) -> Mapping[str, Value]:
 
 
 def service_account_of(item: Item) -> ServiceAccount:
-    provider = ProviderName(item["provider"]["S"])
+    provider, upstream = ProviderName(item["provider"]["S"]), Upstream(text(item, "upstream") or Upstream.DIRECT)
     administrator = item["administrator"]["M"]
     disconnected = text(item, "disconnected")
     return ServiceAccount(
         sub=item["pk"]["S"].removeprefix("ACCOUNT#"),
         client_id=item["application"]["S"],
         organization=Organization(
-            provider, item["organization"]["S"], tuple(domain["S"] for domain in item["domains"]["L"])
+            provider,
+            item["organization"]["S"],
+            tuple(domain["S"] for domain in item["domains"]["L"]),
+            upstream,
         ),
         administrator=Identity(
-            provider, administrator["subject"]["S"], administrator["email"]["S"], text(administrator, "name")
+            provider,
+            administrator["subject"]["S"],
+            administrator["email"]["S"],
+            text(administrator, "name"),
+            upstream,
         ),
         delegated_scope=item["delegated_scope"]["S"],
         grants=grants_of(item),

@@ -658,6 +658,24 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST",
+        "/enterprise_connect/answers/{handle}",
+        Section.ORGANIZATIONS,
+        "Take in what Cronofy says of a mailbox",
+        (Caller.ANYBODY,),
+        about="Signed by Cronofy with the secret of this deployment's client there; nobody else is heard.",
+        body=sent(
+            {"authorization": sent({"state": text()}, {"code": text(), "error": text(), "error_key": text()})},
+        ),
+        answers={
+            202: TAKEN,
+            403: Answer("Cronofy did not sign it.", kind=None),
+            404: Answer("Nobody waits for it, any more or at all.", kind=None),
+            500: PAGE,
+            503: PAGE,
+        },
+    ),
+    Operation(
+        "POST",
         "/v1/service_account_authorizations",
         Section.ORGANIZATIONS,
         "Ask for access to mailboxes",

@@ -1,0 +1,39 @@
+"""Cronofy calls: a mailbox that it was asked for is ours to read, or is not."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from freebusy.entrypoints.wire.upstream_access import upstream_answer
+from freebusy.ports import UpstreamOrganizations
+from freebusy.service.upstream_access import UpstreamAnswers
+
+logger = Logger(service="freebusy")
+
+
+def take_upstream_answer(
+    event: Mapping[str, Any], handle: str, *, answers: UpstreamAnswers, cronofy: UpstreamOrganizations
+) -> HTTPStatus:
+    """Whoever is not Cronofy learns nothing, not even whether the handle is one.
+
+    Raises ProviderError or StorageUnavailable.
+    """
+    body = _raw_body(event)
+    if not cronofy.has_signed(body, event["headers"].get("cronofy-hmac-sha256", "")):
+        logger.warning("an answer is not Cronofy's")
+        return HTTPStatus.FORBIDDEN
+    answer = upstream_answer(body)
+    request_id = answers.take(handle, answer) if answer else None
+    logger.info("Cronofy answered", request=request_id)
+    return HTTPStatus.ACCEPTED if request_id else HTTPStatus.NOT_FOUND
+
+
+def _raw_body(event: Mapping[str, Any]) -> bytes:
+    """As it was sent, byte by byte: that is what the signature is of."""
+    raw: str = event.get("body") or ""
+    return b64decode(raw) if event.get("isBase64Encoded") else raw.encode(errors="surrogatepass")
