@@ -71,6 +71,7 @@ NEEDS = {
     "availability": [BEARER, THREADS, MODELS],
     "availability_rules": [BEARER, ZONES, MODELS],
     "available_periods": [BEARER, ZONES, MODELS],
+    "channels": [BEARER],
     "enterprise_access": [BEARER],
     "events": [BEARER, ZONES],
     "free_busy": [BEARER, ZONES, THREADS],

@@ -18,7 +18,7 @@ TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Ar
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 OPENS = {
     **dict.fromkeys((MEET_CRONOFY - {"authorize"}) | {"enterprise_connect"}, KmsVault.purpose),
-    "on_access_requested": KmsSecretVault.purpose,
+    **dict.fromkeys(("on_access_requested", "on_channel_due"), KmsSecretVault.purpose),
 }
 """What a function may open data keys for: credentials to read calendars with, or secrets to sign callbacks with."""
 

@@ -40,6 +40,9 @@ STATUS = {
     "available_periods_delete_all": 202,
     "available_periods_page": 200,
     "available_periods_upsert": 202,
+    "channels": 200,
+    "channels_close": 202,
+    "channels_read": 200,
     "docs": 200,
     "docs_openapi": 200,
     "docs_section": 200,
@@ -106,7 +109,17 @@ REACTIONS = {
         *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
     },
     "on_access_requested_unreadable": {"sqs:ChangeMessageVisibility"},
+    "on_channel_due": {"dynamodb:GetItem", "dynamodb:UpdateItem", "kms:Decrypt"},
+    "on_channel_due_gone": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_channel_due_unreachable": {
+        *("dynamodb:GetItem", "dynamodb:UpdateItem"),
+        *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
+    },
+    "on_channel_due_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_event_changed": {"sqs:SendMessage"},
+    "on_event_changed_answered": {"dynamodb:Query", "dynamodb:UpdateItem"},
+    "on_event_changed_channel": {"sqs:SendMessage"},
+    "on_event_changed_disconnected": {"dynamodb:Query", "dynamodb:UpdateItem"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
     "on_invitation_due_cronofy": {
@@ -123,6 +136,8 @@ REACTIONS = {
 FAILURES = {
     "on_access_requested_unreachable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c05"],
     "on_access_requested_unreadable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c06"],
+    "on_channel_due_unreachable": ["4f1c2d7e-8b3a-4e51-9d60-1a2b3c4d5e03"],
+    "on_channel_due_unreadable": ["4f1c2d7e-8b3a-4e51-9d60-1a2b3c4d5e04"],
     "on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"],
 }
 """Which records of a sample come again; where none are named, none do."""
