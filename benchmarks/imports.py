@@ -72,6 +72,7 @@ NEEDS = {
     "connections": [BEARER],
     "availability_rules": [BEARER, ZONES, MODELS],
     "available_periods": [BEARER, ZONES, MODELS],
+    "channels": [BEARER],
     "enterprise_access": [BEARER],
     "events": [BEARER, ZONES],
     "free_busy": [BEARER, ZONES, THREADS],

@@ -25,6 +25,11 @@ class Callback:
         told: dict[str, Any] = json.loads(self.body)["authorization"]
         return told
 
+    @property
+    def notification(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.body)["notification"]
+        return told
+
 
 @dataclass
 class Receiver:

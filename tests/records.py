@@ -28,7 +28,7 @@ def stream_record(before: Any, after: Any, *, number: int = 1) -> dict[str, Any]
             "Keys": {name: shown[name] for name in ("pk", "sk")},
             **images,
             "SequenceNumber": f"{number:021d}",
-            "SizeBytes": len(json.dumps(images)),
+            "SizeBytes": len(json.dumps(images, default=str)),
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
         "eventSourceARN": STREAM_ARN,

@@ -1,11 +1,11 @@
-"""The table's stream: an event was written, and whoever that concerns is queued to hear of it."""
+"""The table's stream: an event, an account or a channel was written, and whoever that concerns is to hear of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import dependencies
-from freebusy.entrypoints.invitations import queue_invitations
+from freebusy.entrypoints.changes import Followers, follow_changes
 from freebusy.entrypoints.observing import observed
 
 if TYPE_CHECKING:
@@ -15,4 +15,5 @@ if TYPE_CHECKING:
 @observed
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     wired = dependencies()
-    return queue_invitations(event, queue=wired.invitation_queue, dead_letters=wired.unread_changes)
+    followers = Followers(wired.invitation_queue, wired.channel_queue, wired.channels, wired.unread_changes)
+    return follow_changes(event, followers, now=wired.clock())

@@ -62,6 +62,7 @@ def changes(wired, monkeypatch) -> Changes:
     sqs = boto3.client("sqs")
     fifo = {"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
     monkeypatch.setenv("INVITATION_QUEUE_URL", sqs.create_queue(QueueName="due.fifo", Attributes=fifo)["QueueUrl"])
+    monkeypatch.setenv("CHANNEL_QUEUE_URL", sqs.create_queue(QueueName="channels.fifo", Attributes=fifo)["QueueUrl"])
     monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", sqs.create_queue(QueueName="dead")["QueueUrl"])
     settings.cache_clear()
     wired.settings = settings()

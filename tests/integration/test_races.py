@@ -18,6 +18,7 @@ from botocore.config import Config
 from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.channels import DynamoChannels
 from freebusy.adapters.dynamodb.events import DynamoEvents
 from freebusy.adapters.dynamodb.permits import DynamoPermits
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
@@ -37,11 +38,13 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.channel import MOST_CHANNELS, Channel, News, NotificationType
 from freebusy.domain.errors import InvalidRequest, StorageUnavailable
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.service.applications import add_redirect_uris, rotate_secret
+from freebusy.service.channels import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.organization_reader import OrganizationReader
@@ -528,3 +531,27 @@ def test_sandboxes_admit_no_more_than_the_limit_and_hardly_less(race, dynamodb, 
         return sum(limiters[caller].count(client_id).admitted for _ in range(limit))
 
     assert 0.9 * limit <= sum(race(ask)) <= limit
+
+
+def test_of_many_who_open_the_last_channel_one_does(race, accounts, dynamodb, table):
+    channels = DynamoChannels(dynamodb, table)
+    sub = f"acc_{uuid4().hex}"
+    assert accounts.create(account(sub, sub))
+    for number in range(MOST_CHANNELS - 1):
+        assert channels.create(Channel(f"chn_{number}", sub, "app", "https://app.example/hook"))
+    opened = race(lambda caller: channels.create(Channel(f"chn_last_{caller}", sub, "app", "https://app.example/hook")))
+    assert sum(opened) == 1
+    assert len(channels.of(sub)) == MOST_CHANNELS
+    assert sum(race(lambda _: channels.close(sub, "chn_7"))) == 1
+    assert sum(race(lambda caller: channels.create(Channel(f"chn_new_{caller}", sub, "app", "https://a.example")))) == 1
+
+
+def test_nothing_that_is_noted_at_once_is_lost(race, accounts, dynamodb, table):
+    channels = DynamoChannels(dynamodb, table)
+    sub = f"acc_{uuid4().hex}"
+    assert accounts.create(account(sub, sub))
+    assert channels.create(Channel("chn_1", sub, "app", "https://app.example/hook", version=1))
+    race(lambda caller: announce(News(sub, NotificationType.CHANGE, NOW - caller), channels=channels))
+    (noted,) = channels.of(sub)
+    assert noted.pending == {NotificationType.CHANGE: NOW - CALLERS + 1}
+    assert noted.version == 1 + CALLERS

@@ -26,7 +26,8 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
-from freebusy.domain.errors import CallbackFailed
+from freebusy.domain.channel import Channel, News, NotificationType
+from freebusy.domain.errors import CallbackFailed, CallbackGone
 from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
 from freebusy.domain.event_changes import EventUpsert
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
@@ -43,6 +44,7 @@ from freebusy.domain.service_account import (
     ServiceAccount,
 )
 from freebusy.entrypoints.wire.reading import PAGE_SIZE
+from freebusy.service.channels import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
@@ -81,6 +83,7 @@ PAGE_TOKEN = "example-page-token"
 SERVICE_ACCOUNT = "ser_0123456789abcdef01234567"
 SERVICE_ACCOUNT_TOKEN = "fbc_at_example-service-account-token"
 ACCESS_REQUEST = "req_0123456789abcdef0123456789abcdef"
+CHANNEL = "chn_0123456789abcdef01234567"
 MAILBOX, ROOM = "ana@example.com", "c_188abc@resource.calendar.google.com"
 STATE = "example-provider-state"
 HANDLE = "example-setup-handle"
@@ -112,6 +115,10 @@ WITH_AN_EVENT = {
     "events_delete_all",
     "events_delete_calendars",
     "on_invitation_due",
+}
+WITH_A_CHANNEL = {
+    *("channels_read", "channels_close", "on_channel_due", "on_channel_due_gone", "on_channel_due_unreachable"),
+    *("on_event_changed_answered", "on_event_changed_disconnected"),
 }
 ADMINISTRATOR = Administrator(
     Identity(ProviderName.GOOGLE, "subject-of-ada", "ada@example.com"),
@@ -478,6 +485,14 @@ def store_access_request(name: str, wired: Dependencies) -> None:
     wired.access_requests.expect_answer(hashed(ANSWER_HANDLE), request, until=NOW + 1800)
 
 
+def store_channel(wired: Dependencies) -> None:
+    """One that was told all before; then an attendee answered."""
+    channel = Channel(CHANNEL, SUB, CLIENT_ID, "https://app.example.com/changes")
+    assert wired.channels.create(channel)
+    news = News(SUB, NotificationType.CHANGE, NOW - 60, calendar_id=None)
+    assert announce(news, channels=wired.channels) == 1
+
+
 def store_request(wired: Dependencies, client_id: str, provider: ProviderName, **more: Any) -> None:
     request = AuthorizationRequest(
         client_id=client_id,
@@ -526,6 +541,7 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         "DEAD_LETTER_QUEUE_URL": f"{name}-dead",
         "ACCESS_QUEUE_URL": f"{name}-access",
         "ERASURE_QUEUE_URL": f"{name}-erasures",
+        "CHANNEL_QUEUE_URL": f"{name}-channels.fifo",
     }
     for variable, queue in queues.items():
         fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
@@ -547,6 +563,8 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
             store_access_request(sample, dependencies())
         if sample == "on_erasure_requested_colleague":
             store_access_request(sample, dependencies())
+        if sample in WITH_A_CHANNEL:
+            store_channel(dependencies())
     dependencies.cache_clear()
     return variables
 
@@ -575,5 +593,6 @@ def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Dependencies, "domain_records", Dns())
     patch.setattr(Dependencies, "hosts", FakeHosts())
     sender = FakeCallbackSender()
-    sender.troubles = [CallbackFailed("status 503")] if sample == "on_access_requested_unreachable" else []
+    troubles = {"unreachable": CallbackFailed("status 503"), "gone": CallbackGone("status 410")}
+    sender.troubles = [troubles[why]] if (why := sample.rpartition("_")[2]) in troubles else []
     patch.setattr(HttpCallbacks, "post", lambda _, *told, **signed: sender.post(*told, **signed))

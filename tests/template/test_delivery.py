@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from freebusy.adapters.dynamodb.channels import CHANNEL_PREFIX
 from freebusy.adapters.dynamodb.events import EVENT_PREFIX
 from local.event_sources import matches
 from tests.template.deployment import REACTING, RESOURCES, TEMPLATE, of_type, sources, watched
@@ -79,17 +80,31 @@ def test_one_record_that_fails_does_not_fail_its_batch(function):
 class TestTheStream:
     (MAPPING,) = sources("on_event_changed")
 
-    def wants(self, event_name: str, sk: str) -> bool:
-        filters = [json.loads(each["Pattern"]) for each in self.MAPPING["FilterCriteria"]["Filters"]]
-        record = {"eventName": event_name, "dynamodb": {"Keys": {"sk": {"S": sk}}}}
-        return any(matches(pattern, record) for pattern in filters)
+    def wants(self, event_name: str, sk: str, **image: dict[str, str]) -> bool:
+        filters = [
+            each["Fn::If"][1] if "Fn::If" in each else each for each in self.MAPPING["FilterCriteria"]["Filters"]
+        ]
+        record = {"eventName": event_name, "dynamodb": {"Keys": {"sk": {"S": sk}}, "NewImage": image}}
+        return any(matches(json.loads(each["Pattern"]), record) for each in filters)
 
-    def test_brings_events_that_were_written_and_nothing_else(self):
-        assert self.wants("INSERT", f"{EVENT_PREFIX}hash")
-        assert self.wants("MODIFY", f"{EVENT_PREFIX}hash")
-        assert not self.wants("REMOVE", f"{EVENT_PREFIX}hash")
-        for sk in ("SENT#uid#recipient", "ACCOUNT", "ORGANIZER", "TOKEN"):
-            assert not self.wants("MODIFY", sk)
+    @pytest.mark.parametrize("prefix", [EVENT_PREFIX, CHANNEL_PREFIX])
+    def test_brings_events_and_channels_that_were_written(self, prefix):
+        assert self.wants("INSERT", f"{prefix}hash")
+        assert self.wants("MODIFY", f"{prefix}hash")
+        assert not self.wants("REMOVE", f"{prefix}hash")
+
+    def test_brings_accounts_that_have_channels(self):
+        assert self.wants("MODIFY", "ACCOUNT", channels={"N": "2"})
+        assert not self.wants("MODIFY", "ACCOUNT", channels={"N": "0"})
+        assert not self.wants("MODIFY", "ACCOUNT")
+
+    def test_brings_nothing_else(self):
+        for sk in ("SENT#uid#recipient", "ORGANIZER", "TOKEN", "IDENTITY"):
+            assert not self.wants("MODIFY", sk, channels={"N": "2"})
+
+    def test_brings_events_only_where_they_are_delivered(self):
+        first, *_ = self.MAPPING["FilterCriteria"]["Filters"]
+        assert first["Fn::If"][0] == "DeliversEvents"
 
     def test_waits_out_trouble_until_its_records_are_about_to_leave(self):
         """DynamoDB keeps them for 24 hours; Lambda's own limit of tries comes later than that."""

@@ -23,7 +23,7 @@ def test_the_picture_names_every_function():
         ("docs", {}),
         ("preflight", {"Table": False}),
         ("authorize", {"Secrets": False, "Table": True}),
-        ("on_event_changed", {"Queues": True}),
+        ("on_event_changed", {"Table": True, "Queues": True}),
         ("on_mail_received", {"Table": True, "Mail in (S3)": False}),
     ],
 )

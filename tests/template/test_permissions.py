@@ -21,6 +21,7 @@ CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 OPENS = {
     **{function: {KmsVault.purpose} for function in MEET_CRONOFY - {"authorize"}},
     "on_access_requested": {KmsSecretVault.purpose, KmsVault.purpose},
+    "on_channel_due": {KmsSecretVault.purpose},
 }
 """What a function may open data keys for: credentials to read calendars with, or secrets to sign callbacks with. Both
 are for who asks Cronofy for a mailbox and tells the application what came of it.

@@ -40,6 +40,9 @@ STATUS = {
     "available_periods_delete_all": 202,
     "available_periods_page": 200,
     "available_periods_upsert": 202,
+    "channels": 200,
+    "channels_close": 202,
+    "channels_read": 200,
     "connections": 200,
     "connections_confirm": 200,
     "connections_disconnect": 303,
@@ -123,6 +126,13 @@ REACTIONS = {
         *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
     },
     "on_access_requested_unreadable": {"sqs:ChangeMessageVisibility"},
+    "on_channel_due": {"dynamodb:GetItem", "dynamodb:UpdateItem", "kms:Decrypt"},
+    "on_channel_due_gone": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "kms:Decrypt"},
+    "on_channel_due_unreachable": {
+        *("dynamodb:GetItem", "dynamodb:UpdateItem"),
+        *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
+    },
+    "on_channel_due_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_erasure_requested": {
         *("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"),
         "sqs:ChangeMessageVisibility",
@@ -142,6 +152,9 @@ REACTIONS = {
     },
     "on_erasure_requested_unreadable": {"sqs:ChangeMessageVisibility"},
     "on_event_changed": {"sqs:SendMessage"},
+    "on_event_changed_answered": {"dynamodb:Query", "dynamodb:UpdateItem"},
+    "on_event_changed_channel": {"sqs:SendMessage"},
+    "on_event_changed_disconnected": {"dynamodb:Query", "dynamodb:UpdateItem"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
     "on_invitation_due_cronofy": {
@@ -158,6 +171,8 @@ REACTIONS = {
 FAILURES = {
     "on_access_requested_unreachable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c05"],
     "on_access_requested_unreadable": ["0b0f4a3e-6a55-4c39-9f2b-0d3a5f0e7c06"],
+    "on_channel_due_unreachable": ["4f1c2d7e-8b3a-4e51-9d60-1a2b3c4d5e03"],
+    "on_channel_due_unreadable": ["4f1c2d7e-8b3a-4e51-9d60-1a2b3c4d5e04"],
     "on_erasure_requested": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b01"],
     "on_erasure_requested_colleague": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b03"],
     "on_erasure_requested_cronofy": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b04"],

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         ApplicationStore,
         Belongings,
         CalendarProvider,
+        ChannelQueue,
+        ChannelStore,
         DeadLetters,
         DomainRecords,
         ErasureQueue,
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from freebusy.service.erasure import Erasure
     from freebusy.service.invitations import InvitationSender
     from freebusy.service.key_rotation import KeyRotation
+    from freebusy.service.notifications import Notifier
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
@@ -196,6 +199,37 @@ class Dependencies:
                 self.hosts, HttpCallbacks(), self.secret_vault, local=self.settings.callbacks_may_be_local
             ),
             upstream=lambda: self.upstream_access,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def channels(self) -> ChannelStore:
+        from freebusy.adapters.dynamodb.channels import DynamoChannels
+
+        return DynamoChannels(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def channel_queue(self) -> ChannelQueue:
+        from freebusy.adapters.queue import SqsChannels
+
+        return SqsChannels(self._sqs, self.settings.channel_queue_url)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        from freebusy.adapters.callbacks import HttpCallbacks
+        from freebusy.service.callbacks import Callbacks
+        from freebusy.service.notifications import ANSWER_SECONDS, Notifier
+
+        return Notifier(
+            channels=self.channels,
+            accounts=self.accounts,
+            applications=self.applications,
+            callbacks=Callbacks(
+                self.hosts,
+                HttpCallbacks(exchange_seconds=ANSWER_SECONDS),
+                self.secret_vault,
+                local=self.settings.callbacks_may_be_local,
+            ),
             clock=self.clock,
         )
 

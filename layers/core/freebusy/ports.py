@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.application import Appearance, Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
     from freebusy.domain.callback import Destination
+    from freebusy.domain.channel import Channel, ChannelDue
     from freebusy.domain.data_key import DataKey
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
@@ -649,7 +650,8 @@ class CallbackSender(Protocol):
     def post(self, destination: Destination, address: str, body: bytes, *, signature: str) -> None:
         """Sends JSON to this address and to no other, in the name of the destination's host, which TLS verifies.
 
-        Done when the answer is a 2xx; of it, nothing else is read. Raises CallbackFailed for everything else.
+        Done when the answer is a 2xx; of it, nothing else is read. Raises CallbackGone for a 410, and CallbackFailed
+        for everything else.
         """
 
 
@@ -720,6 +722,37 @@ class InvitationLog(Protocol):
         """Keeps the higher revision of what is stored and ``sent``; of equal ones, ``sent``."""
 
 
+class ChannelStore(Protocol):
+    """The channels of accounts, an item each. All reads are strongly consistent."""
+
+    def create(self, channel: Channel) -> bool:
+        """Stores it; False when its account has ``MOST_CHANNELS`` already.
+
+        The account counts its channels, so that what happens to one without any need not be looked at. Raises NotFound
+        when the account is gone.
+        """
+
+    def of(self, sub: str) -> Sequence[Channel]:
+        """All of this account, by id."""
+
+    def find(self, sub: str, channel_id: str) -> Channel | None: ...
+
+    def close(self, sub: str, channel_id: str) -> bool:
+        """False when there is no such channel (any more)."""
+
+    def note(self, channel: Channel, *, over: int) -> bool:
+        """Stores what is pending, and the version; False when the stored version is not ``over``.
+
+        The write is what the table's stream queues, so what was noted is told.
+        """
+
+    def told(self, channel: Channel) -> None:
+        """Nothing is pending and nothing has failed any more, unless something was noted since ``channel`` was read."""
+
+    def failing(self, channel: Channel, *, now: int) -> int:
+        """Since when its server has been failing: ``now``, unless it was before. Of a closed one, ``now`` as well."""
+
+
 class RetriedQueue(Protocol):
     """Raises StorageUnavailable, and nothing else."""
 
@@ -733,6 +766,14 @@ class RetriedQueue(Protocol):
 class InvitationQueue(RetriedQueue, Protocol):
     def put(self, due: Sequence[InvitationDue]) -> None:
         """Queues each, in order per event and attendee; the same one twice within minutes is one.
+
+        When it raises, some may be queued: put all of them again.
+        """
+
+
+class ChannelQueue(RetriedQueue, Protocol):
+    def put(self, due: Sequence[ChannelDue]) -> None:
+        """Queues each, in order per channel; the same one twice within minutes is one.
 
         When it raises, some may be queued: put all of them again.
         """

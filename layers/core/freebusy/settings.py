@@ -36,6 +36,7 @@ class Settings(NamedTuple):
     dead_letter_queue_url: str
     access_queue_url: str
     erasure_queue_url: str
+    channel_queue_url: str
     inbound_bucket: str
     google_origin: str | None
     microsoft_origin: str | None
@@ -63,6 +64,7 @@ class Settings(NamedTuple):
             dead_letter_queue_url=environment.get("DEAD_LETTER_QUEUE_URL", ""),
             access_queue_url=environment.get("ACCESS_QUEUE_URL", ""),
             erasure_queue_url=environment.get("ERASURE_QUEUE_URL", ""),
+            channel_queue_url=environment.get("CHANNEL_QUEUE_URL", ""),
             inbound_bucket=environment.get("INBOUND_BUCKET", ""),
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,

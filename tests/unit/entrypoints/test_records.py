@@ -6,14 +6,15 @@ import pytest
 
 from freebusy.domain.event import InvitationDue
 from freebusy.entrypoints.records import (
+    EventChange,
     UnreadableRecord,
     access_request_id,
-    event_change,
+    change_of,
     groups_of,
     invitation_due,
     messages_of,
 )
-from freebusy.service.invitations import EventState, recipient_of
+from freebusy.service.invitations import recipient_of
 from tests.records import access_record, due_record, queue_record, stream_record
 
 
@@ -78,23 +79,30 @@ def image(revision: int = 1, **uninvited: bool):
         "pk": {"S": "EVENTS#acc_1"},
         "sk": {"S": "EVENT#hash"},
         "event_id": {"S": "e"},
+        "calendar_id": {"S": "cal"},
         "version": {"N": "7"},
         "revision": {"N": str(revision)},
+        "sequence": {"N": "0"},
+        "updated_at": {"N": "9"},
         "attendees": {"L": attendees},
     }
 
 
 def test_a_change_is_read_from_its_images_and_carries_no_address():
-    change = event_change(stream_record(image(ana=False), image(2, ana=False, ben=True)))
+    change = change_of(stream_record(image(ana=False), image(2, ana=False, ben=True)))
     ana, ben = recipient_of("ana"), recipient_of("ben")
-    assert change.before == EventState("acc_1", "e", 7, 1, {ana: False})
-    assert change.after == EventState("acc_1", "e", 7, 2, {ana: False, ben: True})
+    assert isinstance(change, EventChange)
+    assert change.before is not None
+    assert (change.before.revision, change.before.uninvited) == (1, {ana: False})
+    assert (change.after.revision, change.after.uninvited) == (2, {ana: False, ben: True})
 
 
 def test_a_new_event_has_no_image_of_before():
-    assert event_change(stream_record(None, image(ana=False))).before is None
+    change = change_of(stream_record(None, image(ana=False)))
+    assert isinstance(change, EventChange)
+    assert change.before is None
 
 
 def test_an_item_that_is_gone_is_no_change_of_an_event():
     with pytest.raises(UnreadableRecord):
-        event_change(stream_record(image(ana=False), None))
+        change_of(stream_record(image(ana=False), None))

@@ -16,7 +16,7 @@ from typing import Any
 import httpcore
 
 from freebusy.domain.callback import Destination
-from freebusy.domain.errors import CallbackFailed
+from freebusy.domain.errors import CallbackFailed, CallbackGone
 
 CONNECT_SECONDS = 3.0
 EXCHANGE_SECONDS = 10.0
@@ -38,6 +38,8 @@ class HttpCallbacks:
             status = self._status(destination, address, body, signature)
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise CallbackFailed(_word_for(error)) from None
+        if status == HTTPStatus.GONE:
+            raise CallbackGone(f"status {status}")
         if not HTTPStatus(200) <= status < HTTPStatus(300):
             raise CallbackFailed(f"status {status}")
 

@@ -1,8 +1,8 @@
-"""Amazon SQS: the queues of invitations that are due, of requests for access and of erasures; and of records that
-nobody could read.
+"""Amazon SQS: the queues of invitations and channels that are due, of requests for access and of erasures; and of
+records that nobody could read.
 
-Of the invitations' FIFO queue, a group is one attendee of one event, so that whoever cannot be reached holds up nobody
-else.
+Of the invitations' FIFO queue, a group is one attendee of one event, and of the channels' it is one channel, so that
+whoever cannot be reached holds up nobody else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from freebusy.adapters.aws import aws_errors, code_of
+from freebusy.domain.channel import ChannelDue
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
@@ -76,6 +77,13 @@ class SqsInvitations(_SqsQueue):
         self._put([_entry(str(number), each) for number, each in enumerate(due)])
 
 
+class SqsChannels(_SqsQueue):
+    """Implements ``ports.ChannelQueue``."""
+
+    def put(self, due: Sequence[ChannelDue]) -> None:
+        self._put([_in_group(str(number), each.channel_id, each) for number, each in enumerate(due)])
+
+
 class SqsAccessRequests(_SqsQueue):
     """Implements ``ports.AccessRequestQueue``."""
 
@@ -116,6 +124,10 @@ def pause(received: int) -> int:
 
 def _entry(number: str, due: InvitationDue) -> SendMessageBatchRequestEntryTypeDef:
     group = hashed(f"{due.sub}\n{due.event_id}\n{due.recipient}")
+    return _in_group(number, group, due)
+
+
+def _in_group(number: str, group: str, due: InvitationDue | ChannelDue) -> SendMessageBatchRequestEntryTypeDef:
     return {
         "Id": number,
         "MessageBody": json.dumps(asdict(due)),

@@ -252,6 +252,10 @@ class CallbackFailed(FreeBusyError):
     """
 
 
+class CallbackGone(CallbackFailed):
+    """The application says that nothing is to be sent there any more (410)."""
+
+
 class CallbackUnsigned(FreeBusyError):
     """None of the application's secrets can sign what it would be sent; a new one could."""
 

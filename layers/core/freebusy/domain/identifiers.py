@@ -40,6 +40,10 @@ def new_grant_id() -> str:
     return secrets.token_hex(12)
 
 
+def new_channel_id() -> str:
+    return f"chn_{secrets.token_hex(12)}"
+
+
 def new_access_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
 

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from freebusy.domain.account import MOVED
+from freebusy.domain.channel import ChannelDue
 from freebusy.domain.errors import FreeBusyError
 from freebusy.domain.event import InvitationDue
 from freebusy.entrypoints.observing import tell_trouble
 from freebusy.ports import RetriedQueue
 from freebusy.service.invitations import EventState, recipient_of
+from freebusy.service.news import AccountState
 
-_PARTITION = "EVENTS#"
+_SAID = ("participation", "comment", "proposal", "answered", "delivery")
 
 
 class UnreadableRecord(FreeBusyError):
@@ -38,6 +41,12 @@ class EventChange:
     after: EventState
 
 
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    before: AccountState
+    after: AccountState
+
+
 def sequence_number(record: Mapping[str, Any]) -> str:
     number: str = record["dynamodb"]["SequenceNumber"]
     return number
@@ -49,30 +58,59 @@ def name_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"eventID": record.get("eventID"), **{name: change.get(name) for name in ("SequenceNumber", "Keys")}}
 
 
-def event_change(record: Mapping[str, Any]) -> EventChange:
-    """One write of one event, from its images before and after. Raises UnreadableRecord."""
+def change_of(record: Mapping[str, Any]) -> EventChange | AccountChange | ChannelDue | None:
+    """One write of an event, an account or a channel, from its images before and after. Raises UnreadableRecord.
+
+    None for a channel in which nothing was noted.
+    """
     try:
         change = record["dynamodb"]
-        old = change.get("OldImage")
-        return EventChange(old and _event_state(old), _event_state(change["NewImage"]))
+        old, new = change.get("OldImage"), change["NewImage"]
+        match new["pk"]["S"].partition("#"):
+            case ("EVENTS", _, _):
+                return EventChange(old and _event_state(old), _event_state(new))
+            case ("ACCOUNT", _, _):
+                return AccountChange(_account_state(old), _account_state(new))
+            case ("CHANNELS", _, sub):
+                return _channel_due(sub, old, new)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UnreadableRecord("no images of an event") from error
+        raise UnreadableRecord("no images of what is followed") from error
+    raise UnreadableRecord("no images of what is followed")
 
 
 def _event_state(image: Mapping[str, Any]) -> EventState:
     """Nothing but what is needed: a record may hold hundreds of attendees and a long description, twice."""
-    pk = image["pk"]["S"]
-    if not pk.startswith(_PARTITION):
-        raise ValueError("not an event")
-    attendees = (attendee["M"] for attendee in image["attendees"]["L"])
+    attendees = {recipient_of(each["M"]["email"]["S"]): each["M"] for each in image["attendees"]["L"]}
     return EventState(
-        sub=pk.removeprefix(_PARTITION),
+        sub=_sub(image),
         event_id=image["event_id"]["S"],
         version=int(image["version"]["N"]),
         revision=int(image["revision"]["N"]),
         carrier=image["carrier"]["S"] if "carrier" in image else None,
-        uninvited={recipient_of(each["email"]["S"]): bool(each["uninvited"]["BOOL"]) for each in attendees},
+        uninvited={recipient: bool(each["uninvited"]["BOOL"]) for recipient, each in attendees.items()},
+        calendar_id=image["calendar_id"]["S"],
+        sequence=int(image["sequence"]["N"]),
+        updated_at=int(image["updated_at"]["N"]),
+        said={recipient: [each.get(name) for name in _SAID] for recipient, each in attendees.items()},
     )
+
+
+def _account_state(image: Mapping[str, Any]) -> AccountState:
+    """What a profile was before it moved is not shown, and so not told of."""
+    profiles = {name: each["M"] for name, each in image["profiles"]["M"].items() if not name.endswith(MOVED)}
+    return AccountState(_sub(image), {name: "disconnected" in profile for name, profile in profiles.items()})
+
+
+def _channel_due(sub: str, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> ChannelDue | None:
+    version = int(new["version"]["N"])
+    if old and int(old["version"]["N"]) >= version:
+        return None
+    return ChannelDue(sub, new["sk"]["S"].removeprefix("CHANNEL#"), version)
+
+
+def _sub(image: Mapping[str, Any]) -> str:
+    sub: str = image["pk"]["S"].partition("#")[2]
+    return sub
 
 
 # --- Messages of a queue ---------------------------------------------------------------------------
@@ -132,6 +170,17 @@ def invitation_due(message: Message) -> InvitationDue:
     texts = (due.sub, due.event_id, due.recipient)
     if not all(isinstance(text, str) and text for text in texts) or type(due.version) is not int:
         raise UnreadableRecord("no invitation that is due")
+    return due
+
+
+def channel_due(message: Message) -> ChannelDue:
+    """Raises UnreadableRecord."""
+    try:
+        due = ChannelDue(**json.loads(message.body))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnreadableRecord("no channel that is due") from error
+    if not all(isinstance(text, str) and text for text in (due.sub, due.channel_id)):
+        raise UnreadableRecord("no channel that is due")
     return due
 
 

@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
+from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.upstream_access import upstream_answer
 from freebusy.ports import UpstreamOrganizations
 from freebusy.service.upstream_access import UpstreamAnswers
-
-logger = Logger(service="freebusy")
 
 
 def take_upstream_answer(

@@ -11,7 +11,7 @@ again: calendars take it for the copy that it is (RFC 5546, 2.1.5).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from freebusy.domain.account import Account
@@ -42,7 +42,8 @@ _UNREACHABLE = frozenset({Delivery.BOUNCED, Delivery.COMPLAINED})
 class EventState:
     """As much of a stored event as decides whom a change concerns: ``uninvited`` by ``recipient_of``.
 
-    ``carrier`` is that of the event: what Cronofy mails concerns Cronofy alone.
+    ``carrier`` is that of the event: what Cronofy mails concerns Cronofy alone. ``said`` is what attendees answered
+    and what became of their mail, by recipient and only to be compared.
     """
 
     sub: str
@@ -51,6 +52,10 @@ class EventState:
     revision: int
     uninvited: Mapping[str, bool]
     carrier: str | None = None
+    calendar_id: str = ""
+    sequence: int = 0
+    updated_at: int = 0
+    said: Mapping[str, object] = field(default_factory=dict)
 
 
 def recipient_of(email: str) -> str:

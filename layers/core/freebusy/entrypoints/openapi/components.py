@@ -27,12 +27,12 @@ _ZONED = answered({"time": text(), "tzid": text()}, about="A time or a date as i
 _URL = text(format="uri")
 
 
-def _empty_or(schema: Schema) -> Schema:
+def empty_or(schema: Schema) -> Schema:
     """PHP spells an empty object []."""
     return either(schema, {"type": "array", "maxItems": 0})
 
 
-_TAGS = _empty_or(sent({}, {"private": items(sent({"value": text()}))}))
+_TAGS = empty_or(sent({}, {"private": items(sent({"value": text()}))}))
 
 
 def _number() -> Schema:
@@ -126,6 +126,22 @@ IDENTITY: dict[str, Schema] = {
     ),
 }
 
+CHANNELS: dict[str, Schema] = {
+    "Channel": answered(
+        {
+            "channel_id": text(),
+            "callback_url": _URL,
+            "filters": answered(
+                {},
+                {
+                    "calendar_ids": items(text(), "Only what changes in these calendars is told."),
+                    "only_managed": truth("Only what changes about managed events is told."),
+                },
+            ),
+        }
+    ),
+}
+
 TIMES: dict[str, Schema] = {
     "Time": _TIME,
     "Moment": either(_TIME, _DATE, _ZONED, about="A time; a date, of an event of whole days; either with a zone."),
@@ -144,11 +160,11 @@ TIMES: dict[str, Schema] = {
         {
             "minutes": whole(),
             "hours": whole(),
-            "minimum": _empty_or(named("Duration")),
-            "maximum": _empty_or(named("Duration")),
+            "minimum": empty_or(named("Duration")),
+            "maximum": empty_or(named("Duration")),
         },
     ),
-    "Buffer": _empty_or(sent({}, {"before": _empty_or(named("BufferSide")), "after": _empty_or(named("BufferSide"))})),
+    "Buffer": empty_or(sent({}, {"before": empty_or(named("BufferSide")), "after": empty_or(named("BufferSide"))})),
     "BusyRow": answered(
         {
             "calendar_id": text(),
@@ -222,7 +238,7 @@ EVENTS: dict[str, Schema] = {
         {
             "description": text(),
             "tzid": text("The zone that the event is shown in."),
-            "location": _empty_or(sent({}, {"description": text(), "lat": _degrees(), "long": _degrees()})),
+            "location": empty_or(sent({}, {"description": text(), "lat": _degrees(), "long": _degrees()})),
             "url": text(),
             "reminders": items(sent({"minutes": _number()})),
             "reminders_create_only": truth(),
@@ -230,7 +246,7 @@ EVENTS: dict[str, Schema] = {
             "extended_transparency": text(),
             "event_private": truth(),
             "color": text(),
-            "attendees": _empty_or(
+            "attendees": empty_or(
                 sent(
                     {},
                     {
@@ -240,13 +256,13 @@ EVENTS: dict[str, Schema] = {
                     },
                 )
             ),
-            "conferencing": _empty_or(
+            "conferencing": empty_or(
                 sent(
                     {"profile_id": exactly("explicit", "none", "default")},
                     {"join_url": text(), "provider_description": text()},
                 )
             ),
-            "recurrence": _empty_or(sent({}, {"rules": items(named("Rule"), maxItems=1)})),
+            "recurrence": empty_or(sent({}, {"rules": items(named("Rule"), maxItems=1)})),
             "tags": _TAGS,
         },
     ),

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
-from freebusy.entrypoints.openapi.components import AVAILABILITY, ERRORS, EVENTS, IDENTITY, TIMES
+from freebusy.entrypoints.openapi.components import AVAILABILITY, CHANNELS, ERRORS, EVENTS, IDENTITY, TIMES
 from freebusy.entrypoints.openapi.operations import (
     ABOUT,
     ALWAYS,
@@ -65,7 +65,7 @@ def openapi(public_url: str) -> dict[str, Any]:
         ],
         "paths": paths,
         "components": {
-            "schemas": {**ERRORS, **IDENTITY, **TIMES, **EVENTS, **AVAILABILITY, **_ACCESS},
+            "schemas": {**ERRORS, **IDENTITY, **TIMES, **EVENTS, **AVAILABILITY, **CHANNELS, **_ACCESS},
             "headers": _HEADERS,
             "securitySchemes": {caller.value: scheme for caller, scheme in _SCHEMES.items()},
         },

@@ -156,6 +156,11 @@ EVENTS: dict[str, Any] = {
         }
     ],
 }
+CHANNEL_REQUEST: dict[str, Any] = {
+    "callback_url": "https://app.example.com/changes",
+    "filters": {"only_managed": True},
+}
+CHANNEL: dict[str, Any] = {"channel_id": "chn_5f00aa11bb22cc33dd44ee55", **CHANNEL_REQUEST}
 ACCESS_REQUEST: dict[str, Any] = {
     "email": "eve@example.com",
     "callback_url": "https://app.example.com/access",

@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from freebusy.domain.access_request import MOST_AT_ONCE
+from freebusy.domain.channel import LONGEST_CALLBACK_URL, MOST_CHANNELS
 from freebusy.entrypoints.openapi import examples
-from freebusy.entrypoints.openapi.components import PROVIDERS
+from freebusy.entrypoints.openapi.components import PROVIDERS, empty_or
 from freebusy.entrypoints.openapi.shapes import Schema, answered, either, exactly, items, named, sent, text, truth
 
 JSON = "application/json"
@@ -28,6 +29,7 @@ class Section(StrEnum):
     AVAILABILITY = "availability"
     HOURS = "hours"
     EVENTS = "events"
+    CHANNELS = "channels"
     ORGANIZATIONS = "organizations"
     DOCUMENTATION = "documentation"
 
@@ -40,6 +42,7 @@ ABOUT = {
     Section.AVAILABILITY: ("Availability", "When enough people are free together."),
     Section.HOURS: ("Bookable hours", "When an application lets somebody be booked."),
     Section.EVENTS: ("Events", "Managed events: stored here, and mailed to the person as invitations."),
+    Section.CHANNELS: ("Push notifications", "Where an application is told that something changed."),
     Section.ORGANIZATIONS: ("Organizations", "Whole organizations that their administrator connected."),
     Section.DOCUMENTATION: ("This documentation", "For people, and for programs."),
 }
@@ -618,6 +621,43 @@ OPERATIONS: tuple[Operation, ...] = (
         Section.EVENTS,
         "Answer for the person: never permitted",
         refusals=_KNOWN,
+    ),
+    # --- Push notifications
+    Operation(
+        "POST",
+        "/v1/channels",
+        Section.CHANNELS,
+        "Open a channel",
+        about=f"At most {MOST_CHANNELS} for one account. A notification of type verification follows.",
+        body=sent(
+            {"callback_url": text(f"https, of a public host, {LONGEST_CALLBACK_URL} characters at most.")},
+            {"filters": empty_or(sent({}, {"calendar_ids": items(text(), minItems=1), "only_managed": truth()}))},
+        ),
+        body_example=examples.CHANNEL_REQUEST,
+        answers={200: Answer("The channel.", answered({"channel": named("Channel")}), {"channel": examples.CHANNEL})},
+        refusals=(*_KNOWN, 404, 422),
+    ),
+    Operation(
+        "GET",
+        "/v1/channels",
+        Section.CHANNELS,
+        "All of them",
+        answers={
+            200: Answer(
+                "All channels of this account.",
+                answered({"channels": items(named("Channel"))}),
+                {"channels": [examples.CHANNEL]},
+            )
+        },
+        refusals=_KNOWN,
+    ),
+    Operation(
+        "DELETE",
+        "/v1/channels/{channel_id}",
+        Section.CHANNELS,
+        "Close one",
+        answers={202: NOTHING},
+        refusals=(*_KNOWN, 404),
     ),
     # --- Organizations
     Operation(

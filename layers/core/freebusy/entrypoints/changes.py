@@ -1,0 +1,74 @@
+"""The table's stream: a batch of writes becomes invitations and channels that are due, and news for other channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freebusy.domain.channel import ChannelDue, News
+from freebusy.domain.event import InvitationDue
+from freebusy.entrypoints.observing import logger, tell_trouble, trouble
+from freebusy.entrypoints.records import (
+    AccountChange,
+    EventChange,
+    UnreadableRecord,
+    batch_failures,
+    change_of,
+    name_of,
+    sequence_number,
+)
+from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue
+from freebusy.service.channels import announce
+from freebusy.service.invitations import due_after
+from freebusy.service.news import account_news, event_news
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """Where what was written goes on to."""
+
+    invitations: InvitationQueue
+    due_channels: ChannelQueue
+    channels: ChannelStore
+    dead_letters: DeadLetters
+
+
+def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) -> dict[str, Any]:
+    """A record that nobody can read goes to the dead letters at once: reported, it would hold up its whole shard.
+
+    When a queue or the table does not answer, the batch fails as a whole: what was queued before is recognised as
+    queued, and what was noted before is noted again.
+    """
+    records: Sequence[Mapping[str, Any]] = event["Records"]
+    invitations: list[InvitationDue] = []
+    due: list[ChannelDue] = []
+    news: list[News] = []
+    try:
+        for record in records:
+            match _change(record, followers.dead_letters):
+                case EventChange(before, after):
+                    invitations += due_after(before, after)
+                    news += event_news(before, after)
+                case AccountChange(before, after):
+                    news += account_news(before, after, now=now)
+                case ChannelDue() as channel:
+                    due.append(channel)
+        followers.invitations.put(invitations)
+        followers.due_channels.put(due)
+        noted = sum(announce(each, channels=followers.channels) for each in news)
+    except Exception as error:  # noqa: BLE001 - whatever it is, no change may be passed over
+        for record in records:
+            tell_trouble("a change is not queued yet", error, change=name_of(record))
+        return batch_failures([sequence_number(records[0])])
+    logger.info("queued", records=len(records), due=len(invitations), channels=len(due), noted=noted)
+    return batch_failures([])
+
+
+def _change(record: Mapping[str, Any], dead_letters: DeadLetters) -> EventChange | AccountChange | ChannelDue | None:
+    try:
+        return change_of(record)
+    except UnreadableRecord as error:
+        logger.error("a record of the stream cannot be read", change=name_of(record), trouble=trouble(error))
+        dead_letters.put({"condition": "UnreadableRecord", **name_of(record)})
+        return None
