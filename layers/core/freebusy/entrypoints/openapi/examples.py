@@ -167,4 +167,7 @@ ACCESS_REQUEST: dict[str, Any] = {
     "scope": "free_busy_write",
     "state": "eve",
 }
+UPSTREAM_ANSWER: dict[str, Any] = {
+    "authorization": {"code": "xGv3kQm8rT1bYw6nPz4dLs9cHf2jUe7a", "state": "n2hZq0tXv8K5mJr1"}
+}
 RESOURCES: dict[str, Any] = {"resources": [{"email": "room-7@example.com", "name": "Room 7"}]}

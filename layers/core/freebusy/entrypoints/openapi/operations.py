@@ -706,6 +706,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=sent(
             {"authorization": sent({"state": text()}, {"code": text(), "error": text(), "error_key": text()})},
         ),
+        body_example=examples.UPSTREAM_ANSWER,
         answers={
             202: TAKEN,
             403: Answer("Cronofy did not sign it.", kind=None),
