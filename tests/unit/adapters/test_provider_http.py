@@ -19,8 +19,12 @@ from freebusy.domain.errors import (
 from freebusy.measures import Measure, taken
 
 FOLDER = Path(adapters.__file__).parent
-ASKING = {path.stem: path for path in FOLDER.glob("*.py") if "ProviderHttp(" in path.read_text(encoding="utf-8")}
-"""The adapters that talk to a provider."""
+ASKING = {
+    path.stem: path
+    for path in FOLDER.glob("*.py")
+    if "ProviderHttp(" in path.read_text(encoding="utf-8") and path.stem != "provider_trials"
+}
+"""The adapters that talk to a provider; trials are the command line's, which measures nothing."""
 
 GOOGLE = (("Provider", "google"),)
 

@@ -110,7 +110,8 @@ def test_an_answer_that_lambda_would_not_let_through_is_refused(text, status):
         "rawPath": "/v1/much",
         "rawQueryString": "",
         "headers": {},
-        "requestContext": {"http": {"method": "GET", "path": "/v1/much"}, "stage": "$default"},
+        "routeKey": "GET /v1/much",
+        "requestContext": {"http": {"method": "GET", "path": "/v1/much"}, "requestId": "r", "stage": "$default"},
     }
     result = serve(app, request, Context())
     assert result["statusCode"] == status

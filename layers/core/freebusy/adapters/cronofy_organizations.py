@@ -11,7 +11,7 @@ import httpx
 
 from freebusy.adapters.cronofy import SCOPE, covers, identity_of
 from freebusy.adapters.cronofy_api import CronofyApi, refusal
-from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import resources_in
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.secrets import RegistrationSource
@@ -62,6 +62,7 @@ class CronofyOrganizations:
         page = self._api.page_for_browsers("/enterprise_connect/oauth/authorize")
         return f"{self._http.address(page)}?{urlencode(query)}"
 
+    @measured("cronofy")
     def connect(self, code: str, *, redirect_uri: str) -> tuple[Administrator, ProviderCredential]:
         """Who the administrator is, the tokens do not say."""
         deadline = self._timing.monotonic() + EXCHANGE_SECONDS
@@ -73,12 +74,14 @@ class CronofyOrganizations:
         told = self._api.get("/v1/userinfo", answer.credential, deadline=deadline)
         return _administrator(key, told), answer.credential
 
+    @measured("cronofy")
     def refresh(self, credential: ProviderCredential, *, deadline: float) -> ProviderCredential:
         """What it covers was looked at before: Cronofy's documentation shows scopes of people in this answer."""
         return self._tokens(lambda _: True).refresh(credential, deadline=deadline)
 
     # --- Its mailboxes -----------------------------------------------------------------------------
 
+    @measured("cronofy")
     def ask(
         self, credential: ProviderCredential, mailbox: str, *, callback_url: str, state: str, deadline: float
     ) -> None:
@@ -88,11 +91,13 @@ class CronofyOrganizations:
         if not answer.ok:
             raise _refusal_of_mailbox(answer)
 
+    @measured("cronofy")
     def mailbox(self, code: str, *, redirect_uri: str) -> tuple[Identity, ProviderCredential]:
         deadline = self._timing.monotonic() + EXCHANGE_SECONDS
         answer = self._tokens(covers).exchange(code, redirect_uri=redirect_uri, code_verifier=None, deadline=deadline)
         return identity_of(answer.body, _kind_of), answer.credential
 
+    @measured("cronofy")
     def resources(self, credential: ProviderCredential, *, deadline: float) -> Sequence[Resource]:
         try:
             listed = self._api.get("/v1/resources", credential, deadline=deadline).get("resources")

@@ -6,7 +6,7 @@ import httpx
 
 from freebusy.adapters import google, microsoft
 from freebusy.adapters.identity_token import Claims
-from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing
+from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import Identity, ProviderName
@@ -36,6 +36,7 @@ class GooglePersonSignIn:
             prompt="select_account",
         )
 
+    @measured("google")
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Person:
         claims = self._sign_in.identify(code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce)
         identity = google.identity(claims)
@@ -78,6 +79,7 @@ class MicrosoftPersonSignIn:
             **microsoft.SHOWN,
         )
 
+    @measured("microsoft")
     def sign_in(self, code: str, *, redirect_uri: str, code_verifier: str, nonce: str) -> Person:
         claims = self._sign_in.identify(code, redirect_uri=redirect_uri, code_verifier=code_verifier, nonce=nonce)
         return Person(microsoft.identity(claims, tenant=self._tenant), _tenant_mailbox(claims))
