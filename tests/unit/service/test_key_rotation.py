@@ -153,6 +153,7 @@ def test_what_does_not_open_keeps_the_old_keys_and_is_named(world):
     (rotated,) = world.rotate()
     assert rotated == Rotated(CLIENT_ID, resealed=3, checked=4, forgotten=0, left=(profile.profile_id,))
     assert world.key_ids() == ([1, 2], [1, 2])
+    assert world.clock() == NOW + SETTLING, "looking again would not help"
 
 
 def test_a_secret_that_is_revoked_meanwhile_stays_revoked(world):
