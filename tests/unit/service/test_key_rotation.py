@@ -203,6 +203,15 @@ def test_an_interrupted_rotation_goes_on_when_it_is_asked_for_again(world, troub
     assert world.key_ids() == ([2], [2])
 
 
+def test_two_rotations_at_once_do_no_harm(world):
+    before, others = world.credential("ana"), []
+    world.meanwhile = [lambda: others.extend(world.rotate())]
+    assert world.rotate() == [Rotated(CLIENT_ID, resealed=4, checked=4, forgotten=2, left=())]
+    assert others == [Rotated(CLIENT_ID, resealed=0, checked=4, forgotten=2, left=())]
+    assert world.key_ids() == ([2], [2])
+    assert world.credential("ana") == before
+
+
 def test_many_applications_wait_together(world):
     world.registry.create(Application("other", "Other", ("https://other.example/cb",)))
     world.accounts.create(connected("dan", client_id="other"))
