@@ -262,9 +262,9 @@ def test_a_client_secret_of_ours_is_replaced_while_everybody_asks(stack, command
         assert (status, "invalid_client" in told) == (2, True), "the provider does not know it yet"
         registration.let(old, new)
         freebusy(*rotate, given=new)
-        load.wait_for(12)
+        load.wait_for(8)
         registration.let(new)
-        load.wait_for(12)
+        load.wait_for(8)
     assert load.troubles == []
     assert registration.used == new
     listed = {each["provider"]: each for each in freebusy("providers", "list")}
@@ -333,9 +333,9 @@ class TestServiceAccount:
             answer = freebusy(*rotate, given=json.dumps(new))
             assert answer["private_key_id"] == new["private_key_id"]
             assert old["private_key_id"] in answer["replaced"]
-            load.wait_for(12)
+            load.wait_for(8)
             httpx.delete(f"{keys}/keys/{old['private_key_id']}").raise_for_status()
-            load.wait_for(12)
+            load.wait_for(8)
         assert load.troubles == []
         status, told = command(*rotate, "--back")
         assert (status, "does not take this key" in told) == (2, True)

@@ -406,7 +406,9 @@ class TestProviders:
 
     def test_microsoft_is_tried_out_in_the_tenant_of_the_registration(self, refused, given):
         given('{"client_id": "id", "client_secret": "secret"}')
-        assert "tenant" in refused("providers", "rotate", "microsoft")
+        line = refused("providers", "rotate", "microsoft")
+        assert "nothing was changed" in line
+        assert "tenant" in line
 
     def test_secrets_are_listed_by_when_they_were_made(self, freebusy, given, held):
         given(uuid4().hex)
@@ -755,7 +757,20 @@ class TestRefusals:
         assert main([f"--local={file}", "--table", "table", "applications", "list"]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
-    @pytest.mark.parametrize("arguments", [[], ["applications"], ["applications", "create", "Scheduler"], ["nonsense"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["applications"],
+            ["applications", "create", "Scheduler"],
+            ["nonsense"],
+            ["keys", "rotate"],
+            ["keys", "rotate", "--all", "--application", "app"],
+            ["keys", "rotate", "--all", "--settling", "-1"],
+            ["providers", "rotate", "nobody"],
+            ["providers", "rotate", "google", "secret"],
+        ],
+    )
     def test_a_command_that_is_not_complete_shows_its_usage(self, capsys, arguments):
         with pytest.raises(SystemExit) as exited:
             main(arguments)

@@ -153,6 +153,7 @@ def test_what_does_not_open_keeps_the_old_keys_and_is_named(world):
     (rotated,) = world.rotate()
     assert rotated == Rotated(CLIENT_ID, resealed=3, checked=4, forgotten=0, left=(profile.profile_id,))
     assert world.key_ids() == ([1, 2], [1, 2])
+    assert world.clock() == NOW + SETTLING, "looking again would not help"
 
 
 def test_a_secret_that_is_revoked_meanwhile_stays_revoked(world):
@@ -200,6 +201,15 @@ def test_an_interrupted_rotation_goes_on_when_it_is_asked_for_again(world, troub
         world.accounts.find_many = find_many
     assert world.rotate()[0].forgotten == 2
     assert world.key_ids() == ([2], [2])
+
+
+def test_two_rotations_at_once_do_no_harm(world):
+    before, others = world.credential("ana"), []
+    world.meanwhile = [lambda: others.extend(world.rotate())]
+    assert world.rotate() == [Rotated(CLIENT_ID, resealed=4, checked=4, forgotten=2, left=())]
+    assert others == [Rotated(CLIENT_ID, resealed=0, checked=4, forgotten=2, left=())]
+    assert world.key_ids() == ([2], [2])
+    assert world.credential("ana") == before
 
 
 def test_many_applications_wait_together(world):

@@ -105,6 +105,7 @@ def test_whoever_knows_better_need_not_ask_the_provider():
         pytest.param([OLD], "", id="nothing"),
         pytest.param([OLD], '{"client_id":"id","client_secret":"hush"', id="JSON that was cut off"),
         pytest.param([OLD], "hush and more", id="several words"),
+        pytest.param([OLD], "hush\udcff", id="what is no text"),
         pytest.param([OLD], ["hush"], id="a list"),
         pytest.param([OLD], {"client_secret": "hush"}, id="without its client_id"),
         pytest.param([OLD], {"web": "hush"}, id="a download of something else"),

@@ -55,7 +55,7 @@ class ProviderTrials:
         token, and the same error might come either way.
         """
         if tenant.lower() in ANY_TENANT:
-            raise ProviderMisconfigured("it can be tried out in the tenant alone that the application is registered in")
+            raise ProviderMisconfigured("it is tried out in the tenant that the registration is in: say which")
         endpoint = TokenEndpoint(
             self._http,
             microsoft.address(tenant, "oauth2/v2.0/token"),

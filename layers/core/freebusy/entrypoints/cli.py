@@ -36,7 +36,7 @@ from freebusy.bootstrap import (
 )
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
-from freebusy.domain.errors import FreeBusyError, InvalidRequest
+from freebusy.domain.errors import FreeBusyError, InvalidRequest, ProviderError
 from freebusy.ports import ApplicationRegistry, Belongings, SecretVault
 from freebusy.service.applications import (
     add_origins,
@@ -355,7 +355,8 @@ def _rotate_keys(options: argparse.Namespace, registry: ApplicationRegistry) -> 
     rotation, rotated = _rotation(options), []
     for each in rotation.rotate(_named_or_all(options, registry), settling=options.settling, pause=_wait):
         rotated.append({**each._asdict(), "left": list(each.left)})
-        _say(f"{each.client_id}: {each.checked} sealed under new keys, {each.forgotten} old keys forgotten")
+        done = f"{each.resealed} sealed again, {each.checked} looked at, {each.forgotten} old keys forgotten"
+        _say(f"{each.client_id}: {done}")
     if kept := [f"{each['client_id']} ({', '.join(each['left'])})" for each in rotated if each["left"]]:
         raise CommandRefused(f"old keys were kept for what does not open, or was never left alone: {'; '.join(kept)}")
     return rotated
@@ -390,15 +391,18 @@ def _rotate_provider(options: argparse.Namespace, _: ApplicationRegistry) -> _An
     secret = _provider_secrets(options).get(options.provider)
     if secret is None:
         raise CommandRefused(f"this deployment has no secret for {options.provider}")
-    if options.back:
-        before, now = restore_secret(secret=secret, untried=options.untried)
-    else:
-        before, now = replace_secret(
-            _given(options.file), secret=secret, another_client=options.another_client, untried=options.untried
-        )
-    then = "Functions use it within five minutes. "
+    try:
+        if options.back:
+            before, now = restore_secret(secret=secret, untried=options.untried)
+        else:
+            before, now = replace_secret(
+                _given(options.file), secret=secret, another_client=options.another_client, untried=options.untried
+            )
+    except ProviderError as error:
+        raise CommandRefused(f"nothing was changed, since the provider was asked and did not agree: {error}") from error
+    then = "Functions use it within five minutes."
     if not options.back:
-        then += f"After ten, end {_PROVIDER_SECRETS[options.provider][1]}."
+        then += f" After ten, end {_PROVIDER_SECRETS[options.provider][1]}."
     shown = {name: now[name] for name in _NOT_SECRET if name in now}
     replaced = [str(before[name]) for name in _NOT_SECRET if before and name in before]
     return {"provider": options.provider, **shown, "replaced": replaced, "then": then}
@@ -406,13 +410,13 @@ def _rotate_provider(options: argparse.Namespace, _: ApplicationRegistry) -> _An
 
 def _given(file: Path | None) -> str:
     """Never from an argument, which other processes could see and the shell would remember."""
-    if file is None:
-        return getpass("The new secret, which is not shown: ") if sys.stdin.isatty() else sys.stdin.read(_MOST_READ)
     try:
+        if file is None:
+            return getpass("The new secret, which is not shown: ") if sys.stdin.isatty() else sys.stdin.read(_MOST_READ)
         with file.open(encoding="utf-8") as content:
             return content.read(_MOST_READ)
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandRefused(f"{file} cannot be read as text") from error
+        raise CommandRefused(f"{file or 'the standard input'} cannot be read as text") from error
 
 
 def _confirm(warning: str, name: str) -> None:
@@ -713,7 +717,7 @@ def _add_rotation(commands: _Commands) -> None:
     whose.add_argument("--all", action="store_true", help="of all applications")
     rotate.add_argument(
         "--settling",
-        type=int,
+        type=_seconds,
         default=SETTLING_SECONDS,
         metavar="SECONDS",
         help="how long to wait for what is under way (%(default)s); less is for the laptop stack alone",
@@ -728,6 +732,13 @@ def _add_rotation(commands: _Commands) -> None:
     rotate.add_argument("--tenant", metavar="TENANT", help="Microsoft's, in which the application is registered")
     rotate.add_argument("--untried", action="store_true", help="do not ask the provider first")
     rotate.add_argument("--another-client", action="store_true", help="also of another client_id: consents end")
+
+
+def _seconds(text: str) -> int:
+    """Raises ``ValueError``, which argparse turns into its usage."""
+    if (seconds := int(text)) < 0:
+        raise ValueError(text)
+    return seconds
 
 
 def _commands(parser: argparse.ArgumentParser) -> _Commands:

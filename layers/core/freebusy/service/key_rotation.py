@@ -71,8 +71,8 @@ class _Look(NamedTuple):
     left: tuple[str, ...]
 
     @property
-    def is_proof(self) -> bool:
-        return set(self.found) <= {Found.NEWER}
+    def changed_nothing(self) -> bool:
+        return not self.found.keys() & {Found.SEALED_AGAIN, Found.BUSY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,10 @@ class KeyRotation:
             for client_id in list(older):
                 look = looks[client_id] = self._look(client_id, older[client_id])
                 resealed[client_id] += look.found[Found.SEALED_AGAIN]
-                if number and look.is_proof:
-                    forgotten = self._forget(client_id, older.pop(client_id))
-                    yield Rotated(client_id, resealed[client_id], look.found.total(), forgotten, ())
+                if number and look.changed_nothing:
+                    kept = older.pop(client_id)
+                    forgotten = 0 if look.left else self._forget(client_id, kept)
+                    yield Rotated(client_id, resealed[client_id], look.found.total(), forgotten, look.left)
         for client_id in older:
             look = looks[client_id]
             yield Rotated(client_id, resealed[client_id], look.found.total(), 0, look.left)

@@ -17,7 +17,7 @@ from freebusy.ports import SecretVersions
 
 Held = Mapping[str, Any]
 
-_ALONE = re.compile(r"[^\s{}\[\]\"]+")
+_ALONE = re.compile(r'(?:(?![{}"\[\]])[!-~])+')
 """A client secret, and nothing that was meant to be JSON."""
 
 
