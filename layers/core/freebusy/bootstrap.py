@@ -48,7 +48,10 @@ if TYPE_CHECKING:
         ServiceAccountStore,
         SetupStore,
         TokenStore,
+        UpstreamChannels,
         UpstreamEvents,
+        UpstreamHandles,
+        UpstreamQueue,
         Vault,
     )
     from freebusy.service.access_answers import AccessAnswers
@@ -59,7 +62,9 @@ if TYPE_CHECKING:
     from freebusy.service.organization_reader import OrganizationReader
     from freebusy.service.organization_setups import OrganizationSetups
     from freebusy.service.organization_trips import OrganizationTrips
+    from freebusy.service.upstream_channels import UpstreamWork
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
+    from freebusy.service.upstream_notifications import UpstreamNotifications
 
 
 def _patience() -> Config:
@@ -294,6 +299,52 @@ class Dependencies:
 
         registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
         return CronofyEvents(self._http, registration, origin=self.settings.cronofy_origin)
+
+    @cached_property
+    def upstream_channels(self) -> UpstreamChannels:
+        from freebusy.adapters.cronofy_channels import CronofyChannels
+
+        registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
+        return CronofyChannels(self._http, registration, origin=self.settings.cronofy_origin)
+
+    @cached_property
+    def upstream_handles(self) -> UpstreamHandles:
+        from freebusy.adapters.dynamodb.upstream_channels import DynamoUpstreamHandles
+
+        return DynamoUpstreamHandles(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def upstream_queue(self) -> UpstreamQueue:
+        from freebusy.adapters.queue import SqsUpstream
+
+        return SqsUpstream(self._sqs, self.settings.upstream_queue_url)
+
+    @cached_property
+    def upstream_notifications(self) -> UpstreamNotifications:
+        from freebusy.service.upstream_notifications import UpstreamNotifications
+
+        return UpstreamNotifications(self.cronofy_secrets, self.upstream_handles, self.upstream_queue)
+
+    def cronofy_secrets(self) -> list[str]:
+        """With which Cronofy signs what it sends us; none where nobody is connected through it."""
+        secret_id = self.settings.cronofy_secret_id
+        return [self._secrets.registration(secret_id)().client_secret] if secret_id else []
+
+    @cached_property
+    def upstream_work(self) -> UpstreamWork:
+        from freebusy.service.upstream_channels import UpstreamWork
+
+        return UpstreamWork(
+            accounts=self.accounts,
+            channels=self.channels,
+            handles=self.upstream_handles,
+            upstream=self.upstream_channels,
+            reader=self.calendar_reader,
+            answers=self.upstream_answers,
+            vault=self.vault,
+            clock=self.clock,
+            public_url=self.settings.public_url or "",
+        )
 
     @property
     def free_busy_calendar(self) -> FreeBusyWriter:

@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 
 from freebusy.domain.channel import ChannelDue, News
 from freebusy.domain.event import InvitationDue
+from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.entrypoints.records import (
     AccountChange,
     EventChange,
@@ -20,10 +21,10 @@ from freebusy.entrypoints.records import (
     sequence_number,
     trouble,
 )
-from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue
+from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
 from freebusy.service.channels import announce
 from freebusy.service.invitations import due_after
-from freebusy.service.news import account_news, event_news
+from freebusy.service.news import account_news, event_news, is_due_upstream
 
 logger = Logger(service="freebusy")
 
@@ -34,6 +35,7 @@ class Followers:
 
     invitations: InvitationQueue
     due_channels: ChannelQueue
+    due_upstream: UpstreamQueue
     channels: ChannelStore
     dead_letters: DeadLetters
 
@@ -47,6 +49,7 @@ def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) 
     records: Sequence[Mapping[str, Any]] = event["Records"]
     invitations: list[InvitationDue] = []
     due: list[ChannelDue] = []
+    upstream: list[UpstreamDue] = []
     news: list[News] = []
     try:
         for record in records:
@@ -56,10 +59,13 @@ def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) 
                     news += event_news(before, after)
                 case AccountChange(before, after):
                     news += account_news(before, after, now=now)
+                    if is_due_upstream(before, after):
+                        upstream.append(UpstreamDue(after.sub, int(sequence_number(record))))
                 case ChannelDue() as channel:
                     due.append(channel)
         followers.invitations.put(invitations)
         followers.due_channels.put(due)
+        followers.due_upstream.put(upstream)
         noted = sum(announce(each, channels=followers.channels) for each in news)
     except Exception as error:  # noqa: BLE001 - whatever it is, no change may be passed over
         for record in records:
