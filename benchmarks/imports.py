@@ -73,6 +73,7 @@ NEEDS = {
     "availability_rules": [BEARER, ZONES, MODELS],
     "available_periods": [BEARER, ZONES, MODELS],
     "channels": [BEARER],
+    "cronofy_notifications": ["import base64, hmac"],
     "enterprise_access": [BEARER],
     "events": [BEARER, ZONES],
     "free_busy": [BEARER, ZONES, THREADS],

@@ -47,6 +47,7 @@ from freebusy.domain.managed_availability import (
 from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import Organization, ServiceAccount
+from freebusy.domain.upstream_due import UpstreamDue
 
 NOW = 1_800_000_000
 """Where a ``FakeClock`` starts: 2027-01-15T08:00:00Z."""
@@ -672,6 +673,34 @@ class FakeChannels:
                 return False
             self._channels[key] = replace(stored, **changes)
             return True
+
+
+class FakeUpstreamHandles:
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, str]] = {}
+
+    def save(self, handle_hash: str, *, client_id: str, sub: str, profile_id: str) -> None:
+        assert client_id
+        self.kept[handle_hash] = (sub, profile_id)
+
+    def find(self, handle_hash: str) -> tuple[str, str] | None:
+        return self.kept.get(handle_hash)
+
+    def forget(self, handle_hash: str) -> None:
+        self.kept.pop(handle_hash, None)
+
+
+class FakeUpstreamQueue:
+    """``waiting`` is what nobody took yet."""
+
+    def __init__(self) -> None:
+        self.waiting: list[UpstreamDue] = []
+
+    def put(self, due: Sequence[UpstreamDue]) -> None:
+        self.waiting += due
+
+    def postpone(self, receipt: str, *, received: int) -> None:
+        raise AssertionError("nothing has to wait")
 
 
 class FakeEvents:

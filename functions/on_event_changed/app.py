@@ -15,5 +15,11 @@ if TYPE_CHECKING:
 @observed
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     wired = dependencies()
-    followers = Followers(wired.invitation_queue, wired.channel_queue, wired.channels, wired.unread_changes)
+    followers = Followers(
+        invitations=wired.invitation_queue,
+        due_channels=wired.channel_queue,
+        due_upstream=wired.upstream_queue,
+        channels=wired.channels,
+        dead_letters=wired.unread_changes,
+    )
     return follow_changes(event, followers, now=wired.clock())

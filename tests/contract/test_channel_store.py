@@ -11,10 +11,11 @@ import pytest
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.channels import DynamoChannels
+from freebusy.adapters.dynamodb.upstream_channels import DynamoUpstreamHandles
 from freebusy.domain.channel import MOST_CHANNELS, Channel, NotificationType
 from freebusy.domain.errors import NotFound
 from freebusy.ports import AccountStore, ChannelStore
-from tests.fakes import NOW, FakeAccounts, FakeChannels
+from tests.fakes import NOW, FakeAccounts, FakeChannels, FakeUpstreamHandles
 from tests.people import CLIENT_ID, connected
 from tests.tables import create_table
 
@@ -122,12 +123,37 @@ def test_a_server_fails_since_it_began_to(stores):
     assert stores.channels.find("acc_1", "chn_closed") is None
 
 
-@pytest.mark.parametrize("emulator_of", ["moto"])
-def test_an_erased_application_leaves_no_channel(request, emulator_of):
-    dynamodb = request.getfixturevalue(emulator_of)
-    table = create_table(dynamodb, f"table-{uuid4().hex}")
-    accounts, channels = DynamoAccounts(dynamodb, table), DynamoChannels(dynamodb, table)
+def test_an_account_says_how_many_it_has(moto):
+    table = create_table(moto, f"table-{uuid4().hex}")
+    accounts, channels = DynamoAccounts(moto, table), DynamoChannels(moto, table)
     accounts.create(connected("acc_1"))
+    channels.create(channel("chn_1"))
+    channels.create(channel("chn_2"))
+    channels.close("acc_1", "chn_1")
+    assert accounts.find("acc_1").channels == 1
+
+
+def test_an_erased_application_leaves_no_channel(moto):
+    table = create_table(moto, f"table-{uuid4().hex}")
+    channels, handles = DynamoChannels(moto, table), DynamoUpstreamHandles(moto, table)
+    DynamoAccounts(moto, table).create(connected("acc_1"))
     channels.create(channel())
-    assert DynamoApplications(dynamodb, table, pause=lambda _: None).erase(CLIENT_ID)
+    handles.save("hash", client_id=CLIENT_ID, sub="acc_1", profile_id="pro_1")
+    assert DynamoApplications(moto, table, pause=lambda _: None).erase(CLIENT_ID)
     assert channels.of("acc_1") == []
+    assert handles.find("hash") is None
+
+
+@pytest.mark.parametrize("kept_by", ["fake", "moto"])
+def test_a_handle_says_for_whom_it_is_until_it_is_forgotten(request, kept_by):
+    handles = FakeUpstreamHandles()
+    if kept_by == "moto":
+        dynamodb = request.getfixturevalue("moto")
+        handles = DynamoUpstreamHandles(dynamodb, create_table(dynamodb, f"table-{uuid4().hex}"))
+    for _ in range(2):
+        handles.save("hash", client_id=CLIENT_ID, sub="acc_1", profile_id="pro_1")
+    assert handles.find("hash") == ("acc_1", "pro_1")
+    assert handles.find("another") is None
+    for _ in range(2):
+        handles.forget("hash")
+    assert handles.find("hash") is None

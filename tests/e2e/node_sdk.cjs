@@ -190,8 +190,20 @@ async function managedAvailability(given) {
   return { written, listed, read, missing, total, periods, offered, kept, left };
 }
 
+async function channels(given) {
+  const client = new Cronofy({ client_id: given.client_id, client_secret: given.client_secret });
+  client.urls.api = given.url;
+  await client.requestAccessToken({ code: given.code, redirect_uri: given.redirect_uri });
+  const opened = await client.createNotificationChannel({ callback_url: given.callback_url, filters: { only_managed: true } });
+  const listed = await client.listNotificationChannels();
+  await eventually(() => axios.get(given.callback_url).then(({ data }) => data), (received) => received.length > 0);
+  await client.deleteNotificationChannel({ channel_id: opened.channel.channel_id });
+  const left = await client.listNotificationChannels();
+  return { opened, listed, left };
+}
+
 const [job, given] = process.argv.slice(2);
-({ mainJob, events, scheduling, enterprise, managedAvailability })[job](JSON.parse(given)).then(
+({ mainJob, events, scheduling, enterprise, managedAvailability, channels })[job](JSON.parse(given)).then(
   (seen) => console.log(JSON.stringify(seen)),
   (error) => {
     console.error(error);

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from local.browser import visit
 from local.demo import parsed
 from tests.e2e.days import at
 from tests.e2e.upstream import Somebody, eventually, follow, have, hours
+from tests.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.stack
 
@@ -271,3 +272,57 @@ def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, files, 
     freebusy("providers", "rotate", "cronofy", "--back")
     assert main([*at_cronofy, "revoke", client_id, second[:13]]) == 0
     assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))
+
+
+# --- Push notifications ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def application() -> Iterator[Receiver]:
+    with receiving() as application:
+        yield application
+
+
+def channels_at(up: dict[str, Any], somebody: Somebody) -> list[dict[str, Any]]:
+    """The channels of this person at Cronofy, as any authorization of the same client sees them."""
+    there = Somebody(up, somebody.email)
+    there.consent()
+    listed: list[dict[str, Any]] = there.client.list_notification_channels()
+    return listed
+
+
+def hears(application: Receiver, kind: str) -> dict[str, Any]:
+    """Waits for it, whatever else comes before."""
+    while not (heard := [each for each in application.received if each.notification["type"] == kind]):
+        application.wait_for(len(application.received) + 1)
+    return heard[-1].notification
+
+
+def test_an_answer_that_is_given_there_is_told_here(person, up, application):
+    somebody = person()
+    channel = somebody.client.create_notification_channel(application.url, only_managed=True)
+    hears(application, "verification")
+    (there,) = eventually(partial(channels_at, up, somebody))
+    assert there["callback_url"].startswith(f"{somebody.stack['url']}/upstream/cronofy/channels/")
+
+    somebody.book(13, 14)
+    (invitation,) = eventually(partial(mail, up, somebody.email))
+    httpx.post(f"{up['mailbox']}/messages/{invitation['id']}/reply", json={"partstat": "ACCEPTED"}).raise_for_status()
+    since = hears(application, "change")["changes_since"]
+    (event,) = somebody.client.read_events(
+        from_date=at(0), to_date=at(24), only_managed=True, last_modified=since
+    ).all()
+    assert event["participation_status"] == "accepted"
+
+    somebody.client.close_notification_channel(channel["channel_id"])
+    assert eventually(lambda: channels_at(up, somebody) == [])
+
+
+def test_a_connection_that_is_lost_there_is_told_here(person, up, application):
+    somebody = person()
+    somebody.client.create_notification_channel(application.url)
+    eventually(partial(channels_at, up, somebody))
+    there = Somebody(up, somebody.email)
+    there.consent()
+    there.client.revoke_profile(there.client.list_profiles()[0]["profile_id"])
+    hears(application, "profile_disconnected")

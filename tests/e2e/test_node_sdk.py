@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from local.browser import visit
+from tests.receiver import receiving
 
 pytestmark = pytest.mark.stack
 
@@ -123,3 +124,15 @@ def test_the_node_sdk_stores_when_somebody_may_be_booked(node_sdk):
     assert times == [(period["start"], period["end"]) for period in periods]
     assert seen["kept"]["available_periods"][0] == periods[1]
     assert seen["left"]["available_periods"] == []
+
+
+def test_the_node_sdk_opens_lists_and_closes_channels(node_sdk):
+    with receiving() as application:
+        seen = node_sdk(
+            "channels", "channels@contoso.example", [], until=at(60), callback_url=f"{application.url}/changes"
+        )
+    assert seen["opened"]["channel"]["filters"] == {"only_managed": True}
+    assert seen["listed"]["channels"] == [seen["opened"]["channel"]]
+    assert seen["left"]["channels"] == []
+    (verification,) = application.received
+    assert verification.notification == {"type": "verification"}

@@ -26,6 +26,7 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.callback import is_signed
 from freebusy.domain.channel import Channel, News, NotificationType
 from freebusy.domain.errors import CallbackFailed, CallbackGone
 from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
@@ -83,6 +84,7 @@ PAGE_TOKEN = "example-page-token"
 SERVICE_ACCOUNT = "ser_0123456789abcdef01234567"
 SERVICE_ACCOUNT_TOKEN = "fbc_at_example-service-account-token"
 ACCESS_REQUEST = "req_0123456789abcdef0123456789abcdef"
+CHANNEL_HANDLE = "example-channel-handle"
 CHANNEL = "chn_0123456789abcdef01234567"
 MAILBOX, ROOM = "ana@example.com", "c_188abc@resource.calendar.google.com"
 STATE = "example-provider-state"
@@ -119,6 +121,7 @@ WITH_AN_EVENT = {
 WITH_A_CHANNEL = {
     *("channels_read", "channels_close", "on_channel_due", "on_channel_due_gone", "on_channel_due_unreachable"),
     *("on_event_changed_answered", "on_event_changed_disconnected"),
+    *("on_upstream_due_cronofy", "on_upstream_due_change_cronofy"),
 }
 ADMINISTRATOR = Administrator(
     Identity(ProviderName.GOOGLE, "subject-of-ada", "ada@example.com"),
@@ -207,6 +210,10 @@ class Cronofy(Provider):
     def exchange_code(self, code: str, **_: str) -> tuple[Identity, ProviderCredential]:
         somebody = Identity(ProviderName.GOOGLE, "acc_new", "somebody@example.com", upstream=Upstream.CRONOFY)
         return somebody, credential(NOW + 3600)
+
+    def settle(self, _credential: ProviderCredential, callback_url: str, *, wanted: bool, deadline: float) -> None:
+        assert deadline
+        assert callback_url.startswith("https://calendar.example.com/upstream/cronofy/channels/")
 
     def revoke(self, _credential: ProviderCredential, *, deadline: float) -> None:
         assert deadline
@@ -542,12 +549,15 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
         "ACCESS_QUEUE_URL": f"{name}-access",
         "ERASURE_QUEUE_URL": f"{name}-erasures",
         "CHANNEL_QUEUE_URL": f"{name}-channels.fifo",
+        "UPSTREAM_QUEUE_URL": f"{name}-upstream.fifo",
     }
     for variable, queue in queues.items():
         fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
         variables[variable] = boto3.client("sqs").create_queue(QueueName=queue, Attributes=fifo)["QueueUrl"]
     if through_cronofy(sample):
         variables |= {"UPSTREAM": "cronofy", "CRONOFY_SECRET_ID": "cronofy"}
+    if sample.startswith("on_upstream_due"):
+        variables["PUBLIC_URL"] = "https://calendar.example.com"
     for variable, value in variables.items():
         patch.setenv(variable, value)
     settings.cache_clear()
@@ -565,6 +575,8 @@ def store(sample: str, patch: pytest.MonkeyPatch) -> dict[str, str]:
             store_access_request(sample, dependencies())
         if sample in WITH_A_CHANNEL:
             store_channel(dependencies())
+        whose = {"client_id": CLIENT_ID, "sub": SUB, "profile_id": PROFILE_ID}
+        dependencies().upstream_handles.save(hashed(CHANNEL_HANDLE), **whose)
     dependencies.cache_clear()
     return variables
 
@@ -583,6 +595,9 @@ def stage(sample: str, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(Dependencies, "cronofy", cronofy)
         patch.setattr(Dependencies, "upstream_events", cronofy)
         patch.setattr(Dependencies, "cronofy_organizations", CronofyOrganizations())
+        patch.setattr(Dependencies, "upstream_channels", cronofy)
+        signing = ["example-cronofy-secret"]
+        patch.setattr(Dependencies, "cronofy_has_signed", lambda _, *signed: is_signed(*signed, signing))
     patch.setattr(Dependencies, "providers", providers)
     mailboxes = (*map(email_of, ("admin", "ada", "ben", "max")), email_of(COLLEAGUE_SUB), MAILBOX, ROOM)
     lets_in = set() if sample == "enterprise_connect_setup" else {"example.com", "tenant"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -80,11 +81,12 @@ def test_one_record_that_fails_does_not_fail_its_batch(function):
 class TestTheStream:
     (MAPPING,) = sources("on_event_changed")
 
-    def wants(self, event_name: str, sk: str, **image: dict[str, str]) -> bool:
+    def wants(self, event_name: str, sk: str, before: Any = None, **image: dict[str, str]) -> bool:
         filters = [
             each["Fn::If"][1] if "Fn::If" in each else each for each in self.MAPPING["FilterCriteria"]["Filters"]
         ]
-        record = {"eventName": event_name, "dynamodb": {"Keys": {"sk": {"S": sk}}, "NewImage": image}}
+        images = {"NewImage": image, "OldImage": before or {}}
+        record = {"eventName": event_name, "dynamodb": {"Keys": {"sk": {"S": sk}}, **images}}
         return any(matches(json.loads(each["Pattern"]), record) for each in filters)
 
     @pytest.mark.parametrize("prefix", [EVENT_PREFIX, CHANNEL_PREFIX])
@@ -96,6 +98,7 @@ class TestTheStream:
     def test_brings_accounts_that_have_channels(self):
         assert self.wants("MODIFY", "ACCOUNT", channels={"N": "2"})
         assert not self.wants("MODIFY", "ACCOUNT", channels={"N": "0"})
+        assert self.wants("MODIFY", "ACCOUNT", before={"channels": {"N": "1"}}, channels={"N": "0"})
         assert not self.wants("MODIFY", "ACCOUNT")
 
     def test_brings_nothing_else(self):

@@ -10,16 +10,16 @@ from tests.template.deployment import LOGICAL_ID, RESOURCES, ROOT, actions, as_l
 MEET_PEOPLE = {"authorize", "oauth_callback", "connections", "free_busy", "availability", "enterprise_connect"}
 MEET_CRONOFY = {"authorize", "oauth_callback", "connections", "free_busy", "availability"} | {
     *("token", "account", "events", "on_invitation_due", "on_erasure_requested"),
-    *("enterprise_connect", "enterprise_access", "on_access_requested"),
+    *("enterprise_connect", "enterprise_access", "on_access_requested", "on_upstream_due", "cronofy_notifications"),
 }
 READ_ORGANIZATIONS = {"enterprise_connect", "free_busy", "availability", "enterprise_access", "on_access_requested"}
 MEET_PROVIDERS = MEET_PEOPLE | READ_ORGANIZATIONS
-FIND_EVENTS = {"free_busy", "availability", "events"}
+FIND_EVENTS = {"free_busy", "availability", "events", "on_upstream_due"}
 TABLE, EVENTS_BY_END = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/by_end"}
 WHAT_IS_THEIRS = [{"Fn::Sub": f"${{Table.Arn}}/index/{index}"} for index in ("by_account", "by_application")]
 CHANGES = {"Fn::GetAtt": ["Table", "StreamArn"]}
 OPENS = {
-    **{function: {KmsVault.purpose} for function in MEET_CRONOFY - {"authorize"}},
+    **{function: {KmsVault.purpose} for function in MEET_CRONOFY - {"authorize", "cronofy_notifications"}},
     "on_access_requested": {KmsSecretVault.purpose, KmsVault.purpose},
     "on_channel_due": {KmsSecretVault.purpose},
 }
@@ -125,6 +125,12 @@ def test_nothing_that_loosens_a_rule_on_the_laptop_can_be_deployed(variable):
 
 def test_a_function_that_only_reads_cannot_write():
     assert actions("preflight") <= {"dynamodb:GetItem", "dynamodb:Query"}
+
+
+def test_what_anybody_may_post_to_writes_nothing_and_opens_nothing():
+    """Before the signature was compared, it reads the secret alone."""
+    does = {"dynamodb:GetItem", "sqs:SendMessage", "secretsmanager:GetSecretValue"}
+    assert actions("cronofy_notifications") == does
 
 
 def test_only_the_function_that_invites_sends_mail():

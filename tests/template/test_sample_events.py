@@ -50,6 +50,9 @@ STATUS = {
     "connections_sign_in": 302,
     "connections_sign_out": 303,
     "connections_signed_out": 200,
+    "cronofy_notifications_cronofy": 202,
+    "cronofy_notifications_forged_cronofy": 401,
+    "cronofy_notifications_gone_cronofy": 410,
     "docs": 200,
     "docs_openapi": 200,
     "docs_section": 200,
@@ -156,6 +159,7 @@ REACTIONS = {
     "on_event_changed_channel": {"sqs:SendMessage"},
     "on_event_changed_disconnected": {"dynamodb:Query", "dynamodb:UpdateItem"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
+    "on_event_changed_upstream": {"sqs:SendMessage"},
     "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
     "on_invitation_due_cronofy": {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
@@ -165,6 +169,16 @@ REACTIONS = {
     "on_mail_received": {"dynamodb:GetItem", "s3:GetObject", "dynamodb:PutItem"},
     "on_mail_received_bounce": {"dynamodb:GetItem", "dynamodb:PutItem"},
     "on_mail_received_spoofed": set[str](),
+    "on_upstream_due_change_cronofy": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+    "on_upstream_due_closed_cronofy": {
+        *("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+        "kms:Decrypt",
+    },
+    "on_upstream_due_cronofy": {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
+        "kms:Decrypt",
+    },
+    "on_upstream_due_unreadable": {"sqs:ChangeMessageVisibility"},
 }
 """Sample events that nobody waits for an answer to: what comes of each, by the permissions that it takes."""
 
@@ -179,10 +193,12 @@ FAILURES = {
     "on_erasure_requested_organization": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b06"],
     "on_erasure_requested_unreadable": ["5d1f0a7c-2b7e-4e0b-9a51-6f1c2e8d3b05"],
     "on_invitation_due_unreadable": ["9c2f0d8b-5a0e-4b57-8f0f-3f4f5b2a7d11"],
+    "on_upstream_due_unreadable": ["7c9e6679-7425-40de-944b-e07fc1f90204"],
 }
 """Which records of a sample come again; where none are named, none do."""
 
 PAGES = {"authorize", "connections", "docs", "enterprise_connect", "oauth_callback"}
+NOT_FOR_FRONT_ENDS = PAGES | {"cronofy_notifications"}
 
 
 def test_every_sample_event_is_tried():
@@ -206,14 +222,14 @@ def test_a_function_may_make_the_calls_that_it_makes(name):
     assert outcome(name).needed <= granted(outcome(name).function)
 
 
-@pytest.mark.parametrize("function", sorted(set(ANSWERING) - PAGES))
+@pytest.mark.parametrize("function", sorted(set(ANSWERING) - NOT_FOR_FRONT_ENDS))
 def test_a_function_may_look_up_whose_front_end_asks(function):
     assert in_a_front_end(function).answer["headers"]["Access-Control-Allow-Origin"] == FRONT_END_ORIGIN
     assert in_a_front_end(function).needed <= granted(function)
 
 
-@pytest.mark.parametrize("function", sorted(PAGES))
-def test_pages_for_people_are_no_front_ends_business(function):
+@pytest.mark.parametrize("function", sorted(NOT_FOR_FRONT_ENDS))
+def test_pages_for_people_and_what_cronofy_posts_are_no_front_ends_business(function):
     assert "Access-Control-Allow-Origin" not in in_a_front_end(function).answer["headers"]
 
 

@@ -59,7 +59,10 @@ if TYPE_CHECKING:
         ServiceAccountStore,
         SetupStore,
         TokenStore,
+        UpstreamChannels,
         UpstreamEvents,
+        UpstreamHandles,
+        UpstreamQueue,
         Vault,
     )
     from freebusy.service.access_answers import AccessAnswers
@@ -77,7 +80,9 @@ if TYPE_CHECKING:
     from freebusy.service.provider_secrets import ProviderSecret
     from freebusy.service.rate_limits import RateLimiter
     from freebusy.service.upstream_access import UpstreamAccess, UpstreamAnswers
+    from freebusy.service.upstream_channels import UpstreamWork
     from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
+    from freebusy.service.upstream_notifications import UpstreamNotifications
     from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
 
@@ -358,6 +363,54 @@ class Dependencies:
 
         registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
         return CronofyEvents(self._http, registration, origin=self.settings.cronofy_origin)
+
+    @cached_property
+    def upstream_channels(self) -> UpstreamChannels:
+        from freebusy.adapters.cronofy_channels import CronofyChannels
+
+        registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
+        return CronofyChannels(self._http, registration, origin=self.settings.cronofy_origin)
+
+    @cached_property
+    def upstream_handles(self) -> UpstreamHandles:
+        from freebusy.adapters.dynamodb.upstream_channels import DynamoUpstreamHandles
+
+        return DynamoUpstreamHandles(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def upstream_queue(self) -> UpstreamQueue:
+        from freebusy.adapters.queue import SqsUpstream
+
+        return SqsUpstream(self._sqs, self.settings.upstream_queue_url)
+
+    @cached_property
+    def upstream_notifications(self) -> UpstreamNotifications:
+        from freebusy.service.upstream_notifications import UpstreamNotifications
+
+        return UpstreamNotifications(self.cronofy_has_signed, self.upstream_handles, self.upstream_queue)
+
+    def cronofy_has_signed(self, body: bytes, signature: str) -> bool:
+        """Nothing is Cronofy's where nobody is connected through it."""
+        from freebusy.adapters.cronofy_api import has_signed
+
+        if secret_id := self.settings.cronofy_secret_id:
+            return has_signed(body, signature, self._secrets.registration(secret_id))
+        return False
+
+    @cached_property
+    def upstream_work(self) -> UpstreamWork:
+        from freebusy.service.upstream_channels import UpstreamWork
+
+        return UpstreamWork(
+            accounts=self.accounts,
+            channels=self.channels,
+            handles=self.upstream_handles,
+            upstream=self.upstream_channels,
+            reader=self.calendar_reader,
+            answers=self.upstream_answers,
+            clock=self.clock,
+            public_url=self.settings.public_url or "",
+        )
 
     @property
     def free_busy_calendar(self) -> FreeBusyWriter:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.person import Person, PersonSession, PersonTrip
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
+    from freebusy.domain.upstream_due import UpstreamDue
 
 
 class Clock(Protocol):
@@ -543,6 +544,13 @@ class UpstreamEvents(Protocol):
         """What was answered to events that were written from here and that happen within ``window``, as far as told."""
 
 
+class UpstreamChannels(Protocol):
+    """Our own notification channels at Cronofy. Raises as ``UpstreamEvents``."""
+
+    def settle(self, credential: ProviderCredential, callback_url: str, *, wanted: bool, deadline: float) -> None:
+        """Sees to it that of this person just one channel leads to the address, or none. Doing so twice is no error."""
+
+
 class PersonSignIn(Protocol):
     """A person's browser at one kind of upstream. Raises nothing but the ``ProviderError`` family."""
 
@@ -753,6 +761,18 @@ class ChannelStore(Protocol):
         """Since when its server has been failing: ``now``, unless it was before. Of a closed one, ``now`` as well."""
 
 
+class UpstreamHandles(Protocol):
+    """For whom our channels at Cronofy are, by the hash of the handle in their callback URL."""
+
+    def save(self, handle_hash: str, *, client_id: str, sub: str, profile_id: str) -> None: ...
+
+    def find(self, handle_hash: str) -> tuple[str, str] | None:
+        """Account and profile."""
+
+    def forget(self, handle_hash: str) -> None:
+        """One that is not there is no error."""
+
+
 class RetriedQueue(Protocol):
     """Raises StorageUnavailable, and nothing else."""
 
@@ -777,6 +797,11 @@ class ChannelQueue(RetriedQueue, Protocol):
 
         When it raises, some may be queued: put all of them again.
         """
+
+
+class UpstreamQueue(RetriedQueue, Protocol):
+    def put(self, due: Sequence[UpstreamDue]) -> None:
+        """Queues each, in order per account. When it raises, some may be queued: put all of them again."""
 
 
 class AccessRequestQueue(RetriedQueue, Protocol):

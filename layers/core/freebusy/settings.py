@@ -37,6 +37,7 @@ class Settings(NamedTuple):
     access_queue_url: str
     erasure_queue_url: str
     channel_queue_url: str
+    upstream_queue_url: str
     inbound_bucket: str
     google_origin: str | None
     microsoft_origin: str | None
@@ -65,6 +66,7 @@ class Settings(NamedTuple):
             access_queue_url=environment.get("ACCESS_QUEUE_URL", ""),
             erasure_queue_url=environment.get("ERASURE_QUEUE_URL", ""),
             channel_queue_url=environment.get("CHANNEL_QUEUE_URL", ""),
+            upstream_queue_url=environment.get("UPSTREAM_QUEUE_URL", ""),
             inbound_bucket=environment.get("INBOUND_BUCKET", ""),
             google_origin=environment.get("GOOGLE_ORIGIN") or None,
             microsoft_origin=environment.get("MICROSOFT_ORIGIN") or None,

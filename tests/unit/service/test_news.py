@@ -11,7 +11,7 @@ from freebusy.domain.channel import News, NotificationType
 from freebusy.domain.event import Answered, Attendee, Delivery, ManagedEvent, Participation, Proposal, When
 from freebusy.domain.event_changes import EventUpsert, Invitee, deleted, updated
 from freebusy.entrypoints.records import AccountChange, EventChange, change_of
-from freebusy.service.news import AccountState, account_news, event_news
+from freebusy.service.news import AccountState, account_news, event_news, is_due_upstream
 from tests.invitations import KIM, an_event
 from tests.records import stream_record
 
@@ -107,3 +107,46 @@ def test_what_a_profile_was_before_it_moved_is_not_told_of():
     item = {"pk": {"S": "ACCOUNT#acc_1"}, "sk": {"S": "ACCOUNT"}, "profiles": {"M": {"pro_1.moved": profile}}}
     change = change_of(stream_record(item, item))
     assert change == AccountChange(AccountState("acc_1", {}), AccountState("acc_1", {}))
+
+
+def test_of_a_new_profile_at_cronofy_cronofy_tells_when_it_can_be_read():
+    after = AccountState("acc_1", {"pro_1": False, "pro_2": False}, frozenset({"pro_2"}))
+    assert account_news(AccountState("acc_1", {"pro_1": False}), after, now=7) == []
+
+
+def state(channels: int, *at_cronofy: str) -> AccountState:
+    return AccountState("acc_1", {"pro_1": False}, frozenset(at_cronofy), channels)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "due"),
+    [
+        pytest.param(state(0, "pro_1"), state(1, "pro_1"), True, id="the first channel"),
+        pytest.param(state(1, "pro_1"), state(2, "pro_1"), True, id="another one, which looks whether ours stands"),
+        pytest.param(state(1, "pro_1"), state(0, "pro_1"), True, id="the last one closed"),
+        pytest.param(state(1, "pro_1"), state(1), True, id="disconnected there"),
+        pytest.param(state(1), state(1, "pro_1"), True, id="connected there"),
+        pytest.param(state(1, "pro_1"), state(1, "pro_1.moved"), True, id="moved off"),
+        pytest.param(state(1, "pro_1"), state(1, "pro_1"), False, id="a credential that was refreshed"),
+        pytest.param(state(0), state(1), False, id="nobody of Cronofy's"),
+    ],
+)
+def test_our_channels_at_cronofy_are_looked_after_when_something_about_them_changed(before, after, due):
+    assert is_due_upstream(before, after) is due
+
+
+def test_who_is_at_cronofy_is_read_from_the_image():
+    def profile(**more: object) -> dict[str, object]:
+        return {"M": {"identity": {"M": {"upstream": {"S": "cronofy"}}}, **more}}
+
+    profiles = {
+        "pro_1": profile(),
+        "pro_2": profile(disconnected={"S": "revoked"}),
+        "pro_3": {"M": {"identity": {"M": {}}}},
+        "pro_4": {"M": {}},
+        "pro_5.moved": profile(),
+    }
+    item = {"pk": {"S": "ACCOUNT#acc_1"}, "sk": {"S": "ACCOUNT"}, "profiles": {"M": profiles}, "channels": {"N": "3"}}
+    change = change_of(stream_record(item, item))
+    assert isinstance(change, AccountChange)
+    assert (change.after.at_cronofy, change.after.channels) == ({"pro_1", "pro_5.moved"}, 3)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from freebusy.adapters.provider_http import Answer, ProviderHttp
 from freebusy.adapters.secrets import RegistrationSource
 from freebusy.domain.account import ProviderCredential
+from freebusy.domain.callback import is_signed
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CalendarUnreadable,
@@ -115,6 +116,11 @@ def refusal(answer: Answer, call: str) -> ProviderError:
         case HTTPStatus.PAYMENT_REQUIRED:
             return ProviderMisconfigured(f"{told}: the plan does not cover it")
     return CalendarUnreadable(told)
+
+
+def has_signed(body: bytes, signature: str, registration: RegistrationSource) -> bool:
+    """The operator may have renewed our secrets within the time that we keep them."""
+    return any(is_signed(body, signature, registration(fresh=fresh).live_secrets) for fresh in (False, True))
 
 
 def _bearer(credential: ProviderCredential) -> dict[str, str]:

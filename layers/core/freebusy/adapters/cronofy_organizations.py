@@ -10,14 +10,13 @@ from urllib.parse import urlencode
 import httpx
 
 from freebusy.adapters.cronofy import SCOPE, covers, identity_of
-from freebusy.adapters.cronofy_api import CronofyApi, refusal
+from freebusy.adapters.cronofy_api import CronofyApi, has_signed, refusal
 from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import resources_in
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
-from freebusy.domain.callback import is_signed
 from freebusy.domain.errors import (
     CalendarUnreadable,
     DelegationMissing,
@@ -108,8 +107,7 @@ class CronofyOrganizations:
         return list(resources_in(listed, email="email", name="name"))
 
     def has_signed(self, body: bytes, signature: str) -> bool:
-        """The operator may have renewed our secrets within the time that we keep them."""
-        return any(is_signed(body, signature, self._registration(fresh=fresh).live_secrets) for fresh in (False, True))
+        return has_signed(body, signature, self._registration)
 
     def _tokens(self, are_enough: Callable[[str], bool]) -> TokenEndpoint:
         url = self._api.address("/oauth/token")

@@ -1,8 +1,7 @@
-"""Amazon SQS: the queues of invitations and channels that are due, of requests for access and of erasures; and of
-records that nobody could read.
+"""Amazon SQS: the queues of what is due, of requests for access and of erasures; and of records that nobody could read.
 
-Of the invitations' FIFO queue, a group is one attendee of one event, and of the channels' it is one channel, so that
-whoever cannot be reached holds up nobody else.
+Of the invitations' FIFO queue, a group is one attendee of one event, of the channels' one channel, and of that of what
+is due at Cronofy one account, so that whoever cannot be reached holds up nobody else.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from freebusy.domain.channel import ChannelDue
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.upstream_due import UpstreamDue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -84,6 +84,13 @@ class SqsChannels(_SqsQueue):
         self._put([_in_group(str(number), each.channel_id, each) for number, each in enumerate(due)])
 
 
+class SqsUpstream(_SqsQueue):
+    """Implements ``ports.UpstreamQueue``."""
+
+    def put(self, due: Sequence[UpstreamDue]) -> None:
+        self._put([_in_group(str(number), each.sub, each) for number, each in enumerate(due)])
+
+
 class SqsAccessRequests(_SqsQueue):
     """Implements ``ports.AccessRequestQueue``."""
 
@@ -127,7 +134,9 @@ def _entry(number: str, due: InvitationDue) -> SendMessageBatchRequestEntryTypeD
     return _in_group(number, group, due)
 
 
-def _in_group(number: str, group: str, due: InvitationDue | ChannelDue) -> SendMessageBatchRequestEntryTypeDef:
+def _in_group(
+    number: str, group: str, due: InvitationDue | ChannelDue | UpstreamDue
+) -> SendMessageBatchRequestEntryTypeDef:
     return {
         "Id": number,
         "MessageBody": json.dumps(asdict(due)),

@@ -135,7 +135,7 @@ class Account:
 
     ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any. ``moved`` are
     profiles as they were before they moved off Cronofy: not shown and not read, but events that were delivered through
-    them go on being so.
+    them go on being so. ``channels`` is how many its application has open.
     """
 
     sub: str
@@ -148,6 +148,7 @@ class Account:
     created_at: int = 0
     has_events: bool = False
     moved: tuple[Profile, ...] = ()
+    channels: int = 0
 
     @property
     def free_busy_profiles(self) -> tuple[Profile, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from freebusy.domain.channel import ChannelDue, News
 from freebusy.domain.event import InvitationDue
+from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import (
     AccountChange,
@@ -18,10 +19,10 @@ from freebusy.entrypoints.records import (
     name_of,
     sequence_number,
 )
-from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue
+from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
 from freebusy.service.channels import announce
 from freebusy.service.invitations import due_after
-from freebusy.service.news import account_news, event_news
+from freebusy.service.news import account_news, event_news, is_due_upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Followers:
 
     invitations: InvitationQueue
     due_channels: ChannelQueue
+    due_upstream: UpstreamQueue
     channels: ChannelStore
     dead_letters: DeadLetters
 
@@ -43,6 +45,7 @@ def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) 
     records: Sequence[Mapping[str, Any]] = event["Records"]
     invitations: list[InvitationDue] = []
     due: list[ChannelDue] = []
+    upstream: list[UpstreamDue] = []
     news: list[News] = []
     try:
         for record in records:
@@ -52,10 +55,13 @@ def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) 
                     news += event_news(before, after)
                 case AccountChange(before, after):
                     news += account_news(before, after, now=now)
+                    if is_due_upstream(before, after):
+                        upstream.append(UpstreamDue(after.sub, int(sequence_number(record))))
                 case ChannelDue() as channel:
                     due.append(channel)
         followers.invitations.put(invitations)
         followers.due_channels.put(due)
+        followers.due_upstream.put(upstream)
         noted = sum(announce(each, channels=followers.channels) for each in news)
     except Exception as error:  # noqa: BLE001 - whatever it is, no change may be passed over
         for record in records:

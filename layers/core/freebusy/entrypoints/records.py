@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freebusy.domain.account import MOVED
-from freebusy.domain.channel import ChannelDue
+from freebusy.domain.account import MOVED, Upstream
+from freebusy.domain.channel import ChannelDue, NotificationType
 from freebusy.domain.errors import FreeBusyError
 from freebusy.domain.event import InvitationDue
+from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.entrypoints.observing import tell_trouble
 from freebusy.ports import RetriedQueue
 from freebusy.service.invitations import EventState, recipient_of
@@ -96,9 +97,19 @@ def _event_state(image: Mapping[str, Any]) -> EventState:
 
 
 def _account_state(image: Mapping[str, Any]) -> AccountState:
-    """What a profile was before it moved is not shown, and so not told of."""
-    profiles = {name: each["M"] for name, each in image["profiles"]["M"].items() if not name.endswith(MOVED)}
-    return AccountState(_sub(image), {name: "disconnected" in profile for name, profile in profiles.items()})
+    disconnected = {name: "disconnected" in each["M"] for name, each in image["profiles"]["M"].items()}
+    at_cronofy = {name for name, each in image["profiles"]["M"].items() if _is_at_cronofy(each["M"])}
+    return AccountState(
+        sub=_sub(image),
+        disconnected={name: lost for name, lost in disconnected.items() if not name.endswith(MOVED)},
+        at_cronofy=frozenset(name for name in at_cronofy if not disconnected[name]),
+        channels=int(image["channels"]["N"]) if "channels" in image else 0,
+    )
+
+
+def _is_at_cronofy(profile: Mapping[str, Any]) -> bool:
+    identity = profile["identity"]["M"] if "identity" in profile else {}
+    return "upstream" in identity and identity["upstream"]["S"] == Upstream.CRONOFY
 
 
 def _channel_due(sub: str, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> ChannelDue | None:
@@ -181,6 +192,18 @@ def channel_due(message: Message) -> ChannelDue:
         raise UnreadableRecord("no channel that is due") from error
     if not all(isinstance(text, str) and text for text in (due.sub, due.channel_id)):
         raise UnreadableRecord("no channel that is due")
+    return due
+
+
+def upstream_due(message: Message) -> UpstreamDue:
+    """Raises UnreadableRecord."""
+    try:
+        due = UpstreamDue(**json.loads(message.body))
+        due = replace(due, told=None if due.told is None else NotificationType(due.told))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnreadableRecord("nothing that is due at Cronofy") from error
+    if not (isinstance(due.sub, str) and isinstance(due.profile_id, str)) or type(due.since) is not int:
+        raise UnreadableRecord("nothing that is due at Cronofy")
     return due
 
 

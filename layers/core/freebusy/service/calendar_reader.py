@@ -127,6 +127,11 @@ class CalendarReader:
         except AccessTokenRejected:
             return use(self._renewed(account, profile, credential, provider, deadline))
 
+    def renew(self, account: Account, profile: Profile, *, deadline: float) -> None:
+        """Renews the credential before its time, which shows whether it works. Raises and marks as above."""
+        provider = self._provider(profile)
+        self._renewed(account, profile, self._unsealed(account, profile), provider, deadline)
+
     def _is_let_in(self, profile: Profile) -> bool:
         """Not any more, once the application revoked the organization that the mailbox belongs to."""
         if profile.service_account is None:

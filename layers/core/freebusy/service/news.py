@@ -15,10 +15,15 @@ from freebusy.service.invitations import EventState
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """``disconnected`` says it of each profile, by id; a profile that moved is still the one that it was."""
+    """``disconnected`` says it of each profile, by id; what a profile was before it moved is none of them.
+
+    ``at_cronofy`` are the profiles that are connected there, moved ones included. ``channels`` is how many there are.
+    """
 
     sub: str
     disconnected: Mapping[str, bool]
+    at_cronofy: frozenset[str] = frozenset()
+    channels: int = 0
 
 
 def event_news(before: EventState | None, after: EventState) -> list[News]:
@@ -35,13 +40,24 @@ def event_news(before: EventState | None, after: EventState) -> list[News]:
 
 
 def account_news(before: AccountState, after: AccountState, *, now: int) -> list[News]:
-    """Profiles that ceased to work, work again, or are new: what is new has been read already, as nothing is copied."""
+    """Profiles that ceased to work, work again, or are new.
+
+    Nothing is copied here, so that a new one can be read at once; of one at Cronofy, Cronofy tells when that is.
+    """
     kinds: list[NotificationType] = []
     for profile_id, disconnected in after.disconnected.items():
         was = before.disconnected.get(profile_id)
         if was is None:
-            kinds.append(NotificationType.PROFILE_INITIAL_SYNC_COMPLETED)
+            if profile_id not in after.at_cronofy:
+                kinds.append(NotificationType.PROFILE_INITIAL_SYNC_COMPLETED)
         elif was != disconnected:
             connected = NotificationType.PROFILE_CONNECTED
             kinds.append(NotificationType.PROFILE_DISCONNECTED if disconnected else connected)
     return [News(after.sub, kind, now) for kind in dict.fromkeys(kinds)]
+
+
+def is_due_upstream(before: AccountState, after: AccountState) -> bool:
+    """Whether our channels at Cronofy may have to be others now; each opening here looks whether they still stand."""
+    if not before.at_cronofy | after.at_cronofy:
+        return False
+    return (before.channels, before.at_cronofy) != (after.channels, after.at_cronofy)

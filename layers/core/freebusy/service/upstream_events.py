@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from freebusy.domain.account import Account, Disconnected, Profile
-from freebusy.domain.errors import CredentialRevoked, EventRefused, ProviderError
+from freebusy.domain.errors import CredentialRevoked, EventRefused, ProviderError, StorageUnavailable
 from freebusy.domain.event import (
     NEVER_INVITED,
     UPSTREAM,
@@ -102,41 +103,59 @@ class AnswerReader:
 
         Raises StorageUnavailable.
         """
-        carried = [event for event in self.events.overlapping(account.sub, window) if event.carrier]
-        asked = {event.uid: event for event in carried if not event.deleted}
-        for carrier in {event.carrier for event in asked.values() if event.carrier}:
-            profile = carrying(account, carrier)
-            for answers in self._read(account, profile, window) if profile and profile.connected else ():
-                if (event := asked.get(answers.uid)) and _are_about(answers, event):
-                    self._count(event, answers)
+        for carrier, asked in self._carried(account, window).items():
+            try:
+                self._take_in(account, carrier, asked, window)
+            except ProviderError as error:
+                extra = {"account": account.sub, "reason": error.reason}
+                logger.warning("answers at Cronofy cannot be read", extra=extra)
 
-    def _read(self, account: Account, profile: Profile, window: Period) -> list[UpstreamAnswers]:
+    def take_in_all(self, account: Account, window: Period) -> None:
+        """The same, for those who try again: raises ProviderError too, and where an event is changed meanwhile."""
+        for carrier, asked in self._carried(account, window).items():
+            if not self._take_in(account, carrier, asked, window):
+                raise StorageUnavailable("the event was changed meanwhile")
+
+    def _carried(self, account: Account, window: Period) -> dict[str, dict[str, ManagedEvent]]:
+        """Events that were written to Cronofy: by carrier, and by uid."""
+        carried: dict[str, dict[str, ManagedEvent]] = {}
+        for event in self.events.overlapping(account.sub, window):
+            if event.carrier and not event.deleted:
+                carried.setdefault(event.carrier, {})[event.uid] = event
+        return carried
+
+    def _take_in(self, account: Account, carrier: str, asked: dict[str, ManagedEvent], window: Period) -> bool:
+        """Whether all of it could be stored."""
+        profile = carrying(account, carrier)
+        told = self._read(account, profile, window) if profile and profile.connected else ()
+        stored = [
+            self._count(event, answers)
+            for answers in told
+            if (event := asked.get(answers.uid)) and _are_about(answers, event)
+        ]
+        return all(stored)
+
+    def _read(self, account: Account, profile: Profile, window: Period) -> Sequence[UpstreamAnswers]:
         deadline = time.monotonic() + READ_SECONDS
-        try:
-            return list(
-                self.reader.with_credential(
-                    account,
-                    profile,
-                    lambda credential: self.upstream.answers(credential, window, deadline=deadline),
-                    deadline=deadline,
-                )
-            )
-        except ProviderError as error:
-            extra = {"profile_id": profile.profile_id, "reason": error.reason}
-            logger.warning("answers at Cronofy cannot be read", extra=extra)
-            return []
+        return self.reader.with_credential(
+            account,
+            profile,
+            lambda credential: self.upstream.answers(credential, window, deadline=deadline),
+            deadline=deadline,
+        )
 
-    def _count(self, event: ManagedEvent, answers: UpstreamAnswers) -> None:
-        """An event that somebody changes meanwhile is left for the next reading."""
+    def _count(self, event: ManagedEvent, answers: UpstreamAnswers) -> bool:
+        """False for an event that somebody changes meanwhile: it is left for the next reading."""
         told = {same_address(email): participation for email, participation in answers.attendees.items()}
         person, *others = event.attendees
         counted = (
             replace(person, participation=answers.person or person.participation),
             *(replace(each, participation=told.get(same_address(each.email), each.participation)) for each in others),
         )
-        if counted != event.attendees:
-            updated_at = max(self.clock(), event.updated_at)
-            self.events.save(replace(event, attendees=counted, updated_at=updated_at), over=event.version)
+        if counted == event.attendees:
+            return True
+        updated_at = max(self.clock(), event.updated_at)
+        return self.events.save(replace(event, attendees=counted, updated_at=updated_at), over=event.version)
 
 
 def _are_about(answers: UpstreamAnswers, event: ManagedEvent) -> bool:

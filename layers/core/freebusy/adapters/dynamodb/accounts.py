@@ -429,6 +429,7 @@ def _account(item: Item) -> Account:
         created_at=int(item["created_at"]["N"]),
         has_events="has_events" in item and item["has_events"]["BOOL"],
         moved=tuple([profile for profile in listed if profile.profile_id.endswith(MOVED)]),
+        channels=number(item, "channels") or 0,
     )
 
 

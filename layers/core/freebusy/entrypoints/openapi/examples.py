@@ -161,6 +161,10 @@ CHANNEL_REQUEST: dict[str, Any] = {
     "filters": {"only_managed": True},
 }
 CHANNEL: dict[str, Any] = {"channel_id": "chn_5f00aa11bb22cc33dd44ee55", **CHANNEL_REQUEST}
+NOTIFICATION: dict[str, Any] = {
+    "notification": {"type": "change", "changes_since": _START},
+    "channel": {**CHANNEL, "filters": {}},
+}
 ACCESS_REQUEST: dict[str, Any] = {
     "email": "eve@example.com",
     "callback_url": "https://app.example.com/access",

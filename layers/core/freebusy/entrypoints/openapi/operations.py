@@ -659,6 +659,21 @@ OPERATIONS: tuple[Operation, ...] = (
         answers={202: NOTHING},
         refusals=(*_KNOWN, 404),
     ),
+    Operation(
+        "POST",
+        "/upstream/cronofy/channels/{handle}",
+        Section.CHANNELS,
+        "What Cronofy tells this service about somebody who is connected through it",
+        (Caller.ANYBODY,),
+        about="For Cronofy alone, which signs it with this deployment's own client secret there.",
+        body={"type": "object"},
+        body_example=examples.NOTIFICATION,
+        answers={
+            202: TAKEN,
+            410: Answer("Nobody needs that channel any more.", named("Error"), {"error": "gone"}),
+        },
+        refusals=(401,),
+    ),
     # --- Organizations
     Operation(
         "GET",

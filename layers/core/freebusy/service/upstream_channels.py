@@ -1,0 +1,117 @@
+"""Channels of our own at Cronofy, for people who are connected through it and whose application has channels here.
+
+What Cronofy tells is not believed but looked up: answers are taken in, and a connection that is said to be lost is
+tried. What is written thereby is news, as all else that is written; only what changed in the person's own calendar, of
+which nothing is kept here, is passed on as it was told.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from freebusy.domain.account import MOVED, Account, Profile
+from freebusy.domain.channel import News, NotificationType
+from freebusy.domain.errors import CredentialRevoked
+from freebusy.domain.free_busy import Period
+from freebusy.domain.identifiers import hashed
+from freebusy.domain.upstream_due import UpstreamDue
+from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
+from freebusy.service.calendar_reader import CalendarReader
+from freebusy.service.channels import announce
+from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS
+from freebusy.service.upstream_events import AnswerReader
+
+SECONDS = 10.0
+"""For all requests to Cronofy that one piece of work may take."""
+
+_DAY = 86400
+_HANDLE_LENGTH = 32
+
+
+class Outcome(StrEnum):
+    SETTLED = "settled"
+    PASSED_ON = "passed_on"
+    NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamWork:
+    """Does what is due, one piece at a time; safe to call from several threads."""
+
+    accounts: AccountStore
+    channels: ChannelStore
+    handles: UpstreamHandles
+    upstream: UpstreamChannels
+    reader: CalendarReader
+    answers: AnswerReader
+    clock: Clock
+    public_url: str
+
+    def carry_out(self, due: UpstreamDue) -> Outcome:
+        """Raises ProviderError or StorageUnavailable for what has to be tried again."""
+        account = self.accounts.find(due.sub)
+        if account is None or not account.at_cronofy:
+            return Outcome.NOBODY
+        if due.told is None:
+            self._settle(account)
+            return Outcome.SETTLED
+        for profile in account.at_cronofy:
+            if profile.sealed_for == due.profile_id and profile.connected:
+                with _whatever_it_shows():
+                    self._pass_on(due, due.told, account, profile)
+        return Outcome.PASSED_ON
+
+    def _settle(self, account: Account) -> None:
+        """One channel for each profile that is connected there, as long as there are channels here.
+
+        Of a profile that was disconnected there is no credential left to close it with. Its notifications are refused,
+        and Cronofy closes channels that do not take any for a day.
+        """
+        for profile in account.at_cronofy:
+            handle = self._handle(account, profile)
+            wanted = account.channels > 0 and profile.connected
+            if wanted:
+                whose = {"client_id": account.client_id, "sub": account.sub, "profile_id": profile.sealed_for}
+                self.handles.save(hashed(handle), **whose)
+            if profile.connected:
+                with _whatever_it_shows():
+                    self._settle_there(account, profile, callback_url(self.public_url, handle), wanted=wanted)
+            if not wanted:
+                self.handles.forget(hashed(handle))
+
+    def _settle_there(self, account: Account, profile: Profile, url: str, *, wanted: bool) -> None:
+        deadline = time.monotonic() + SECONDS
+        self.reader.with_credential(
+            account,
+            profile,
+            lambda credential: self.upstream.settle(credential, url, wanted=wanted, deadline=deadline),
+            deadline=deadline,
+        )
+
+    def _handle(self, account: Account, profile: Profile) -> str:
+        """The same every time, so that what was interrupted is found again. It is no secret: Cronofy signs."""
+        return hashed(f"the channel of {account.sub} {profile.sealed_for}")[:_HANDLE_LENGTH]
+
+    def _pass_on(self, due: UpstreamDue, told: NotificationType, account: Account, profile: Profile) -> None:
+        if told is NotificationType.PROFILE_DISCONNECTED:
+            self.reader.renew(account, profile, deadline=time.monotonic() + SECONDS)
+            return
+        if told is NotificationType.CHANGE:
+            now = self.clock()
+            self.answers.take_in_all(account, Period(now - PAST_DAYS * _DAY, now + FUTURE_DAYS * _DAY))
+        if not profile.profile_id.endswith(MOVED):
+            news = News(account.sub, told, due.since, profile.calendar_id, managed=False)
+            announce(news, channels=self.channels)
+
+
+def _whatever_it_shows() -> AbstractContextManager[None]:
+    """A credential that turns out to be dead disconnects its profile, which is written, and so is news."""
+    return suppress(CredentialRevoked)
+
+
+def callback_url(public_url: str, handle: str) -> str:
+    """At most 128 characters, which is what Cronofy takes, for hosts of up to 61."""
+    return f"{public_url}/upstream/cronofy/channels/{handle}"
