@@ -11,6 +11,7 @@ from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
 from freebusy.entrypoints.wire.oauth import CodeGrant, metadata_json, revocation, token_request, tokens_json
 from freebusy.service.applications import authenticate_client
+from freebusy.service.audit import By, note_caller
 from freebusy.service.erasure import request_erasure, require_may_erase
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
 
@@ -28,6 +29,7 @@ def issue() -> Response[str]:
     application = authenticate_client(
         client.client_id, client.client_secret, applications=wired.applications, tokens=wired.tokens, now=now
     )
+    note_caller(application.client_id, By.APPLICATION)
     if isinstance(grant, CodeGrant):
         issued = exchange_code(
             application,
@@ -61,6 +63,7 @@ def revoke() -> Response[str]:
         tokens=wired.tokens,
         now=now,
     )
+    note_caller(application.client_id, By.APPLICATION)
     if asked.erase:
         require_may_erase(application)
     sub = None

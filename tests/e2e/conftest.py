@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pycronofy
 import pytest
 
+from freebusy.entrypoints.cli import main
 from local.browser import visit
 from tests.e2e.days import at
 from tests.npm import NODE_IS_MISSING, installed
@@ -43,6 +45,22 @@ def connect(stack):
         return client
 
     return connected
+
+
+@pytest.fixture
+def freebusy(stack, tmp_path, capsys) -> Callable[..., Any]:
+    """The command line, on this stack."""
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(stack), encoding="utf-8")
+
+    def run(*arguments: str) -> Any:
+        capsys.readouterr()
+        status = main([f"--local={file}", "--json", *arguments])
+        printed = capsys.readouterr()
+        assert status == 0, printed.err
+        return json.loads(printed.out)
+
+    return run
 
 
 @pytest.fixture

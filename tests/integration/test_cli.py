@@ -108,7 +108,10 @@ def deployment(emulator) -> Deployment:
 @pytest.fixture
 def stack_file(deployment, tmp_path) -> Path:
     file = tmp_path / "stack.json"
-    file.write_text(json.dumps({"url": "http://127.0.0.1:8080", "aws": deployment.endpoint}), encoding="utf-8")
+    file.write_text(
+        json.dumps({"url": "http://127.0.0.1:8080", "aws": deployment.endpoint, "logs": str(tmp_path)}),
+        encoding="utf-8",
+    )
     return file
 
 
@@ -349,6 +352,22 @@ class TestErasingPeople:
         assert exported["stored"]["account"][0]["profiles"]["pro"]["sealed"] == "present"
         assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page"}
         assert "nothing is stored" in refused("accounts", "export", "acc_000000000000000000000000")
+
+    def test_who_exported_them_is_written_down(self, freebusy, person):
+        freebusy("accounts", "export", person)
+        (record,) = freebusy("accounts", "audit", person)
+        assert (record["action"], record["by"], record["outcome"]) == ("account.exported", "operator", "done")
+        assert freebusy("accounts", "audit", person, "--since", "0m") in ([], [record])
+
+    @pytest.mark.parametrize("sub", ["", "acc_", 'acc_1" or 1', "kim@example.com", "acc_1 acc_2"])
+    def test_only_of_an_account_is_the_audit_log_asked(self, refused, sub):
+        assert "no account's sub" in refused("accounts", "audit", sub)
+
+    @pytest.mark.parametrize("since", ["", "d", "7", "7w", "-7d", "1.5h"])
+    def test_how_far_back_is_a_number_with_its_unit(self, person, since, capsys):
+        with pytest.raises(SystemExit):
+            main(["accounts", "audit", person, f"--since={since}"])
+        assert "is not like 90m, 36h or 7d" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("worker")
     def test_others_keep_everything(self, deployment, freebusy, person, created):

@@ -12,6 +12,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.records import (
     Message,
     UnreadableRecord,
@@ -23,6 +24,7 @@ from freebusy.entrypoints.records import (
 )
 from freebusy.ports import AccessRequestQueue
 from freebusy.service.access_answers import AccessAnswers
+from freebusy.service.audit import begin
 
 logger = Logger(service="freebusy")
 
@@ -47,6 +49,7 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
         logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))  # noqa: TRY400 - a trace may repeat data
         postpone([message], queue, received=1)
         return False
+    notes = begin()
     try:
         outcome = answers.answer(request_id)
     except Exception as error:  # noqa: BLE001 - an error that nobody expected may be mended before the tries end
@@ -59,5 +62,7 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
         )
         postpone([message], queue, received=message.received)
         return False
+    if notes.accounts:
+        write_record(record_of(notes, "access.granted", request_id, outcome))
     logger.info("a request for access is answered", message_id=message.message_id, request=request_id, outcome=outcome)
     return True

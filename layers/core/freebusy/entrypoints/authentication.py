@@ -10,6 +10,7 @@ from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission, permissions, split
 from freebusy.entrypoints.http import bearer_of
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.tokens import Caller, authenticate, require
 
 if TYPE_CHECKING:  # most functions never meet one
@@ -39,9 +40,18 @@ def caller_of(event: Mapping[str, Any], permission: Permission | None = None) ->
     """Any kind of caller. Raises AuthenticationFailed or InsufficientScope."""
     wired = dependencies()
     caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
+    _note(caller)
     if permission is not None:
         require(caller, permission)
     return caller
+
+
+def _note(caller: Caller) -> None:
+    if caller.holder and caller.grant:
+        note_caller(caller.client_id, By.GRANT, caller.grant.grant_id)
+        note(caller.holder.sub)
+    else:
+        note_caller(caller.client_id, By.APPLICATION)
 
 
 def person(event: Mapping[str, Any], permission: Permission | None = None) -> Person:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from freebusy.bootstrap import (
     access_request_store,
     account_store,
     application_registry,
+    audit_log,
+    audit_log_in,
     belongings,
     erasure_queue,
     redelivery,
@@ -33,7 +36,8 @@ from freebusy.bootstrap import (
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
-from freebusy.ports import ApplicationRegistry, Belongings, SecretVault
+from freebusy.entrypoints.audit import line_of, record_of
+from freebusy.ports import ApplicationRegistry, AuditLog, Belongings, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -49,6 +53,7 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
+from freebusy.service.audit import By, Notes
 from freebusy.service.authorization import relink_url
 from freebusy.service.erasure import people_of
 from freebusy.service.export import export_account
@@ -68,6 +73,9 @@ _DEPLOYMENTS = "default"
 _LONGEST_ERASURE = 900.0
 _BETWEEN_LOOKS = 2.0
 """Seconds. An erasure goes on by itself, however long somebody waits for it."""
+
+_SUB = re.compile(r"(acc|ser)_\w{1,64}", re.ASCII)
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 _REFUSED = 2
 _INTERRUPTED = 130
@@ -213,7 +221,10 @@ def _erase_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answ
 
 
 def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    """Recorded first: who cannot write that down does not see anything."""
     where = _dynamodb(options)
+    notes = Notes(accounts={options.account: None}, by=By.OPERATOR)
+    _audit_log(options).add(line_of(record_of(notes, "account.exported", "", "done")))
     return export_account(
         options.account,
         accounts=account_store(*where),
@@ -221,6 +232,29 @@ def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Ans
         requests=access_request_store(*where),
         now=int(time()),
     )
+
+
+def _audit_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    if not _SUB.fullmatch(options.account):
+        raise CommandRefused(f"{options.account} is no account's sub")
+    now = int(time())
+    return [*map(dict, _audit_log(options).about(options.account, since=now - options.since, until=now))]
+
+
+def _audit_log(options: argparse.Namespace) -> AuditLog:
+    session, endpoint = _session(options)
+    if endpoint:
+        return audit_log_in(Path(json.loads(Path(options.local).read_text(encoding="utf-8"))["logs"]))
+    logs = session.client("logs", config=_TIMES)
+    return audit_log(logs, _of_stack("FunctionLogGroup", options, session, endpoint))
+
+
+def _seconds(text: str) -> int:
+    """Of ``90m``, ``36h`` or ``7d``."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not like 90m, 36h or 7d")
+    return int(number) * _UNITS[unit]
 
 
 def _list_organizations(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -525,6 +559,9 @@ def _parser() -> argparse.ArgumentParser:
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
+    audit = _add(accounts, "audit", _audit_account, "who did what about somebody, as the log has it", "account")
+    since = "how far back, as 90m, 36h or 7d (which is the default)"
+    audit.add_argument("--since", type=_seconds, default=_seconds("7d"), metavar="TIME", help=since)
     export = _add(accounts, "export", _export_account, "print everything that is stored about somebody", "account")
     export.set_defaults(json=True)
     _add_erasing(_add(accounts, "erase", _erase_account, "erase everything that is stored about somebody", "account"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.records import (
     Message,
     UnreadableRecord,
@@ -17,6 +18,7 @@ from freebusy.entrypoints.records import (
     trouble,
 )
 from freebusy.ports import ErasureQueue
+from freebusy.service.audit import begin, note
 from freebusy.service.erasure import Erasure
 
 logger = Logger(service="freebusy")
@@ -57,5 +59,8 @@ def _is_erased(message: Message, erasure: Erasure, queue: ErasureQueue) -> bool:
         )
         postpone([message], queue, received=_A_MINUTE)
         return False
+    notes = begin()
+    note(sub)
+    write_record(record_of(notes, "account.erased", message.message_id, "done"))
     logger.info("nothing is left", message_id=message.message_id, account=sub)
     return True

@@ -32,6 +32,8 @@ from freebusy.domain.errors import (
     StorageUnavailable,
     TokenError,
 )
+from freebusy.entrypoints.audit import write_request
+from freebusy.service.audit import begin
 from freebusy.settings import settings
 
 if TYPE_CHECKING:
@@ -170,7 +172,9 @@ def serve(
     app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, cross_origin: bool = True
 ) -> dict[str, Any]:
     """Routes the request, then adds what every answer carries; pages for people are not ``cross_origin``."""
+    notes = begin()
     result = app.resolve(event, context)
+    write_request(notes, event, result["statusCode"])
     headers = result.setdefault("headers", {})
     headers.setdefault("Cache-Control", "no-store")
     if cross_origin:

@@ -30,6 +30,7 @@ from freebusy.domain.identifiers import hashed, new_authorization_code
 from freebusy.domain.scopes import permissions
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.ports import AccessRequestStore, AccountStore, ApplicationStore, ServiceAccountStore, TokenStore
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.callbacks import Callbacks
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.resources import Calendars, calendars_of
@@ -112,6 +113,8 @@ class AccessAnswers:
         self._probe(request, service_account)
         now = self.clock()
         account = connect_mailbox(service_account, request.email, accounts=self.accounts, now=now)
+        note_caller(request.client_id, By.SERVICE)
+        note(account.sub)
         code = new_authorization_code()
         bound = AuthorizationCode(
             client_id=request.client_id,

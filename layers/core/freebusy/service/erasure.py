@@ -26,6 +26,7 @@ from freebusy.ports import (
     ServiceAccountStore,
     SetupStore,
 )
+from freebusy.service.audit import note
 from freebusy.service.tokens import end_authorization
 
 MAIL_FIRST = 60
@@ -44,6 +45,7 @@ def require_may_erase(application: Application) -> None:
 def request_erasure(sub: str, *, queue: ErasureQueue) -> None:
     """Raises StorageUnavailable; asking again does no harm."""
     queue.put([sub], after=MAIL_FIRST)
+    note(sub, action="erasure.requested")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from freebusy.ports import (
     TokenStore,
     Vault,
 )
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.trips import application_of, introduction, issue_code
 
 logger = logging.getLogger(__name__)
@@ -194,6 +195,8 @@ class OrganizationSetups:
             created_at=now,
         )
         sub = self.service_accounts.connect(wanted)
+        note_caller(request.client_id, By.PERSON)
+        note(sub)
         sealed = self.vault.seal(credential, client_id=request.client_id, profile_id=sub)
         if connected := self.service_accounts.find(sub):
             self.service_accounts.renew(sub, sealed=sealed, version=connected.version)
