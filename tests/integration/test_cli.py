@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -430,7 +431,7 @@ class TestOrganizations:
             belongings(dynamodb, table),
             queue,
             lambda *_: None,
-            lambda: NOW,
+            count(NOW, 60).__next__,
         )
 
         def work(_: float) -> None:
