@@ -361,8 +361,9 @@ class TestErasingPeople:
         assert freebusy("accounts", "audit", person, "--since", "0m") in ([], [record])
 
     @pytest.mark.parametrize("sub", ["", "acc_", 'acc_1" or 1', "kim@example.com", "acc_1 acc_2"])
-    def test_only_of_an_account_is_the_audit_log_asked(self, refused, sub):
-        assert "no account's sub" in refused("accounts", "audit", sub)
+    @pytest.mark.parametrize("command", ["audit", "export"])
+    def test_nothing_but_the_id_of_an_account_comes_into_the_audit_log(self, refused, command, sub):
+        assert "no account's sub" in refused("accounts", command, sub)
 
     @pytest.mark.parametrize("since", ["", "d", "7", "7w", "-7d", "1.5h"])
     def test_how_far_back_is_a_number_with_its_unit(self, person, since, capsys):
@@ -471,6 +472,12 @@ class TestOrganizations:
     def test_an_unknown_one_is_said_to_be_unknown(self, refused):
         assert "no organization ser_1" in refused("organizations", "show", "ser_1")
         assert "nothing is stored" in refused("organizations", "erase", "ser_1", "--yes")
+
+    def test_and_people_are_erased_each_by_their_own_command(self, refused, giver, eve):
+        assert "organizations erase" in refused("accounts", "erase", giver.sub, "--yes")
+        assert "no organization" in refused("organizations", "erase", eve, "--yes")
+
+    def test_of_an_unknown_application_there_are_none(self, refused):
         assert "no application" in refused("organizations", "list", "unknown")
 
 

@@ -36,6 +36,7 @@ from freebusy.bootstrap import (
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
+from freebusy.domain.identifiers import is_service_account
 from freebusy.entrypoints.audit import line_of, record_of
 from freebusy.ports import ApplicationRegistry, AuditLog, Belongings, SecretVault
 from freebusy.service.applications import (
@@ -217,16 +218,18 @@ def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
 
 
 def _erase_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    if is_service_account(options.account):
+        raise CommandRefused(f"{options.account} is an organization: organizations erase does it, with its people")
     return {"account": options.account, **_erase(options, options.account)}
 
 
 def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     """Recorded first: who cannot write that down does not see anything."""
-    where = _dynamodb(options)
-    notes = Notes(accounts={options.account: None}, by=By.OPERATOR)
+    sub, where = _sub(options), _dynamodb(options)
+    notes = Notes(accounts={sub: None}, by=By.OPERATOR)
     _audit_log(options).add(line_of(record_of(notes, "account.exported", "", "done")))
     return export_account(
-        options.account,
+        sub,
         accounts=account_store(*where),
         belongings=belongings(*where),
         requests=access_request_store(*where),
@@ -235,10 +238,16 @@ def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Ans
 
 
 def _audit_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
-    if not _SUB.fullmatch(options.account):
-        raise CommandRefused(f"{options.account} is no account's sub")
-    now = int(time())
-    return [*map(dict, _audit_log(options).about(options.account, since=now - options.since, until=now))]
+    sub, now = _sub(options), int(time())
+    return [*map(dict, _audit_log(options).about(sub, since=now - options.since, until=now))]
+
+
+def _sub(options: argparse.Namespace) -> str:
+    """Before it stands in the log, or in a query of it."""
+    sub: str = options.account
+    if not _SUB.fullmatch(sub):
+        raise CommandRefused(f"{sub} is no account's sub")
+    return sub
 
 
 def _audit_log(options: argparse.Namespace) -> AuditLog:
@@ -287,6 +296,8 @@ def _show_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _
 def _erase_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     """Its accounts are found as long as it is there itself, and it goes last."""
     sub = options.organization
+    if not is_service_account(sub):
+        raise CommandRefused(f"{sub} is no organization: its id begins with ser_")
     found = service_account_store(*_dynamodb(options)).find(sub)
     with_it = people_of(found, accounts=account_store(*_dynamodb(options))).erased if found else []
     return {"organization": sub, **_erase(options, sub, *with_it)}
