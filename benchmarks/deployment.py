@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -28,6 +30,7 @@ from freebusy.domain.account import Account, ProviderCredential, ProviderName
 from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.entrypoints import audit
 from freebusy.settings import settings
 from tests import api
 from tests.api import Answer
@@ -46,7 +49,7 @@ _QUARTER, _HOUR, _DAY = 900, 3600, 86400
 
 @contextmanager
 def deployed(**environment: str) -> Iterator[Dependencies]:
-    """The dependencies of the handlers, and an application that calls with ``SECRET``."""
+    """The dependencies of the handlers, and an application that calls with ``SECRET``. Audit records go nowhere."""
     with mock_aws():
         os.environ |= {
             "AWS_ACCESS_KEY_ID": "moto",
@@ -61,7 +64,8 @@ def deployed(**environment: str) -> Iterator[Dependencies]:
         dependencies.cache_clear()
         wired = dependencies()
         wired.tokens.save(hashed(SECRET), TokenRecord(TokenKind.CLIENT_SECRET, CLIENT_ID))
-        yield wired
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, patch.object(audit, "stdout", lambda: nowhere):
+            yield wired
 
 
 # --- People -----------------------------------------------------------------------------------------------

@@ -142,6 +142,7 @@ class Stack:
                 await gateway.server.listen(self._ports.gateway)
                 await children.all_listening()
                 addresses = {**origins, **standing_in, "mailbox": mailbox, "aws": endpoint, "demo": demo}
+                addresses["logs"] = str(self._logs)
                 write_atomically(self._file, {"url": self.url, **client, **addresses})
                 say_how_to_try_it(self.url, demo, self._file, self._logs, time.monotonic() - began)
                 await children.first_to_end()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.exchanges import deviations, path_parameters
+from tests.exchanges import deviations, path_parameters, route_of
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 
@@ -68,7 +68,7 @@ def call(
     """
     event = {
         "version": "2.0",
-        "routeKey": f"{method} {path}",
+        "routeKey": f"{method} {route_of(path)}",
         "rawPath": path,
         "rawQueryString": query if isinstance(query, str) else urlencode(query),
         "headers": {

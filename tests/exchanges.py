@@ -39,13 +39,10 @@ def deviations(
 
 
 @cache
-def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """Whole addresses go before those with variables."""
-    paths = sorted(DOCUMENT["paths"].items(), key=lambda entry: entry[0].count("{"))
-    return [
-        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))), operations)
-        for path, operations in paths
-    ]
+    paths = sorted(DOCUMENT["paths"], key=lambda path: path.count("{"))
+    return [(re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))), path) for path in paths]
 
 
 def path_parameters(path: str) -> dict[str, str]:
@@ -54,11 +51,14 @@ def path_parameters(path: str) -> dict[str, str]:
     return next((match.groupdict() for match in matches if match), {})
 
 
+def route_of(path: str) -> str:
+    """The address as the document has it, with names for what varies; one that it does not know stays as it is."""
+    return next((route for pattern, route in _patterns() if pattern.fullmatch(path)), path)
+
+
 def _operation(method: str, path: str) -> dict[str, Any] | None:
-    for pattern, operations in _patterns():
-        if pattern.fullmatch(path):
-            return operations.get(method.lower())
-    return None
+    operation: dict[str, Any] | None = DOCUMENT["paths"].get(route_of(path), {}).get(method.lower())
+    return operation
 
 
 def _of_request(operation: dict[str, Any], sent: str | None) -> list[str]:

@@ -13,6 +13,7 @@ from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.oauth import Client, CodeGrant, metadata_json, revocation, token_request, tokens_json
 from freebusy.service.applications import authenticate_client
+from freebusy.service.audit import By, note_caller
 from freebusy.service.erasure import request_erasure, require_may_erase
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
 
@@ -103,6 +104,7 @@ def _application(client: Client) -> Application:
         now=wired.clock(),
     )
     logger.append_keys(application=application.client_id)
+    note_caller(application.client_id, By.APPLICATION)
     if not application.public:
         count_request(application.client_id)
     return application

@@ -51,6 +51,22 @@ def connect(stack):
 
 
 @pytest.fixture
+def freebusy(stack, tmp_path, capsys) -> Callable[..., Any]:
+    """The command line, on this stack."""
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(stack), encoding="utf-8")
+
+    def run(*arguments: str) -> Any:
+        capsys.readouterr()
+        status = main([f"--local={file}", "--json", *arguments])
+        printed = capsys.readouterr()
+        assert status == 0, printed.err
+        return json.loads(printed.out)
+
+    return run
+
+
+@pytest.fixture
 def run_node(stack):
     """Has the Node SDK do one of its jobs; gives what it saw."""
     if NODE_IS_MISSING:
@@ -102,7 +118,7 @@ def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def freebusy(files) -> Callable[..., Any]:
+def front_freebusy(files) -> Callable[..., Any]:
     """The command line, on the stack under test."""
 
     def run(*arguments: str) -> Any:

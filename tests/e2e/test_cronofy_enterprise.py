@@ -115,14 +115,14 @@ def test_from_the_administrator_to_a_mailbox(front, provider, domain, service, a
     assert eve.busy() == hours((9, 10))
 
 
-def test_a_group_of_a_member_and_somebody_who_is_connected_directly(front, freebusy, member):
+def test_a_group_of_a_member_and_somebody_who_is_connected_directly(front, front_freebusy, member):
     direct = Somebody(front, f"{uuid4().hex[:12]}@contoso.example", "microsoft")
     have(front, "microsoft", direct.email, (11, 12))
-    freebusy("applications", "upstream", front["client_id"], "direct")
+    front_freebusy("applications", "upstream", front["client_id"], "direct")
     try:
         direct.consent()
     finally:
-        freebusy("applications", "upstream", front["client_id"], "default")
+        front_freebusy("applications", "upstream", front["client_id"], "default")
     expected = [(at(8), at(9)), (at(10), at(11)), (at(12), at(18))]
     assert member.free(direct) == direct.free(member) == expected
 
@@ -203,12 +203,12 @@ def test_revoking_the_service_account_ends_its_access(service, member):
     assert locked.value.response.status_code == 423
 
 
-def test_a_member_can_move_off_and_only_move(front, provider, freebusy, member):
+def test_a_member_can_move_off_and_only_move(front, provider, front_freebusy, member):
     have(front, provider, member.email, (8, 9))
     profile = member.client.list_profiles()[0]
     relink = f"{front['url']}/oauth/relink/{member.sub}/{profile['profile_id']}"
     assert follow(relink, member.email) == 400
-    freebusy("accounts", "move", member.sub)
+    front_freebusy("accounts", "move", member.sub)
     assert member.busy() == hours((9, 10))
     assert follow(relink, member.email) == 200
     assert member.busy() == hours((8, 9))

@@ -133,15 +133,15 @@ def test_an_event_that_moves_and_goes_does_so_there(person, up):
     assert [method_of(each) for each in mail(up, somebody.email)] == ["REQUEST", "REQUEST", "CANCEL"]
 
 
-def test_a_group_may_be_connected_in_both_ways(person, front, freebusy):
+def test_a_group_may_be_connected_in_both_ways(person, front, front_freebusy):
     through = person((9, 10))
     direct = Somebody(front, f"{uuid4().hex[:12]}@contoso.example", "microsoft")
     have(front, "microsoft", direct.email, (11, 12))
-    freebusy("applications", "upstream", front["client_id"], "direct")
+    front_freebusy("applications", "upstream", front["client_id"], "direct")
     try:
         direct.consent()
     finally:
-        freebusy("applications", "upstream", front["client_id"], "default")
+        front_freebusy("applications", "upstream", front["client_id"], "default")
     expected = [(at(8), at(9)), (at(10), at(11)), (at(12), at(18))]
     assert through.free(direct) == direct.free(through) == expected
 
@@ -178,11 +178,11 @@ def test_revoking_the_calendar_here_ends_the_authorization_there(person, up):
     assert refused.value.response.status_code == 401
 
 
-def test_erasing_somebody_here_ends_the_authorization_there(person, up, freebusy):
+def test_erasing_somebody_here_ends_the_authorization_there(person, up, front_freebusy):
     somebody = person()
     there = Somebody(up, somebody.email)
     there.consent()
-    assert "upstream" in {each["kind"] for each in freebusy("accounts", "erase", somebody.sub, "--yes")["erased"]}
+    assert "upstream" in {each["kind"] for each in front_freebusy("accounts", "erase", somebody.sub, "--yes")["erased"]}
     with pytest.raises(PyCronofyRequestError) as refused:
         there.client.userinfo()
     assert refused.value.response.status_code == 401
@@ -200,13 +200,13 @@ def test_whoever_was_revoked_there_can_connect_again_here(person, up):
     assert somebody.busy() == hours((9, 10))
 
 
-def test_people_move_off_and_keep_their_account_and_their_events(person, up, front, freebusy):
+def test_people_move_off_and_keep_their_account_and_their_events(person, up, front, front_freebusy):
     somebody = person((9, 10))
     before = somebody.client.userinfo()
     somebody.book(13, 14)
     (invitation,) = eventually(partial(mail, up, somebody.email))
     have(front, "google", somebody.email, (8, 9))
-    (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
+    (moving,) = front_freebusy("accounts", "move", somebody.sub)["moving"]
     assert somebody.busy() == hours((9, 10), (13, 14))  # nothing has changed yet
     assert follow(moving["relink_url"], somebody.email) == 200
 
@@ -224,12 +224,12 @@ def test_people_move_off_and_keep_their_account_and_their_events(person, up, fro
     assert somebody.busy() == hours((8, 9), (14, 15), (16, 17))
 
 
-def test_who_has_moved_ends_by_themselves_what_they_had_at_both(person, up, front, freebusy):
+def test_who_has_moved_ends_by_themselves_what_they_had_at_both(person, up, front, front_freebusy):
     somebody = person((9, 10))
     there = Somebody(up, somebody.email)
     there.consent()
     have(front, "google", somebody.email)
-    (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
+    (moving,) = front_freebusy("accounts", "move", somebody.sub)["moving"]
     assert follow(moving["relink_url"], somebody.email) == 200
     with httpx.Client(base_url=front["url"], timeout=30) as browser:
         assert "by way of Cronofy is not shown here" in browser.get("/connections").text
@@ -246,15 +246,15 @@ def test_who_has_moved_ends_by_themselves_what_they_had_at_both(person, up, fron
     assert refused.value.response.status_code == 401
 
 
-def test_nobody_else_can_move_somebody_by_their_address(person, front, freebusy):
+def test_nobody_else_can_move_somebody_by_their_address(person, front, front_freebusy):
     somebody = person()
-    (moving,) = freebusy("accounts", "move", somebody.sub)["moving"]
+    (moving,) = front_freebusy("accounts", "move", somebody.sub)["moving"]
     have(front, "google", "eve@example.com")
     assert follow(moving["relink_url"], "eve@example.com") == 400
     assert somebody.client.list_profiles()[0]["profile_connected"]
 
 
-def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, files, freebusy, monkeypatch, capsys):
+def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, files, front_freebusy, monkeypatch, capsys):
     """What the command line tries a secret out with is answered by Cronofy's token endpoint, here our own."""
     somebody, at_cronofy = person((9, 10)), [f"--local={files['up']}", "--json", "applications", "secrets"]
     client_id = json.loads(files["up"].read_text(encoding="utf-8"))["client_id"]
@@ -266,10 +266,10 @@ def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, files, 
     assert main([f"--local={files['front']}", "providers", "rotate", "cronofy"]) == 2
     assert "invalid_client" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin", io.StringIO(second))
-    assert freebusy("providers", "rotate", "cronofy")["data_center"] == "us"
+    assert front_freebusy("providers", "rotate", "cronofy")["data_center"] == "us"
     assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))
 
-    freebusy("providers", "rotate", "cronofy", "--back")
+    front_freebusy("providers", "rotate", "cronofy", "--back")
     assert main([*at_cronofy, "revoke", client_id, second[:13]]) == 0
     assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
@@ -15,7 +14,6 @@ import pytest
 from pycronofy import Client
 from pycronofy.exceptions import PyCronofyRequestError
 
-from freebusy.entrypoints.cli import main
 from local import emulator as aws
 from tests.e2e.days import at
 
@@ -23,22 +21,6 @@ pytestmark = pytest.mark.stack
 
 PATIENCE = 20.0
 """Seconds within which mail must have arrived; it usually takes a fraction of one."""
-
-
-@pytest.fixture
-def freebusy(stack, tmp_path, capsys) -> Callable[..., Any]:
-    """The command line, on this stack."""
-    file = tmp_path / "stack.json"
-    file.write_text(json.dumps(stack), encoding="utf-8")
-
-    def run(*arguments: str) -> Any:
-        capsys.readouterr()
-        status = main([f"--local={file}", "--json", *arguments])
-        printed = capsys.readouterr()
-        assert status == 0, printed.err
-        return json.loads(printed.out)
-
-    return run
 
 
 def left_of(stack: dict[str, Any], *names: str) -> list[Any]:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,10 @@ def deployment(emulator) -> Deployment:
 @pytest.fixture
 def stack_file(deployment, tmp_path) -> Path:
     file = tmp_path / "stack.json"
-    file.write_text(json.dumps({"url": "http://127.0.0.1:8080", "aws": deployment.endpoint}), encoding="utf-8")
+    file.write_text(
+        json.dumps({"url": "http://127.0.0.1:8080", "aws": deployment.endpoint, "logs": str(tmp_path)}),
+        encoding="utf-8",
+    )
     return file
 
 
@@ -512,6 +516,23 @@ class TestErasingPeople:
         assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page", "person"}
         assert "nothing is stored" in refused("accounts", "export", "acc_000000000000000000000000")
 
+    def test_who_exported_them_is_written_down(self, freebusy, person):
+        freebusy("accounts", "export", person)
+        (record,) = freebusy("accounts", "audit", person)
+        assert (record["action"], record["by"], record["outcome"]) == ("account.exported", "operator", "done")
+        assert freebusy("accounts", "audit", person, "--since", "0m") in ([], [record])
+
+    @pytest.mark.parametrize("sub", ["", "acc_", 'acc_1" or 1', "kim@example.com", "acc_1 acc_2"])
+    @pytest.mark.parametrize("command", ["audit", "export"])
+    def test_nothing_but_the_id_of_an_account_comes_into_the_audit_log(self, refused, command, sub):
+        assert "no account's sub" in refused("accounts", command, sub)
+
+    @pytest.mark.parametrize("since", ["", "d", "7", "7w", "-7d", "1.5h"])
+    def test_how_far_back_is_a_number_with_its_unit(self, person, since, capsys):
+        with pytest.raises(SystemExit):
+            main(["accounts", "audit", person, f"--since={since}"])
+        assert "is not like 90m, 36h or 7d" in capsys.readouterr().err
+
     @pytest.mark.usefixtures("worker")
     def test_others_keep_everything(self, deployment, freebusy, person, created):
         before = [item for item in deployment.items() if person not in str(item)]
@@ -573,7 +594,7 @@ class TestOrganizations:
             belongings(dynamodb, table),
             queue,
             lambda *_: None,
-            lambda: NOW,
+            count(NOW, 60).__next__,
         )
 
         def work(_: float) -> None:
@@ -613,6 +634,12 @@ class TestOrganizations:
     def test_an_unknown_one_is_said_to_be_unknown(self, refused):
         assert "no organization ser_1" in refused("organizations", "show", "ser_1")
         assert "nothing is stored" in refused("organizations", "erase", "ser_1", "--yes")
+
+    def test_and_people_are_erased_each_by_their_own_command(self, refused, giver, eve):
+        assert "organizations erase" in refused("accounts", "erase", giver.sub, "--yes")
+        assert "no organization" in refused("organizations", "erase", eve, "--yes")
+
+    def test_of_an_unknown_application_there_are_none(self, refused):
         assert "no application" in refused("organizations", "list", "unknown")
 
 

@@ -18,7 +18,7 @@ from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import OrganizationRequest, Setup
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, ServiceAccount
 from freebusy.service.connecting import connect_mailbox
-from freebusy.service.erasure import MAIL_FIRST
+from freebusy.service.erasure import LONGEST_REQUEST, MAIL_FIRST
 from tests.api import Context, handler
 from tests.browsers import APP, BEN, FRONT_END, OTHER_APP, OTHER_SECRET, lives, post, token_body
 from tests.fakes import NOW
@@ -34,6 +34,7 @@ class Erasing:
     def __init__(self, wired: Dependencies) -> None:
         self.wired = wired
         self.postponed: list[int] = []
+        self.now = NOW
 
     def postpone(self, receipt: str, *, received: int) -> None:
         self.postponed.append(received)
@@ -49,7 +50,8 @@ class Erasing:
         return attributes["ApproximateNumberOfMessagesDelayed"]
 
     def handle(self, body: Any) -> bool:
-        """Whether the message is done with."""
+        """Whether the message is done with. Each comes a minute after the one before."""
+        self.now += 60
         record = standard_record(body if isinstance(body, str) else json.dumps(body), message_id="m")
         answer = handler("on_erasure_requested")({"Records": [record]}, Context())
         assert answer in ({"batchItemFailures": []}, {"batchItemFailures": [{"itemIdentifier": "m"}]})
@@ -67,6 +69,7 @@ class Erasing:
 def erasing(deployment, wired, monkeypatch) -> Erasing:
     erasing = Erasing(wired)
     monkeypatch.setattr(wired.erasure_queue, "postpone", erasing.postpone)
+    monkeypatch.setattr(Dependencies, "clock", lambda _: erasing.now)
     monkeypatch.setattr("freebusy.entrypoints.wire.reading.PAGE_SIZE", 1)
     return erasing
 
@@ -191,6 +194,13 @@ class TestOrganizations:
         self.erase(erasing, wired, giver)
         assert kinds(wired, giver.sub, sub, "canary") == set()
 
+    def test_one_that_was_revoked_in_this_moment_is_waited_for(self, wired, erasing, giver):
+        wired.service_accounts.disconnect(giver.sub, because=Disconnected.REVOKED, now=NOW + 59)
+        assert not erasing.handle({"sub": giver.sub})
+        (sub,) = self.hire(wired, giver, "late")
+        self.erase(erasing, wired, giver)
+        assert kinds(wired, giver.sub, sub, "canary") == set()
+
     def test_an_application_can_ask_for_it(self, wired, erasing, giver):
         assert erasing.ask(sub=giver.sub) == 200
         assert wired.service_accounts.find(giver.sub).disconnected is Disconnected.REVOKED
@@ -203,7 +213,7 @@ class TestComingAgain:
         (received,) = erasing.postponed
         usual = TEMPLATE["Globals"]["Function"]["Timeout"]
         timeouts = [each["Properties"].get("Timeout", usual) for each in of_type("AWS::Serverless::Function").values()]
-        assert min(pause(received) for _ in range(100)) > max(timeouts)
+        assert min(pause(received) for _ in range(100)) > LONGEST_REQUEST > max(timeouts)
 
     def test_what_somebody_wrote_meanwhile_does_not_stay(self, wired, erasing, sub):
         """A refresh, an event and a page of requests that had read the account before it was gone."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache, cached_property, partial
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.account import Account, ProviderName, Upstream
 from freebusy.domain.errors import ProviderMisconfigured
@@ -15,6 +15,7 @@ from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import httpx
     from botocore.config import Config
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         AccountStore,
         ApplicationRegistry,
         ApplicationStore,
+        AuditLog,
         Belongings,
         CalendarProvider,
         ChannelQueue,
@@ -720,6 +722,20 @@ def access_request_store(dynamodb: DynamoDBClient, table_name: str) -> AccessReq
     from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 
     return DynamoAccessRequests(dynamodb, table_name)
+
+
+def audit_log(logs: Any, group: str) -> AuditLog:
+    """For the command line, as above."""
+    from freebusy.adapters.audit_log import CloudWatchAuditLog
+
+    return CloudWatchAuditLog(logs, group)
+
+
+def audit_log_in(folder: Path) -> AuditLog:
+    """For the command line, of a laptop stack, whose functions log to files."""
+    from freebusy.adapters.audit_log import AuditLogInFiles
+
+    return AuditLogInFiles(folder)
 
 
 def service_account_store(dynamodb: DynamoDBClient, table_name: str) -> ServiceAccountStore:

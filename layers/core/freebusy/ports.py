@@ -730,6 +730,16 @@ class InvitationLog(Protocol):
         """Keeps the higher revision of what is stored and ``sent``; of equal ones, ``sent``."""
 
 
+class AuditLog(Protocol):
+    """Records of ``entrypoints.audit``, each with the ``time`` at which it was written (RFC 3339)."""
+
+    def about(self, sub: str, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
+        """What concerned this account, in the order of time. Raises AuditUnavailable."""
+
+    def add(self, line: str) -> None:
+        """A record that no function writes. Raises AuditUnavailable."""
+
+
 class ChannelStore(Protocol):
     """The channels of accounts, an item each. All reads are strongly consistent."""
 

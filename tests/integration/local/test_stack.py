@@ -60,8 +60,8 @@ def survivors(pids):
 @pytest.mark.stack
 class TestAStackThatRuns:
     def test_says_where_everything_is(self, stack):
-        simulators = {"google", "microsoft", "mailbox"}
-        assert stack.keys() == {"url", "client_id", "client_secret", "redirect_uris", "aws", "demo", *simulators}
+        simulators, here = {"google", "microsoft", "mailbox"}, {"url", "aws", "demo", "logs"}
+        assert stack.keys() == {"client_id", "client_secret", "redirect_uris", *here, *simulators}
         assert stack["redirect_uris"] == ["http://127.0.0.1:9999/callback"]
 
     def test_has_the_simulators_where_it_says(self, stack):

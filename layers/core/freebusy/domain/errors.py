@@ -16,6 +16,10 @@ class FreeBusyError(Exception):
     """The root of the tree."""
 
 
+class AuditUnavailable(FreeBusyError):
+    """The audit log cannot be read, or written to, as it is."""
+
+
 class StorageUnavailable(FreeBusyError):
     """The table, the key service or the network to them does not answer or throttles us: try again later (503)."""
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import (
     Message,
@@ -21,6 +22,7 @@ from freebusy.entrypoints.records import (
 )
 from freebusy.ports import AccessRequestQueue
 from freebusy.service.access_answers import AWAITED, AccessAnswers
+from freebusy.service.audit import begin
 
 
 def answer_access_requests(
@@ -43,6 +45,7 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
         logger.error("a message of the queue cannot be read", message_id=message.message_id, trouble=trouble(error))
         postpone([message], queue, received=1)
         return False
+    notes = begin()
     try:
         outcome = answers.answer(request_id)
     except Exception as error:  # noqa: BLE001 - an error that nobody expected may be mended before the tries end
@@ -50,6 +53,8 @@ def _answer(message: Message, *, answers: AccessAnswers, queue: AccessRequestQue
         tell_trouble("a request for access has to wait", error, **known)
         postpone([message], queue, received=message.received)
         return False
+    if notes.accounts:
+        write_record(record_of(notes, "access.granted", request_id, outcome))
     told = "a request for access waits for Cronofy" if outcome == AWAITED else "a request for access is answered"
     logger.info(told, message_id=message.message_id, request=request_id, outcome=outcome)
     return True

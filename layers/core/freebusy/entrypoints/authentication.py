@@ -12,6 +12,7 @@ from freebusy.domain.scopes import Permission, permissions, split
 from freebusy.entrypoints.http import bearer_of
 from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.tokens import Caller, authenticate, require
 
 if TYPE_CHECKING:  # most functions never meet one
@@ -46,9 +47,18 @@ def caller_of(event: Mapping[str, Any], permission: Permission | None = None) ->
     caller = authenticate(bearer_of(event), tokens=wired.tokens, accounts=wired.accounts, now=wired.clock())
     logger.append_keys(application=caller.client_id)
     count_request(caller.client_id)
+    _note(caller)
     if permission is not None:
         require(caller, permission)
     return caller
+
+
+def _note(caller: Caller) -> None:
+    if caller.holder and caller.grant:
+        note_caller(caller.client_id, By.GRANT, caller.grant.grant_id)
+        note(caller.holder.sub)
+    else:
+        note_caller(caller.client_id, By.APPLICATION)
 
 
 def person(event: Mapping[str, Any], permission: Permission | None = None) -> Person:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ from freebusy.bootstrap import (
     access_request_store,
     account_store,
     application_registry,
+    audit_log,
+    audit_log_in,
     belongings,
     erasure_queue,
     key_rotation,
@@ -37,7 +40,9 @@ from freebusy.bootstrap import (
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
 from freebusy.domain.errors import FreeBusyError, InvalidRequest, ProviderError
-from freebusy.ports import ApplicationRegistry, Belongings, SecretVault
+from freebusy.domain.identifiers import is_service_account
+from freebusy.entrypoints.audit import line_of, record_of
+from freebusy.ports import ApplicationRegistry, AuditLog, Belongings, SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -54,6 +59,7 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
+from freebusy.service.audit import By, Notes
 from freebusy.service.authorization import relink_url
 from freebusy.service.erasure import people_of
 from freebusy.service.export import export_account
@@ -87,6 +93,9 @@ _PROVIDER_SECRETS = {
 
 _NOT_SECRET = ("client_id", "client_email", "private_key_id", "data_center")
 _MOST_READ = 65_536
+_SUB = re.compile(r"(acc|ser)_\w{1,64}", re.ASCII)
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+
 _REFUSED = 2
 _INTERRUPTED = 130
 _TIMES = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
@@ -231,18 +240,52 @@ def _moved(subs: Sequence[str], options: argparse.Namespace) -> _Answer:
 
 
 def _erase_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    if is_service_account(options.account):
+        raise CommandRefused(f"{options.account} is an organization: organizations erase does it, with its people")
     return {"account": options.account, **_erase(options, options.account)}
 
 
 def _export_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
-    where = _dynamodb(options)
+    """Recorded first: who cannot write that down does not see anything."""
+    sub, where = _sub(options), _dynamodb(options)
+    notes = Notes(accounts={sub: None}, by=By.OPERATOR)
+    _audit_log(options).add(line_of(record_of(notes, "account.exported", "", "done")))
     return export_account(
-        options.account,
+        sub,
         accounts=account_store(*where),
         belongings=belongings(*where),
         requests=access_request_store(*where),
         now=int(time()),
     )
+
+
+def _audit_account(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
+    sub, now = _sub(options), int(time())
+    return [*map(dict, _audit_log(options).about(sub, since=now - options.since, until=now))]
+
+
+def _sub(options: argparse.Namespace) -> str:
+    """Before it stands in the log, or in a query of it."""
+    sub: str = options.account
+    if not _SUB.fullmatch(sub):
+        raise CommandRefused(f"{sub} is no account's sub")
+    return sub
+
+
+def _audit_log(options: argparse.Namespace) -> AuditLog:
+    session, endpoint = _session(options)
+    if endpoint:
+        return audit_log_in(Path(json.loads(Path(options.local).read_text(encoding="utf-8"))["logs"]))
+    logs = session.client("logs", config=_TIMES)
+    return audit_log(logs, _of_stack("FunctionLogGroup", options, session, endpoint))
+
+
+def _age(text: str) -> int:
+    """Seconds, of ``90m``, ``36h`` or ``7d``."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not like 90m, 36h or 7d")
+    return int(number) * _UNITS[unit]
 
 
 def _list_organizations(options: argparse.Namespace, registry: ApplicationRegistry) -> _Answer:
@@ -275,6 +318,8 @@ def _show_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _
 def _erase_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _Answer:
     """Its accounts are found as long as it is there itself, and it goes last."""
     sub = options.organization
+    if not is_service_account(sub):
+        raise CommandRefused(f"{sub} is no organization: its id begins with ser_")
     found = service_account_store(*_dynamodb(options)).find(sub)
     with_it = people_of(found, accounts=account_store(*_dynamodb(options))).erased if found else []
     return {"organization": sub, **_erase(options, sub, *with_it)}
@@ -688,10 +733,20 @@ def _parser() -> argparse.ArgumentParser:
     _add(secrets, "revoke", _revoke_secret, "end one secret at once", "client_id", "hint")
 
     _add_rotation(commands)
+    _add_people(commands)
 
+    invitations = _group(commands, "invitations", "mail that events bring about")
+    _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
+    return parser
+
+
+def _add_people(commands: _Commands) -> None:
     accounts = _group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     _add_undo(_add(accounts, "move", _move_accounts, move, "accounts"))
+    audit = _add(accounts, "audit", _audit_account, "who did what about somebody, as the log has it", "account")
+    since = "how far back, as 90m, 36h or 7d (which is the default)"
+    audit.add_argument("--since", type=_age, default=_age("7d"), metavar="TIME", help=since)
     export = _add(accounts, "export", _export_account, "print everything that is stored about somebody", "account")
     export.set_defaults(json=True)
     _add_erasing(_add(accounts, "erase", _erase_account, "erase everything that is stored about somebody", "account"))
@@ -701,10 +756,6 @@ def _parser() -> argparse.ArgumentParser:
     _add(organizations, "show", _show_organization, "all about one, with its accounts", "organization")
     erase = "erase it, with the account of every mailbox that it alone gives access to"
     _add_erasing(_add(organizations, "erase", _erase_organization, erase, "organization"))
-
-    invitations = _group(commands, "invitations", "mail that events bring about")
-    _add(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", "accounts")
-    return parser
 
 
 def _add_rotation(commands: _Commands) -> None:

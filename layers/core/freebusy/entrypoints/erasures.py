@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import (
     Message,
@@ -15,6 +16,7 @@ from freebusy.entrypoints.records import (
     sub_to_erase,
 )
 from freebusy.ports import ErasureQueue
+from freebusy.service.audit import begin, note
 from freebusy.service.erasure import Erasure
 
 _A_MINUTE = 5
@@ -48,5 +50,8 @@ def _is_erased(message: Message, erasure: Erasure, queue: ErasureQueue) -> bool:
         )
         postpone([message], queue, received=_A_MINUTE)
         return False
+    notes = begin()
+    note(sub)
+    write_record(record_of(notes, "account.erased", message.message_id, "done"))
     logger.info("nothing is left", message_id=message.message_id, account=sub)
     return True

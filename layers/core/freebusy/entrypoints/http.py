@@ -34,9 +34,11 @@ from freebusy.domain.errors import (
     TokenError,
     TooManyRequests,
 )
+from freebusy.entrypoints.audit import write_request
 from freebusy.entrypoints.limits import forget_standing, standing_headers
 from freebusy.entrypoints.observing import invocation, logger, trouble
 from freebusy.measures import Measure, take
+from freebusy.service.audit import begin
 from freebusy.settings import settings
 
 if TYPE_CHECKING:
@@ -245,7 +247,9 @@ def _answer(
     app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext, *, cross_origin: bool
 ) -> dict[str, Any]:
     forget_standing()
+    notes = begin()
     result = app.resolve(event, context)
+    write_request(notes, event, result["statusCode"])
     headers = result.setdefault("headers", {})
     if _is_too_large(result["body"]):
         instead = refusal(InvalidRequest.of("body", "errors.too_long", "the answer is too large: ask for less at once"))

@@ -28,6 +28,7 @@ from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed, new_authorization_code
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.ports import AccessRequestStore, AccountStore, ApplicationStore, ServiceAccountStore, TokenStore
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.callbacks import Callbacks
 from freebusy.service.connecting import Connected, connect_mailbox
 from freebusy.service.mailbox_access import REFUSALS, require_access
@@ -132,6 +133,8 @@ class AccessAnswers:
 
     def _code(self, request: AccessRequest, account: Connected) -> str:
         """A new code for the account of the mailbox (RFC 6749, 4.1.2), which is bound to the callback URL."""
+        note_caller(request.client_id, By.SERVICE)
+        note(account.sub)
         code = new_authorization_code()
         bound = AuthorizationCode(
             client_id=request.client_id,

@@ -29,6 +29,7 @@ from freebusy.domain.errors import (
 from freebusy.domain.identifiers import hashed
 from freebusy.ports import AccountStore, ApplicationStore, CalendarProvider, TokenStore, Vault
 from freebusy.service import consent_trouble
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.authorization_request import checked
 from freebusy.service.connecting import (
     Connected,
@@ -213,6 +214,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
         if request.relink_sub and request.relink_profile_id:
             at = Connected(request.relink_sub, request.relink_profile_id)
             reconnect_profile(consent, at, accounts=accounts, vault=vault)
+            _note(request.client_id, at)
             application = applications.find(request.client_id)
             return Reconnected(introduction(application, applications) if application else None)
         if request.link_token_hash:
@@ -220,6 +222,7 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
             at = link(consent, request.link_token_hash, began=began, accounts=accounts, tokens=tokens, vault=vault)
         else:
             at = connect(consent, accounts=accounts, vault=vault, now=now)
+        _note(request.client_id, at)
         code = issue_code(_code(request, at, now), tokens)
     except (StorageUnavailable, NotFound):
         logger.exception("an authorization could not be stored", extra={"application": request.client_id})
@@ -231,6 +234,11 @@ def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the por
     if request.relink_sub:
         raise _refused(trouble)
     return Return(_return_address(request, public_url).with_error(trouble))
+
+
+def _note(client_id: str, at: Connected) -> None:
+    note_caller(client_id, By.PERSON)
+    note(at.sub)
 
 
 def _consumed(

@@ -26,11 +26,15 @@ from freebusy.ports import (
     ServiceAccountStore,
     SetupStore,
 )
+from freebusy.service.audit import note
 from freebusy.service.tokens import end_authorization
 
 MAIL_FIRST = 60
 """Seconds from asking to the first pass: as a rule, cancellations of events that were deleted just before are out by
 then. They need the event."""
+
+LONGEST_REQUEST = 30
+"""Seconds after which whoever saw an organization connected is done with it."""
 
 PASS_SECONDS = 15.0
 
@@ -44,6 +48,7 @@ def require_may_erase(application: Application) -> None:
 def request_erasure(sub: str, *, queue: ErasureQueue) -> None:
     """Raises StorageUnavailable; asking again does no harm."""
     queue.put([sub], after=MAIL_FIRST)
+    note(sub, action="erasure.requested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,12 @@ class Erasure:
     def _part_with_organization(self, organization: ServiceAccount) -> Mapping[str, int]:
         """Its mailboxes first, as only the organization tells which they are. What was found, for another pass to come.
 
-        Those who answer a request for access while it ends may still make an account, so it is ended one pass earlier.
+        Who answers a request for access while it ends may still make an account, so that is waited for.
         """
         if organization.disconnected is not Disconnected.REVOKED:
             self._end(organization)
+            return {"authorization": 1}
+        if self.clock() < organization.disconnected_at + LONGEST_REQUEST:
             return {"authorization": 1}
         erased, kept = people_of(organization, accounts=self.accounts)
         self.queue.put(erased)

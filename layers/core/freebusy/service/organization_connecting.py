@@ -7,6 +7,7 @@ from freebusy.domain.identifiers import new_service_account_id
 from freebusy.domain.organization_setup import OrganizationRequest
 from freebusy.domain.service_account import Administrator, ServiceAccount
 from freebusy.ports import ServiceAccountStore, Vault
+from freebusy.service.audit import By, note, note_caller
 
 
 def connect_organization(  # noqa: PLR0913 - who let us in with what, and the ports
@@ -29,6 +30,8 @@ def connect_organization(  # noqa: PLR0913 - who let us in with what, and the po
         created_at=now,
     )
     sub = service_accounts.connect(wanted)
+    note_caller(request.client_id, By.PERSON)
+    note(sub)
     sealed = vault.seal(credential, client_id=request.client_id, profile_id=sub)
     if connected := service_accounts.find(sub):
         service_accounts.renew(sub, sealed=sealed, version=connected.version)

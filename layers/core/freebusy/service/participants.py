@@ -13,6 +13,7 @@ from freebusy.domain.availability import Group, Member
 from freebusy.domain.errors import MembersUnreadable, ProviderError, RefusedBecause, UnreadableMember
 from freebusy.domain.free_busy import FreeBusyStatus, Period
 from freebusy.ports import AccountStore, EventStore, ManagedAvailabilityStore
+from freebusy.service.audit import note
 from freebusy.service.calendar_reader import CalendarReader, Reading
 
 if TYPE_CHECKING:  # only queries with such options load what these are
@@ -132,6 +133,7 @@ class ParticipantReader:
         members = [member for group in groups for member in group.members]
         found = self.accounts.find_many({member.sub for member in members})
         found = {sub: account for sub, account in found.items() if account.client_id == self.client_id}
+        note(*found)
         _require_known(members, found)
         managed = self._managed(members)
         events = self._counted(groups, conditions, found)

@@ -29,6 +29,7 @@ from freebusy.domain.identifiers import (
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
 from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
+from freebusy.service.audit import note
 
 if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
     from freebusy.domain.application import Application
@@ -113,6 +114,7 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     bound = tokens.find_code(code_hash, now)
     if bound is None:
         _refuse_replay(application, code_hash, tokens, accounts)
+    note(bound.sub, action="code.redeemed")
     _require_bound(bound, application, redirect_uri, code_verifier)
     if bound.joining is not None:
         _join(bound, bound.joining, accounts)
@@ -127,6 +129,7 @@ def exchange_code(  # noqa: PLR0913 - the parameters of RFC 6749 and RFC 7636, a
     }
     if not tokens.redeem_code(code_hash, code=bound, grant=grant, tokens=records, now=now):
         _refuse_replay(application, code_hash, tokens, accounts)
+    note(bound.sub, grant_id=grant.grant_id)
     return IssuedTokens(access_token, refresh_token, bound.scope, bound.sub, profile=profile)
 
 
@@ -146,6 +149,8 @@ def refresh(  # noqa: PLR0913 - of these, four are ports
     token = tokens.find(hashed(refresh_token), now)
     if token is None or token.kind is not TokenKind.REFRESH or token.client_id != application.client_id:
         raise _invalid_grant("the refresh token is unknown or expired")
+    if token.sub:
+        note(token.sub, action="token.refreshed", grant_id=token.grant_id or "")
     held = _held(token, accounts)
     if held is None:
         raise _invalid_grant("the authorization behind this refresh token was revoked")
@@ -193,6 +198,8 @@ def revoke_token(  # noqa: PLR0913 - of these, three are ports
     record = tokens.find(hashed(token), now)
     if record is None or record.client_id != application.client_id:
         return None
+    if record.sub:
+        note(record.sub, grant_id=record.grant_id or "")
     if held := _held(record, accounts):
         end_authorization(
             held[0], accounts=accounts, service_accounts=service_accounts, end_upstream=end_upstream, now=now
@@ -221,6 +228,7 @@ def revoke_account(  # noqa: PLR0913 - of these, two are ports
     holder = accounts.holder(sub)
     if holder is None or holder.client_id != application.client_id:
         return None
+    note(holder.sub)
     end_authorization(holder, accounts=accounts, service_accounts=service_accounts, end_upstream=end_upstream, now=now)
     return holder.sub
 
@@ -348,6 +356,7 @@ def _refuse_replay(application: Application, code_hash: str, tokens: TokenStore,
         sub, grant_id = bought
         holder = accounts.holder(sub)
         if holder is not None and holder.client_id == application.client_id:
+            note(sub, action="code.replayed")
             accounts.revoke_grants(sub, [grant_id])
     raise _invalid_grant("the code is unknown, expired or used")
 
