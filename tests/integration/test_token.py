@@ -87,7 +87,12 @@ class TestExchangingACode:
             "rawPath": "/oauth/token",
             "rawQueryString": "",
             "headers": {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"},
-            "requestContext": {"http": {"method": "POST", "path": "/oauth/token"}, "stage": "$default"},
+            "routeKey": "POST /oauth/token",
+            "requestContext": {
+                "http": {"method": "POST", "path": "/oauth/token"},
+                "requestId": "id",
+                "stage": "$default",
+            },
             "body": b64encode(body.encode()).decode(),
             "isBase64Encoded": True,
         }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from freebusy.entrypoints.observing import observed
 from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, RESOURCES, ROOT, Route, of_type, routes, sources
 
 ROUTES = sorted(routes())
@@ -117,3 +118,10 @@ class TestReaction:
 @pytest.mark.parametrize("path", REACTIONS, ids=lambda path: path.stem)
 def test_a_sample_of_records_is_named_for_its_function(path):
     assert any(re.fullmatch(rf"{folder}(_[a-z0-9_]+)?", path.stem) for folder in REACTING)
+
+
+@pytest.mark.parametrize("folder", REACTING)
+def test_a_function_that_reacts_says_for_which_invocation_it_logs_and_writes_what_it_measures(folder):
+    """What answers requests does so in ``entrypoints.http``."""
+    handler = importlib.import_module(f"functions.{folder}.app").lambda_handler
+    assert handler.__code__ is observed(handler).__code__

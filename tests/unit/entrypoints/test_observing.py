@@ -10,9 +10,20 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from freebusy.domain.errors import MailUnavailable, StorageUnavailable
+from freebusy.domain.errors import (
+    CredentialRevoked,
+    DelegationMissing,
+    InvalidRequest,
+    MailUnavailable,
+    NotFound,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    StorageUnavailable,
+)
+from freebusy.entrypoints.http import refusal
 from freebusy.entrypoints.observing import FunctionFailed, invocation, logger, observed, tell_trouble, trouble
 from freebusy.measures import Measure, take, taken
+from freebusy.service.calendar_reader import log_level
 
 CONTEXT = SimpleNamespace(function_name="function", aws_request_id="invocation")
 NAMESPACE = "FreeBusyConnect/test"
@@ -178,3 +189,34 @@ class TestMetrics:
             take(Measure.UNOPENED)
         assert metrics() == []
         assert taken() == {}
+
+
+class TestARequest:
+    @pytest.mark.parametrize(
+        ("error", "level"),
+        [
+            pytest.param(InvalidRequest.of("kim@example.test", "errors.required", "…"), "DEBUG", id="bad input"),
+            pytest.param(NotFound("kim@example.test"), "DEBUG", id="nothing there"),
+            pytest.param(ProviderUnavailable("graph.microsoft.com: 503"), "WARNING", id="a provider's trouble"),
+            pytest.param(StorageUnavailable("AWS did not answer"), "ERROR", id="requests fail for want of AWS"),
+        ],
+    )
+    def test_that_is_refused_is_logged_by_whose_trouble_it_is(self, lines, caplog, error, level):
+        caplog.set_level(logging.DEBUG, logger="freebusy")
+        refusal(error)
+        (line,) = lines()
+        assert line["level"] == level
+        assert "kim@example.test" not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        pytest.param(CredentialRevoked("pro_1"), logging.INFO, id="somebody's decision"),
+        pytest.param(DelegationMissing("ser_1"), logging.INFO, id="an administrator's decision"),
+        pytest.param(ProviderUnavailable("503"), logging.WARNING, id="passes"),
+        pytest.param(ProviderMisconfigured("the client secret is wrong"), logging.ERROR, id="ours to mend"),
+    ],
+)
+def test_a_calendar_that_cannot_be_read_is_logged_by_whose_trouble_it_is(error, level):
+    assert log_level(error) == level

@@ -33,7 +33,8 @@ def each_notification(
             notification = read_notification(record["body"])
             changed = received(notification) if isinstance(notification, Receipt) else reported(notification)
             kind = type(notification).__name__.lower()
-            logger.info("mail counted", message_id=record["messageId"], kind=kind, sub=changed.sub, uid=changed.uid)
+            whose = {"application": changed.client_id, "account": changed.sub, "uid": changed.uid}
+            logger.info("mail counted", message_id=record["messageId"], kind=kind, extra=whose)
             if isinstance(notification, Report):
                 take(Measure.INVITATIONS, notification.delivery)
             else:

@@ -88,7 +88,7 @@ class CalendarReader:
         try:
             return self.read(account, profile, window, deadline=deadline)
         except ProviderError as error:
-            unreadable = {"profile_id": profile.profile_id, "reason": error.reason}
+            unreadable = {"account": account.sub, "profile_id": profile.profile_id, "reason": error.reason}
             logger.log(log_level(error), "a calendar cannot be read", extra=unreadable)
             return error
 
@@ -203,7 +203,8 @@ class CalendarReader:
             )
         except ValueError as error:
             # Only a new consent can mend a credential that no longer opens.
-            logger.exception("a credential does not open", extra={"profile_id": profile.profile_id})
+            whose = {"application": account.client_id, "account": account.sub, "profile_id": profile.profile_id}
+            logger.exception("a credential does not open", extra=whose)
             raise CredentialRevoked(profile.profile_id) from error
 
 

@@ -101,7 +101,8 @@ class OrganizationAccess:
         try:
             stored = self.vault.unseal(self.service_account.sealed_credential, **self._sealed_for)
         except ValueError:
-            logger.exception("a credential does not open", extra={"service_account": self.service_account.sub})
+            whose = {"application": self.service_account.client_id, "service_account": self.service_account.sub}
+            logger.exception("a credential does not open", extra=whose)
             return None
         return stored if stored.expires_at - EXPIRY_MARGIN > self.clock() else None
 
