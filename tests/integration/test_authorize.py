@@ -61,12 +61,16 @@ class TestWithAProvider:
         assert "error" not in brought(answer)
 
 
+def choices(page):
+    return [link for link in links(page) if link.startswith("/oauth/authorize?")]
+
+
 class TestWithoutAProvider:
     @pytest.mark.parametrize("unnamed", [None, ""])
     def test_a_page_offers_both(self, browser, unnamed):
         answer = browser.authorize(provider_name=unnamed)
         assert_is_page(answer, 200)
-        assert [dict(parse_qsl(link.partition("?")[2]))["provider_name"] for link in links(answer)] == [
+        assert [dict(parse_qsl(link.partition("?")[2]))["provider_name"] for link in choices(answer)] == [
             "google_free_busy",
             "ms_graph_free_busy",
         ]
@@ -75,7 +79,7 @@ class TestWithoutAProvider:
     def test_its_links_are_the_same_request_with_a_provider(self, browser):
         state = 'a&b="c"\'<d> é'
         answer = browser.authorize(provider_name=None, state=state)
-        google, microsoft = links(answer)
+        google, microsoft = choices(answer)
         assert dict(parse_qsl(google.partition("?")[2])) == REQUEST | {"state": state}
         assert browser.get(google).headers["Location"].startswith("https://google_free_busy.test/")
         assert browser.get(microsoft).headers["Location"].startswith("https://ms_graph_free_busy.test/")
@@ -85,6 +89,9 @@ class TestWithoutAProvider:
         assert "would like to know when you are busy" in body
         assert "It will not see" in body
 
+    def test_it_says_where_to_look_at_it_later(self, browser):
+        assert "/connections?locale=en" in links(browser.authorize(provider_name=None))
+
     def test_names_and_parameters_are_text_and_no_markup(self, browser):
         body = browser.authorize(provider_name=None, state="<script>alert(1)</script>").body
         assert "<script" not in body
@@ -93,7 +100,7 @@ class TestWithoutAProvider:
     def test_only_providers_that_are_set_up_are_offered(self, browser, deployment, monkeypatch):
         monkeypatch.setattr(Dependencies, "providers", {ProviderName.MICROSOFT: deployment.microsoft})
         answer = browser.authorize(provider_name=None)
-        assert len(links(answer)) == 1
+        assert len(choices(answer)) == 1
         assert "Google" not in answer.body
 
     def test_a_wrong_request_is_refused_before_the_person_is_asked(self, browser):

@@ -290,6 +290,15 @@ class TestThePage:
         assert said in page.body
         assert (address_of(lobby.profile_id(ANA)) in links(page)) == (because is not Disconnected.REVOKED)
 
+    def test_shows_an_account_from_before_there_was_a_list_once_its_person_consents_again(self, lobby):
+        wired, sub = lobby.deployment.wired, lobby.deployment.tokens()["sub"]
+        key = {"pk": {"S": f"PERSON#google_free_busy#{ANA.subject}"}, "sk": {"S": sub}}
+        before = wired.dynamodb.delete_item(TableName=wired.settings.table_name, Key=key, ReturnValues="ALL_OLD")
+        assert before["Attributes"]
+        assert "No application is connected" in shown(lobby.signed_in()).body
+        lobby.deployment.tokens()
+        assert address_of(lobby.profile_id(ANA)) in links(shown(lobby.signed_in()))
+
     def test_does_not_show_what_was_erased(self, connected):
         connected.deployment.wired.applications.erase(APP)
         page = shown(connected.signed_in())

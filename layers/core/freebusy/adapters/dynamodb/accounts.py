@@ -158,9 +158,7 @@ class DynamoAccounts:
         change = _CONNECT
         if service_account:
             change, values["service_account"] = _CONNECT_MAILBOX, service_account
-        condition = "#profiles.#profile.#identity.#subject = :subject"
-        if not self._update_profile(sub, profile_id, change, condition=condition, values=values):
-            raise NotFound(profile_id)
+        self._connect_again(sub, profile_id, identity, change, values)
 
     def delegate(self, sub: str, profile_id: str, *, identity: Identity, service_account: str, version: int) -> bool:
         values: dict[str, Value] = {
@@ -263,6 +261,23 @@ class DynamoAccounts:
                 self._table.updating(account_key(sub), f"REMOVE {removed}", condition=existing, names=names)
             )
 
+    def _connect_again(
+        self, sub: str, profile_id: str, identity: Identity, change: str, values: Mapping[str, Value]
+    ) -> None:
+        """Also lists the account among those of its person, where it is from before there was such a list."""
+        item = self._table.get(account_key(sub))
+        if item is None:
+            raise NotFound(sub)
+        connecting = self._table.updating(
+            account_key(sub),
+            change,
+            condition="#profiles.#profile.#identity.#subject = :subject",
+            values=values,
+            names={"profile": profile_id},
+        )
+        if self._table.transact([connecting, self._listing(item["application"]["S"], sub, identity)]):
+            raise NotFound(profile_id)
+
     def _update_profile(
         self, sub: str, profile_id: str, change: str, *, condition: str, values: Mapping[str, Value]
     ) -> bool:
@@ -281,8 +296,11 @@ class DynamoAccounts:
             "profile_id": profile_id,
         }
         taking = self._table.putting(attributes(item), condition="attribute_not_exists(pk)")
+        return [taking, self._listing(client_id, sub, identity)]
+
+    def _listing(self, client_id: str, sub: str, identity: Identity) -> Action:
         listed: dict[str, Value] = {"pk": _person_pk(identity), "sk": sub, "application": client_id, "sub": sub}
-        return [taking, self._table.putting(attributes(listed))]
+        return self._table.putting(attributes(listed))
 
 
 class GrantList:
