@@ -75,6 +75,8 @@ class Profile:
     credential or the connection state is written, so that a late writer can notice that it is late.
     ``service_account`` is the ``sub`` of the organization that gives access, in place of a credential of its own.
     ``moving`` says that the operator wants it off Cronofy: the person's next consent is asked for at the provider.
+    ``withdrawn`` says that the organization let nobody in when the mailbox was read last, where that is noted for
+    channels; whether the profile is connected is for the organization to say.
     """
 
     profile_id: str
@@ -88,6 +90,7 @@ class Profile:
     disconnected: Disconnected | None = None
     service_account: str | None = None
     moving: bool = False
+    withdrawn: bool = False
 
     @property
     def managed(self) -> bool:

@@ -26,6 +26,7 @@ from freebusy.service.news import AccountState
 
 logger = Logger(service="freebusy")
 
+_LOST = {"disconnected", "withdrawn"}
 _SAID = ("participation", "comment", "proposal", "answered", "delivery")
 
 
@@ -111,7 +112,7 @@ def _event_state(image: Mapping[str, Any]) -> EventState:
 
 
 def _account_state(image: Mapping[str, Any]) -> AccountState:
-    disconnected = {name: "disconnected" in each["M"] for name, each in image["profiles"]["M"].items()}
+    disconnected = {name: not _LOST.isdisjoint(each["M"]) for name, each in image["profiles"]["M"].items()}
     at_cronofy = {name for name, each in image["profiles"]["M"].items() if _is_at_cronofy(each["M"])}
     return AccountState(
         sub=_sub(image),
