@@ -147,7 +147,12 @@ class FakeAccounts:
                 return False
             named = replace(profile.identity, email=identity.email)
             changed = replace(
-                profile, name=identity.email, identity=named, service_account=service_account, disconnected=None
+                profile,
+                name=identity.email,
+                identity=named,
+                service_account=service_account,
+                disconnected=None,
+                withdrawn=False,
             )
             self._write(sub, changed)
             return True
@@ -161,6 +166,14 @@ class FakeAccounts:
             profiles = tuple(changed if each is profile else each for each in account.profiles)
             self._accounts[sub] = replace(account, profiles=profiles)
             return True
+
+    def note_withdrawn(self, sub: str, profile_id: str, *, withdrawn: bool) -> None:
+        with self._lock:
+            account, profile = self._accounts.get(sub), self._profile(sub, profile_id)
+            if account and profile:
+                changed = replace(profile, withdrawn=withdrawn)
+                profiles = tuple(changed if each is profile else each for each in account.profiles)
+                self._accounts[sub] = replace(account, profiles=profiles)
 
     def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
         with self._lock:

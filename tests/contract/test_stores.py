@@ -532,6 +532,26 @@ class TestDelegatedProfiles:
             2,
         )
 
+    def test_that_its_organization_withdrew_is_noted_until_it_is_connected_again(self, stores, account):
+        (profile, _) = account.profiles
+
+        def stored() -> Profile:
+            return stores.accounts.find("acc_1").profile(profile.profile_id)
+
+        for withdrawn in (True, True, False, False, True):
+            stores.accounts.note_withdrawn("acc_1", profile.profile_id, withdrawn=withdrawn)
+            assert (stored().withdrawn, stored().connected, stored().version) == (withdrawn, True, 0)
+        stores.accounts.delegate(
+            "acc_1", profile.profile_id, identity=profile.identity, service_account="ser_2", version=0
+        )
+        assert not stored().withdrawn
+
+    @pytest.mark.parametrize(("sub", "profile_id"), [("acc_1", "pro_x"), ("acc_x", "pro_1")])
+    def test_of_a_profile_that_is_gone_nothing_is_noted(self, stores, account, sub, profile_id):
+        stores.accounts.note_withdrawn(sub, profile_id, withdrawn=True)
+        assert stores.accounts.find("acc_1") == account
+        assert stores.accounts.find("acc_x") is None
+
     def test_what_was_disconnected_meanwhile_stays_so(self, stores, account):
         (profile, _) = account.profiles
         stores.accounts.disconnect("acc_1", profile.profile_id, because=Disconnected.REVOKED)

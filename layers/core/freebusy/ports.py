@@ -141,6 +141,9 @@ class AccountStore(Protocol):
     def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
         """Whether the person's next consent takes the profile off Cronofy; False when it is gone."""
 
+    def note_withdrawn(self, sub: str, profile_id: str, *, withdrawn: bool) -> None:
+        """How the profile's organization was found; of a profile that is gone, nothing. The write is what is told."""
+
     def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
         """Off Cronofy: ``after`` takes the place of ``before``, under the same id, and ``moved`` keeps what it was.
 

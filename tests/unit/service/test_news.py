@@ -150,3 +150,14 @@ def test_who_is_at_cronofy_is_read_from_the_image():
     change = change_of(stream_record(item, item))
     assert isinstance(change, AccountChange)
     assert (change.after.at_cronofy, change.after.channels) == ({"pro_1", "pro_5.moved"}, 3)
+
+
+def test_a_profile_whose_organization_withdrew_is_lost_too():
+    def item(**profile: object) -> dict[str, object]:
+        profiles = {"M": {"pro_1": {"M": profile}}}
+        return {"pk": {"S": "ACCOUNT#acc_1"}, "sk": {"S": "ACCOUNT"}, "profiles": profiles}
+
+    change = change_of(stream_record(item(), item(withdrawn={"BOOL": True})))
+    assert isinstance(change, AccountChange)
+    (news,) = account_news(change.before, change.after, now=7)
+    assert news.type is NotificationType.PROFILE_DISCONNECTED

@@ -73,6 +73,7 @@ class World:
         for calendars in (self.google, self.microsoft):
             calendars.kept.setdefault(ADMIN, [])
         self.individual = FakeCalendars()
+        self.accounts = FakeAccounts()
         self.organizations = OrganizationReader(
             service_accounts=self.service_accounts,
             calendars={GOOGLE: self.google, MICROSOFT: self.microsoft},
@@ -80,7 +81,7 @@ class World:
             clock=self.clock,
         )
         self.reader = CalendarReader(
-            accounts=FakeAccounts(),
+            accounts=self.accounts,
             events=FakeEvents(),
             vault=self.vault,
             providers={GOOGLE: self.individual, MICROSOFT: self.individual},
@@ -633,3 +634,54 @@ class TestTimeAndThreads:
         assert stored(world.giver()).access_token in {
             f"token {number} of example.com" for number in range(1, len(world.microsoft.credentials) + 1)
         }
+
+
+class TestForChannels:
+    """Nobody lists the colleagues of an organization, so what became of it is noted when one of them is read."""
+
+    @pytest.fixture
+    def world(self):
+        return World()
+
+    def read(self, world, channels=1) -> bool:
+        """Whether the one colleague's organization is noted as withdrawn afterwards."""
+        account = world.accounts.find("acc_0")
+        if account is None:
+            (person,) = world.people(1)
+            account = replace(person, channels=channels)
+            world.accounts.create(account)
+        world.read([account])
+        return world.accounts.find("acc_0").profiles[0].withdrawn
+
+    def test_it_is_noted_when_it_withdraws_and_when_it_comes_back(self, world):
+        assert not self.read(world)
+        world.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+        assert self.read(world)
+        assert self.read(world)
+        world.service_accounts.put(organization())
+        assert not self.read(world)
+
+    def test_an_organization_that_was_revoked_is_no_different(self, world):
+        self.read(world)
+        world.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=NOW)
+        assert self.read(world)
+
+    def test_a_provider_that_is_down_says_nothing(self, world):
+        self.read(world)
+        world.google.trouble[email_of("acc_0")] = ProviderUnavailable("503")
+        assert not self.read(world)
+
+    def test_nothing_is_written_for_whoever_has_no_channel(self, world):
+        self.read(world, channels=0)
+        world.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+        assert not self.read(world)
+
+    def test_a_table_that_does_not_answer_costs_no_reading(self, world, monkeypatch):
+        self.read(world)
+        world.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW)
+
+        def note(*_, **__):
+            raise StorageUnavailable("DynamoDB")
+
+        monkeypatch.setattr(world.accounts, "note_withdrawn", note)
+        assert world.reasons([world.accounts.find("acc_0")]) == ["delegation_missing"]

@@ -77,6 +77,8 @@ class Profile:
     for those at Cronofy, which hands out one for each mailbox.
     ``moving`` says that the operator wants it off Cronofy: the person's next consent is asked for at the provider.
     ``created_at`` is when the person was first connected, in epoch seconds; 0 where nobody wrote it down.
+    ``withdrawn`` says that the organization let nobody in when the mailbox was read last, where that is noted for
+    channels; whether the profile is connected is for the organization to say.
     """
 
     profile_id: str
@@ -91,6 +93,7 @@ class Profile:
     service_account: str | None = None
     moving: bool = False
     created_at: int = 0
+    withdrawn: bool = False
 
     @property
     def managed(self) -> bool:

@@ -21,6 +21,7 @@ from freebusy.ports import RetriedQueue
 from freebusy.service.invitations import EventState, recipient_of
 from freebusy.service.news import AccountState
 
+_LOST = {"disconnected", "withdrawn"}
 _SAID = ("participation", "comment", "proposal", "answered", "delivery")
 
 
@@ -97,7 +98,7 @@ def _event_state(image: Mapping[str, Any]) -> EventState:
 
 
 def _account_state(image: Mapping[str, Any]) -> AccountState:
-    disconnected = {name: "disconnected" in each["M"] for name, each in image["profiles"]["M"].items()}
+    disconnected = {name: not _LOST.isdisjoint(each["M"]) for name, each in image["profiles"]["M"].items()}
     at_cronofy = {name for name, each in image["profiles"]["M"].items() if _is_at_cronofy(each["M"])}
     return AccountState(
         sub=_sub(image),

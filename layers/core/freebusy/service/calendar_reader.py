@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +25,7 @@ from freebusy.domain.errors import (
     ProviderError,
     ProviderMisconfigured,
     ProviderUnavailable,
+    StorageUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
@@ -82,7 +84,20 @@ class CalendarReader:
             missed = {profile_id for profile_id, each in started.items() if each.cancel() or not each.done()}
         late = ProviderUnavailable("the time box is over")
         read |= {profile_id: late if profile_id in missed else each.result() for profile_id, each in started.items()}
+        self._note_withdrawals(colleagues, read)
         return [read[profile.profile_id] for _, profile in sources]
+
+    def _note_withdrawals(self, colleagues: Iterable[Source], read: Mapping[str, Reading]) -> None:
+        """For channels: nobody lists the colleagues of an organization, so it shows when one of them is read."""
+        found = [
+            (account.sub, profile.profile_id, withdrawn)
+            for account, profile in colleagues
+            if account.channels and profile.connected
+            if (withdrawn := _is_withdrawn(read[profile.profile_id])) not in {None, profile.withdrawn}
+        ]
+        with suppress(StorageUnavailable):  # then the next reading notes it
+            for sub, profile_id, withdrawn in found:
+                self.accounts.note_withdrawn(sub, profile_id, withdrawn=bool(withdrawn))
 
     def _reading(self, account: Account, profile: Profile, window: Period, deadline: float) -> Reading:
         try:
@@ -206,6 +221,13 @@ class CalendarReader:
             whose = {"application": account.client_id, "account": account.sub, "profile_id": profile.profile_id}
             logger.exception("a credential does not open", extra=whose)
             raise CredentialRevoked(profile.profile_id) from error
+
+
+def _is_withdrawn(reading: Reading) -> bool | None:
+    """Whether the organization lets nobody in; None where that cannot be told."""
+    if isinstance(reading, (DelegationMissing, CredentialRevoked)):
+        return True
+    return None if isinstance(reading, ProviderError) else False
 
 
 def log_level(error: ProviderError) -> int:

@@ -57,7 +57,7 @@ _DELEGATE = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity.#email = :email,
     #profiles.#profile.#service_account = :service_account,
     #profiles.#profile.#version = #profiles.#profile.#version + :one
-REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until
+REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until, #profiles.#profile.#withdrawn
 """
 _RENEW = """
 SET #profiles.#profile.#sealed = :sealed, #profiles.#profile.#expires_at = :expires_at,
@@ -76,6 +76,7 @@ SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
 REMOVE #profiles.#profile.#disconnected, #profiles.#profile.#leased_until, #profiles.#profile.#moving,
     #profiles.#profile.#service_account
 """
+_EXISTING = "attribute_exists(#profiles.#profile)"
 _SAME_VERSION = "#profiles.#profile.#version = :version"
 _NOT_LEASED = "(attribute_not_exists(#profiles.#profile.#leased_until) OR #profiles.#profile.#leased_until <= :now)"
 
@@ -170,11 +171,16 @@ class DynamoAccounts:
         return self._update_profile(sub, profile_id, _DELEGATE, condition=_SAME_VERSION, values=values)
 
     def mark_moving(self, sub: str, profile_id: str, *, moving: bool) -> bool:
-        condition = "attribute_exists(#profiles.#profile)"
         change, values = "REMOVE #profiles.#profile.#moving", {}
         if moving:
             change, values = "SET #profiles.#profile.#moving = :true", {"true": True}
-        return self._update_profile(sub, profile_id, change, condition=condition, values=values)
+        return self._update_profile(sub, profile_id, change, condition=_EXISTING, values=values)
+
+    def note_withdrawn(self, sub: str, profile_id: str, *, withdrawn: bool) -> None:
+        change, values = "REMOVE #profiles.#profile.#withdrawn", {}
+        if withdrawn:
+            change, values = "SET #profiles.#profile.#withdrawn = :true", {"true": True}
+        self._update_profile(sub, profile_id, change, condition=_EXISTING, values=values)
 
     def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
         identity = after.identity
@@ -216,7 +222,7 @@ class DynamoAccounts:
 
     def disconnect(self, sub: str, profile_id: str, *, because: Disconnected, version: int | None = None) -> bool:
         values: dict[str, Value] = {"because": because, "never": 0, "one": 1}
-        condition = "attribute_exists(#profiles.#profile)"
+        condition = _EXISTING
         if version is not None:
             values["version"] = version
             condition = _SAME_VERSION
@@ -416,6 +422,7 @@ def profile_values(profile: Profile, position: int) -> dict[str, Value]:
         "service_account": profile.service_account,
         "moving": profile.moving or None,
         "created_at": profile.created_at or None,
+        "withdrawn": profile.withdrawn or None,
     }
 
 
@@ -474,6 +481,7 @@ def profile_of(profile_id: str, values: Item) -> Profile:
         service_account=text(values, "service_account"),
         moving="moving" in values,
         created_at=number(values, "created_at") or 0,
+        withdrawn="withdrawn" in values,
     )
 
 
