@@ -76,7 +76,7 @@ def _of_answer(response: dict[str, Any], kind: str, body: str) -> list[str]:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from freebusy.bootstrap import dependencies
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import caller_of
-from freebusy.entrypoints.http import JSON, body_of, resolver, serve
+from freebusy.entrypoints.http import JSON, MANY_THINGS, body_of, resolver, serve
 from freebusy.entrypoints.wire.availability import answer_keys, availability_json, availability_request
 from freebusy.service.availability import query_availability
 from freebusy.service.participants import ParticipantReader
@@ -24,7 +24,7 @@ app = resolver()
 @app.post("/v1/availability")
 def query() -> Response[str]:
     caller = caller_of(app.current_event, Permission.READ_FREE_BUSY)
-    body = body_of(app.current_event)
+    body = body_of(app.current_event, most=MANY_THINGS)
     found = query_availability(availability_request(body), participants=_participants(caller.client_id))
     return _found(availability_json(found, answer_keys(body)))
 
@@ -35,7 +35,7 @@ def explain() -> Response[str]:
     from freebusy.service.availability import explain_start
 
     caller = caller_of(app.current_event, Permission.READ_FREE_BUSY)
-    request, start = explanation_request(body_of(app.current_event))
+    request, start = explanation_request(body_of(app.current_event, most=MANY_THINGS))
     return _found(start_json(explain_start(request, start, participants=_participants(caller.client_id))))
 
 
@@ -45,7 +45,7 @@ def query_sequences() -> Response[str]:
     from freebusy.service import sequenced_availability
 
     caller = caller_of(app.current_event, Permission.READ_FREE_BUSY)
-    request = sequence_request(body_of(app.current_event))
+    request = sequence_request(body_of(app.current_event, most=MANY_THINGS))
     found = sequenced_availability.query_sequences(request, participants=_participants(caller.client_id))
     return _found(sequences_json(found, request))
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from freebusy.bootstrap import dependencies
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.entrypoints.authentication import organization
-from freebusy.entrypoints.http import answer, body_of, resolver, serve
+from freebusy.entrypoints.http import MANY_THINGS, answer, body_of, resolver, serve
 from freebusy.entrypoints.wire.identity import resources_json
 from freebusy.service.resources import list_resources
 
@@ -28,7 +28,7 @@ def request_authorizations() -> Response[str]:
     wired = dependencies()
     caller = organization(app.current_event, MANAGE_ACCOUNTS)
     request_access(
-        wanted_access(body_of(app.current_event)),
+        wanted_access(body_of(app.current_event, most=MANY_THINGS)),
         service_account=caller.service_account,
         scope=caller.scope,
         applications=wired.applications,

@@ -11,7 +11,16 @@ from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
-from freebusy.entrypoints.http import answer, body_of, public_url, query_of, resolver, serve
+from freebusy.entrypoints.http import (
+    MANY_THINGS,
+    ONE_EVENT,
+    answer,
+    body_of,
+    public_url,
+    query_of,
+    resolver,
+    serve,
+)
 from freebusy.entrypoints.wire.events import BOOLEANS, events_json, events_query
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
 from freebusy.service.accounts import require_calendars
@@ -37,7 +46,7 @@ def writer() -> EventWriter:
 
 @app.post("/v1/calendars/<calendar_id>/events")
 def upsert(calendar_id: str) -> Response[str]:
-    writer().upsert(calendar_id, body_of(app.current_event))
+    writer().upsert(calendar_id, body_of(app.current_event, most=ONE_EVENT))
     return answer(HTTPStatus.ACCEPTED)
 
 
@@ -55,7 +64,7 @@ def delete_many() -> Response[str]:
 
 @app.post("/v1/batch")
 def batch() -> Response[str]:
-    return answer(HTTPStatus.MULTI_STATUS, writer().batch(body_of(app.current_event)))
+    return answer(HTTPStatus.MULTI_STATUS, writer().batch(body_of(app.current_event, most=MANY_THINGS)))
 
 
 @app.post("/v1/calendars/<calendar_id>/events/<event_uid>/participation_status")

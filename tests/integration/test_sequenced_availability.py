@@ -284,3 +284,10 @@ def test_the_largest_answer_fits_into_what_lambda_may_return(crowd):
     answer = ask(*steps, include_sources=True)
     assert len(answer.json()["sequences"]) == MAX_RESULTS
     assert len(json.dumps(answer.body).encode()) < 6 * 1024 * 1024
+
+
+def test_a_larger_one_is_refused(crowd):
+    """Some characters take seven bytes in Lambda's own JSON, so that ids alone can fill it."""
+    minute = {"required_duration": {"minutes": 1}, "start_interval": {"minutes": 1}}
+    steps = [step(f"{number}" + "\x01" * 127, *crowd[number * 20 : number * 20 + 20], **minute) for number in range(10)]
+    assert refused(ask(*steps)) == {"body": {"errors.too_long"}}

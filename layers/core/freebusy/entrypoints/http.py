@@ -10,7 +10,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qs
 
 from aws_lambda_powertools import Logger
@@ -43,13 +43,43 @@ logger = Logger(service="freebusy")
 
 JSON = "application/json; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
+
 MOST_FIELDS = 1000
+ONE_THING, ONE_EVENT, MANY_THINGS = 64_000, 512_000, 4_000_000
+"""The most bytes of a body, by what it holds. Lambda would take 6 MB, in which the body is a string in JSON."""
+
+MOST_ANSWERED = 6_000_000
+"""The most bytes of an answer, as a string in JSON as well: past 6 MB Lambda would fail, and the caller get a 500."""
+
+_COMPRESSED = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
+"""Content codings (RFC 9110, 8.4.1). The C# SDK sends ``gzip;q=1.0, …``, which is none, with bodies that are not."""
 
 _EXPOSED = "RateLimit, RateLimit-Policy, Retry-After"
 """What front ends may read of an answer beside what the Fetch standard allows them anyway."""
 
+
+class MalformedBody(InvalidRequest):
+    """The body is neither a JSON object nor a form; told as an error of the field ``body``."""
+
+    key = "errors.invalid_format"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__({"body": [FieldError(self.key, problem)]})
+        self.problem = problem
+
+
+class BodyTooLarge(MalformedBody):
+    key = "errors.too_long"
+
+
+class BodyEncoded(MalformedBody):
+    """It is compressed: a small one could become any size."""
+
+
 STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    BodyEncoded: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     AuthenticationFailed: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -63,14 +93,6 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
 """Where a class is not listed, its nearest ancestor decides."""
 
 
-class MalformedBody(InvalidRequest):
-    """The body is neither a JSON object nor a form; told as an error of the field ``body``."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__({"body": [FieldError("errors.invalid_format", problem)]})
-        self.problem = problem
-
-
 def answer(status: HTTPStatus, body: Any = None, headers: Mapping[str, str] | None = None) -> Response[str]:
     """A JSON answer; without ``body`` an empty one, as the contract has it for 202 and for revocations."""
     return Response(
@@ -81,23 +103,19 @@ def answer(status: HTTPStatus, body: Any = None, headers: Mapping[str, str] | No
     )
 
 
-def body_of(event: Mapping[str, Any], *, repeatable: bool = True) -> dict[str, Any]:
+def body_of(event: Mapping[str, Any], *, most: int = ONE_THING, repeatable: bool = True) -> dict[str, Any]:
     """The request's parameters from a JSON object or a form; ``{}`` for no body and for PHP's ``[]``.
 
     Form fields named ``name[]`` become lists under that name; other repeated fields keep their last value, or, where
-    they are not ``repeatable`` (RFC 6749, 3.2), are malformed. Raises MalformedBody.
+    they are not ``repeatable`` (RFC 6749, 3.2), are malformed. ``most`` bytes are read. Raises MalformedBody.
     """
-    raw = event.get("body") or ""
-    try:
-        text = b64decode(raw).decode() if event.get("isBase64Encoded") else raw
-    except ValueError as error:
-        raise MalformedBody("the body is not UTF-8") from error
+    text = _text_of(event, most)
     if not text.strip():
         return {}
     if event.get("headers", {}).get("content-type", "").lower().startswith(FORM):
         return _form(text, repeatable=repeatable)
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedBody("the body is not JSON") from error
     if parsed == []:
@@ -105,6 +123,26 @@ def body_of(event: Mapping[str, Any], *, repeatable: bool = True) -> dict[str, A
     if not isinstance(parsed, dict):
         raise MalformedBody("the body is not a JSON object")
     return parsed
+
+
+def _text_of(event: Mapping[str, Any], most: int) -> str:
+    raw: str = event.get("body") or ""
+    codings = event.get("headers", {}).get("content-encoding", "").lower().replace(" ", "").split(",")
+    if raw and not _COMPRESSED.isdisjoint(codings):
+        raise BodyEncoded("send the body as it is, without Content-Encoding")
+    try:
+        sent = b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
+        text = sent.decode()
+    except ValueError as error:
+        raise MalformedBody("the body is not UTF-8") from error
+    if len(sent) > most:
+        raise BodyTooLarge(f"the body has more than {most} bytes: send less at once")
+    return text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Python reads NaN and Infinity, which JSON has not (RFC 8259, 6)."""
+    raise ValueError(name)
 
 
 def _form(text: str, *, repeatable: bool) -> dict[str, Any]:
@@ -179,6 +217,10 @@ def serve(
     forget_standing()
     result = app.resolve(event, context)
     headers = result.setdefault("headers", {})
+    if _is_too_large(result["body"]):
+        instead = refusal(InvalidRequest.of("body", "errors.too_long", "the answer is too large: ask for less at once"))
+        result |= {"statusCode": instead.status_code, "body": instead.body}
+        headers |= {"Content-Type": JSON, **instead.headers}
     headers.setdefault("Cache-Control", "no-store")
     headers.update(standing_headers())
     if cross_origin:
@@ -186,6 +228,11 @@ def serve(
         if "Access-Control-Allow-Origin" in headers:
             headers["Access-Control-Expose-Headers"] = _EXPOSED
     return result
+
+
+def _is_too_large(body: str) -> bool:
+    """A character takes up to four bytes, so that most answers need not be measured."""
+    return 4 * len(body) > MOST_ANSWERED and len(json.dumps(body, ensure_ascii=False).encode()) > MOST_ANSWERED
 
 
 def cross_origin_headers(event: Mapping[str, Any]) -> dict[str, str]:

@@ -17,12 +17,14 @@ from freebusy.entrypoints.openapi.operations import (
     Answer,
     Caller,
     Operation,
+    Section,
 )
 from freebusy.entrypoints.openapi.shapes import sent, text
 
 VERSION = "1.0"
 
 _TOO_MANY = 429
+_OF_BODIES = (413, 415)
 
 _TOKEN = {"type": "http", "scheme": "bearer"}
 _SCHEMES = {
@@ -74,7 +76,8 @@ def answers_of(operation: Operation) -> dict[int, Answer]:
     """By status, those included that every operation has which answers in JSON."""
     common = () if 500 in operation.answers else ALWAYS  # noqa: PLR2004 - pages fail as pages
     limits = (_TOO_MANY,) if operation.limited else ()
-    refusals = {status: REFUSALS[status] for status in (*operation.refusals, *limits, *common)}
+    bodies = _OF_BODIES if operation.body and operation.section is not Section.TOKENS else ()  # those answer 400
+    refusals = {status: REFUSALS[status] for status in (*operation.refusals, *bodies, *limits, *common)}
     return dict(sorted({**refusals, **operation.answers}.items()))
 
 

@@ -103,6 +103,12 @@ REFUSALS: dict[int, Answer] = {
     401: Answer("The token is missing, unknown or expired: refresh it.", named("Error"), {"error": "invalid_token"}),
     403: Answer("The caller may not do this.", named("Error"), {"error": "forbidden"}),
     404: Answer("There is no such thing for this caller.", named("Error"), {"error": "not_found"}),
+    413: Answer(
+        "The body is too large: send less at once.",
+        named("Invalid"),
+        {"errors": {"body": [{"key": "errors.too_long", "description": "the body has more than 64000 bytes"}]}},
+    ),
+    415: Answer("The body is compressed: send it as it is.", named("Invalid")),
     422: Answer("What was sent is not right, field by field.", named("Invalid"), examples.INVALID),
     423: Answer("The calendar was disconnected, and takes no events.", named("Error"), {"error": "locked"}),
     429: Answer(
