@@ -29,6 +29,7 @@ from freebusy.domain.errors import (
     NotFound,
     ProfileLocked,
     ProviderError,
+    RequestInProgress,
     StorageUnavailable,
     TokenError,
     TooManyRequests,
@@ -83,6 +84,7 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     AuthenticationFailed: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    RequestInProgress: HTTPStatus.CONFLICT,
     ProfileLocked: HTTPStatus.LOCKED,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TokenError: HTTPStatus.BAD_REQUEST,
@@ -263,7 +265,7 @@ def preflight_headers(event: Mapping[str, Any]) -> dict[str, str]:
     if "Access-Control-Allow-Origin" in headers:
         headers |= {
             "Access-Control-Allow-Methods": "GET, POST, DELETE",
-            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key",
             "Access-Control-Max-Age": "600",
         }
     return headers
