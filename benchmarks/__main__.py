@@ -22,6 +22,7 @@ MEASUREMENTS = (
     "provider_latency",
     "colleagues",
     "table_calls",
+    "rate_limits",
     "upsert",
     "invitations",
     "event_memory",

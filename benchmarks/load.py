@@ -2,11 +2,13 @@
 
 It starts a stack of its own, connects some people, and has 1, 5, 10, 25 and 50 clients ask as fast as they are
 answered, each number for ten seconds. Everything stays on the loopback, and clients and service share this machine:
-what the figures say is how they move, not what AWS would bear. ``SECONDS=3 make load`` is shorter.
+what the figures say is how they move, not what AWS would bear. ``SECONDS=3 make load`` is shorter. In the end an
+application asks that has a limit, which it never reaches: what counting its requests costs.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import statistics
@@ -14,10 +16,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,11 +28,14 @@ from typing import Any
 import httpx
 import pycronofy
 
+from freebusy.domain.application import MOST_REQUESTS_PER_MINUTE
+from freebusy.entrypoints.cli import main as freebusy
 from tests.laptop import connect, running_stack
 
 OWN = Path(__file__).parents[1] / ".local" / "load" / "stack.json"
 SECONDS = float(os.environ.get("SECONDS") or 10)
 CLIENTS = (1, 5, 10, 25, 50)
+COUNTED = 10
 MOST_REQUESTS = 5000
 """Of one number of clients, however fast they are answered."""
 
@@ -42,11 +48,15 @@ Request = Callable[[httpx.Client], httpx.Response]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: how long its answer took, in seconds, and what was wrong with it."""
+    """One request: how long its answer took, in seconds, and what was wrong with it.
+
+    ``limited`` is no error: the application has a limit, and was told so.
+    """
 
     kind: str
     seconds: float
     trouble: str | None = None
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +69,18 @@ class Level:
 
     @property
     def throughput(self) -> float:
-        """Answers a second that were no errors."""
-        return sum(not each.trouble for each in self.asked) / self.seconds
+        """Answers a second to what was asked, neither errors nor refusals for a limit."""
+        return sum(not (each.trouble or each.limited) for each in self.asked) / self.seconds
 
     @property
     def errors(self) -> float:
         """As a share of all requests."""
         return sum(bool(each.trouble) for each in self.asked) / len(self.asked)
+
+    @property
+    def limited(self) -> float:
+        """As a share of all requests."""
+        return sum(each.limited for each in self.asked) / len(self.asked)
 
     @property
     def troubles(self) -> set[str]:
@@ -150,6 +165,8 @@ def _timed(http: httpx.Client, kind: str, request: Request) -> Asked:
     began = time.perf_counter()
     try:
         answer = request(http)
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            return Asked(kind, time.perf_counter() - began, limited=True)
         trouble = None if answer.status_code < HTTPStatus.BAD_REQUEST else f"{kind}: {answer.status_code}"
         if "unreadable" in answer.text:
             trouble = f"{kind}: a calendar could not be read"
@@ -162,17 +179,31 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def _with_a_limit(stack: dict[str, Any]) -> dict[str, Any]:
+    """The stack for one more application, whose requests are counted."""
+    created, where = StringIO(), f"--local={OWN}"
+    with redirect_stdout(created):
+        freebusy(["applications", "create", "Limited", "--redirect-uri", stack["redirect_uris"][0], "--json", where])
+    application = {name: json.loads(created.getvalue())[name] for name in ("client_id", "client_secret")}
+    with redirect_stdout(StringIO()):
+        freebusy(["applications", "limit", application["client_id"], str(MOST_REQUESTS_PER_MINUTE), where])
+    return {**stack, **application}
+
+
 def main() -> int:
     OWN.unlink(missing_ok=True)
     with running_stack(OWN) as (_, stack):
         traffic = Traffic(stack)
         print(f"Load: {SECONDS:.0f} s each; half of it availability of three people, a tenth writes", flush=True)
         measure(stack["url"], traffic, clients=max(CLIENTS), seconds=SECONDS)  # cold starts do not count
-        first: Level | None = None
+        levels: list[Level] = []
         for clients in CLIENTS:
-            level = measure(stack["url"], traffic, clients=clients, seconds=SECONDS)
-            first = first or level
-            _report(level, first)
+            levels.append(measure(stack["url"], traffic, clients=clients, seconds=SECONDS))
+            _report(levels[-1], levels[0])
+        counted = Traffic(_with_a_limit(stack))
+        print("The same with a limit, without one, with one", flush=True)
+        for each in (counted, traffic, counted):
+            _report(measure(stack["url"], each, clients=COUNTED, seconds=SECONDS), levels[0])
     return 0
 
 
@@ -181,7 +212,7 @@ def _report(level: Level, first: Level) -> None:
     print(
         f"  {level.clients:>3} clients {level.throughput:>8.1f} a second ({level.throughput / first.throughput:.1f} x)"
         f"   p50 {1000 * p50:>7.0f} ms ({p50 / first.percentile(50):.1f} x)   p99 {1000 * p99:>7.0f} ms"
-        f"   errors {level.errors:.1%}   {', '.join(sorted(level.troubles))}",
+        f"   errors {level.errors:.1%}   limited {level.limited:.1%}   {', '.join(sorted(level.troubles))}",
         flush=True,
     )
 

@@ -35,6 +35,7 @@ from freebusy.domain.errors import CredentialRevoked, IdentityRejected, NotFound
 from freebusy.domain.event import InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
+from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import (
     FORGOTTEN_AT_ONCE,
@@ -535,6 +536,31 @@ class FakePermits:
         return len([self._taken.pop(key) for key in windows])
 
 
+class FakeAnswers:
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._kept: dict[str, tuple[FirstRequest, str, int]] = {}
+
+    def begin(self, request: KeyedRequest, *, now: int, expires_at: int) -> bool:
+        with self._lock:
+            if request.key_hash in self._kept and self._kept[request.key_hash][2] > now:
+                return False
+            self._kept[request.key_hash] = FirstRequest(request.fingerprint, None), request.client_id, expires_at
+            return True
+
+    def finish(self, request: KeyedRequest, answered: Answered | None, *, expires_at: int) -> None:
+        if request.key_hash in self._kept:
+            first, client_id, _ = self._kept[request.key_hash]
+            self._kept[request.key_hash] = first._replace(answered=answered), client_id, expires_at
+
+    def first(self, request: KeyedRequest) -> FirstRequest | None:
+        kept = self._kept.get(request.key_hash)
+        return kept and kept[0]
+
+    def erase(self, client_id: str) -> int:
+        return _erase(self._kept, lambda kept: kept[1] == client_id)
+
+
 class FakeAccessRequests:
     def __init__(self) -> None:
         self._lock = RLock()
@@ -883,6 +909,7 @@ class FakeApplications:
         setups: FakeSetups | None = None,
         access_requests: FakeAccessRequests | None = None,
         permits: FakePermits | None = None,
+        answers: FakeAnswers | None = None,
     ) -> None:
         self._lock = RLock()
         self._applications: dict[str, Application] = {}
@@ -893,6 +920,7 @@ class FakeApplications:
         self._setups = setups or FakeSetups()
         self._access_requests = access_requests or FakeAccessRequests()
         self._permits = permits or FakePermits()
+        self._answers = answers or FakeAnswers()
         for application in applications:
             self.create(application)
 
@@ -938,7 +966,7 @@ class FakeApplications:
             erased = (application is not None) + (self._appearances.pop(client_id, None) is not None)
             stores = (
                 *(self._tokens, self._accounts, self._pages, self._setups),
-                *(self._access_requests, self._permits),
+                *(self._access_requests, self._permits, self._answers),
             )
             return erased + sum(store.erase(client_id) for store in stores)
 

@@ -11,6 +11,7 @@ from freebusy.bootstrap import dependencies
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.entrypoints.authentication import organization
 from freebusy.entrypoints.http import MANY_THINGS, answer, body_of, public_url, resolver, serve
+from freebusy.entrypoints.idempotency import once
 from freebusy.entrypoints.wire.identity import resources_json
 from freebusy.service.resources import list_resources
 
@@ -25,21 +26,25 @@ def request_authorizations() -> Response[str]:
     from freebusy.entrypoints.wire.access import wanted_access  # models, which listing rooms does not need
     from freebusy.service.access_requests import request_access
 
-    wired = dependencies()
-    caller = organization(app.current_event, MANAGE_ACCOUNTS)
-    request_access(
-        wanted_access(body_of(app.current_event, most=MANY_THINGS)),
-        service_account=caller.service_account,
-        scope=caller.scope,
-        applications=wired.applications,
-        requests=wired.access_requests,
-        queue=wired.access_queue,
-        resolver=wired.hosts,
-        local=wired.settings.callbacks_may_be_local,
-        public_url=public_url(app.current_event),
-        now=wired.clock(),
-    )
-    return answer(HTTPStatus.ACCEPTED)
+    event, wired = app.current_event, dependencies()
+    caller = organization(event, MANAGE_ACCOUNTS)
+
+    def carry_out() -> Response[str]:
+        request_access(
+            wanted_access(body_of(event, most=MANY_THINGS)),
+            service_account=caller.service_account,
+            scope=caller.scope,
+            applications=wired.applications,
+            requests=wired.access_requests,
+            queue=wired.access_queue,
+            resolver=wired.hosts,
+            local=wired.settings.callbacks_may_be_local,
+            public_url=public_url(event),
+            now=wired.clock(),
+        )
+        return answer(HTTPStatus.ACCEPTED)
+
+    return once(event, caller.service_account, carry_out)
 
 
 @app.get("/v1/resources")

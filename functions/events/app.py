@@ -21,6 +21,7 @@ from freebusy.entrypoints.http import (
     resolver,
     serve,
 )
+from freebusy.entrypoints.idempotency import once
 from freebusy.entrypoints.wire.events import BOOLEANS, events_json, events_query
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
 from freebusy.service.accounts import current, require_calendars
@@ -66,7 +67,12 @@ def delete_many() -> Response[str]:
 
 @app.post("/v1/batch")
 def batch() -> Response[str]:
-    return answer(HTTPStatus.MULTI_STATUS, writer().batch(body_of(app.current_event, most=MANY_THINGS)))
+    event, writing = app.current_event, writer()
+
+    def carry_out() -> Response[str]:
+        return answer(HTTPStatus.MULTI_STATUS, writing.batch(body_of(event, most=MANY_THINGS)))
+
+    return once(event, writing.account, carry_out)
 
 
 @app.post("/v1/calendars/<calendar_id>/events/<event_uid>/participation_status")

@@ -12,6 +12,7 @@ import pytest
 from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
+from freebusy.adapters.dynamodb.kept_answers import DynamoAnswers
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.permits import DynamoPermits
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
@@ -32,11 +33,13 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Appearance, Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound
+from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
 from freebusy.domain.service_account import mailbox_identity
 from freebusy.ports import (
     AccessRequestStore,
     AccountStore,
+    AnswerStore,
     ApplicationRegistry,
     PageStore,
     PermitStore,
@@ -49,6 +52,7 @@ from tests.fakes import (
     NOW,
     FakeAccessRequests,
     FakeAccounts,
+    FakeAnswers,
     FakeApplications,
     FakePages,
     FakePermits,
@@ -76,6 +80,7 @@ class Stores:
     pages: PageStore
     access_requests: AccessRequestStore
     permits: PermitStore
+    answers: AnswerStore
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.emulator)])
@@ -83,11 +88,19 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
         accounts, setups, pages = FakeAccounts(), FakeSetups(), FakePages()
         tokens = FakeTokens(accounts)
-        requests, permits = FakeAccessRequests(), FakePermits()
+        requests, permits, answers = FakeAccessRequests(), FakePermits(), FakeAnswers()
         applications = FakeApplications(
-            tokens=tokens, accounts=accounts, setups=setups, pages=pages, access_requests=requests, permits=permits
+            tokens=tokens,
+            accounts=accounts,
+            setups=setups,
+            pages=pages,
+            access_requests=requests,
+            permits=permits,
+            answers=answers,
         )
-        return Stores(applications, accounts, accounts.service_accounts, setups, tokens, pages, requests, permits)
+        return Stores(
+            *(applications, accounts, accounts.service_accounts, setups, tokens, pages, requests, permits, answers)
+        )
     dynamodb = request.getfixturevalue(request.param)
     table = create_table(dynamodb, f"table-{uuid4().hex}")
     return Stores(
@@ -99,6 +112,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         DynamoPages(dynamodb, table),
         DynamoAccessRequests(dynamodb, table),
         DynamoPermits(dynamodb, table),
+        DynamoAnswers(dynamodb, table),
     )
 
 
@@ -1224,6 +1238,56 @@ class TestPermits:
         assert [self.take(stores, client_id=each, wanted=10) for each in ("app", "other", "app")] == [10, 10, None]
 
 
+def keyed(**changed: str) -> KeyedRequest:
+    usual = KeyedRequest("app", "acc_1", "key", "POST", "/v1/batch", '{"batch": []}')
+    return replace(usual, **changed)
+
+
+class TestKeptAnswers:
+    ANSWERED = Answered(207, '{"batch": [{"status": 202}, "☃"]}')
+
+    def begin(self, stores, now=NOW, **changed):
+        return stores.answers.begin(keyed(**changed), now=now, expires_at=now + 30)
+
+    def test_one_caller_may_carry_a_request_out(self, stores):
+        assert [self.begin(stores), self.begin(stores)] == [True, False]
+        assert stores.answers.first(keyed()) == FirstRequest(keyed().fingerprint, None)
+
+    def test_its_answer_is_kept(self, stores):
+        self.begin(stores)
+        stores.answers.finish(keyed(), self.ANSWERED, expires_at=LATER)
+        assert not self.begin(stores, LATER - 1)
+        assert stores.answers.first(keyed(body="other")) == FirstRequest(keyed().fingerprint, self.ANSWERED)
+
+    @pytest.mark.parametrize(
+        ("answered", "expires_at"),
+        [
+            pytest.param(ANSWERED, LATER, id="the answer has expired"),
+            pytest.param(None, NOW, id="it failed"),
+        ],
+    )
+    def test_a_key_is_free_again(self, stores, answered, expires_at):
+        self.begin(stores)
+        stores.answers.finish(keyed(), answered, expires_at=expires_at)
+        assert self.begin(stores, expires_at, body="other")
+        assert stores.answers.first(keyed()) == FirstRequest(keyed(body="other").fingerprint, None)
+
+    def test_a_key_is_free_again_when_nobody_can_be_at_it_any_more(self, stores):
+        self.begin(stores)
+        assert not self.begin(stores, NOW + 29)
+        assert self.begin(stores, NOW + 30)
+
+    @pytest.mark.parametrize("changed", [{"client_id": "other"}, {"sub": "acc_2"}, {"key": "other"}])
+    def test_keys_are_those_of_one_holder(self, stores, changed):
+        self.begin(stores)
+        assert stores.answers.first(keyed(**changed)) is None
+        assert self.begin(stores, **changed)
+
+    def test_what_is_gone_is_not_made_again(self, stores):
+        stores.answers.finish(keyed(), self.ANSWERED, expires_at=LATER)
+        assert stores.answers.first(keyed()) is None
+
+
 class TestErasure:
     @pytest.fixture(autouse=True)
     def _two_applications_in_use(self, stores):
@@ -1254,6 +1318,7 @@ class TestErasure:
             stores.pages.save(pages, sub="acc", client_id=client_id, expires_at=LATER)
             stores.access_requests.save([access_request(f"{client_id}-req", client_id=client_id)])
             stores.permits.take(client_id, 1, wanted=1, limit=1, expires_at=LATER)
+            stores.answers.begin(keyed(client_id=client_id), now=NOW, expires_at=LATER)
 
     def traces(self, stores, client_id) -> list[bool]:
         return [
@@ -1276,6 +1341,7 @@ class TestErasure:
             stores.setups.consume_trip(f"{client_id}-state", browser_hash="browser", now=NOW) is not None,
             stores.setups.find(f"{client_id}-handle", NOW) is not None,
             stores.permits.take(client_id, 1, wanted=1, limit=1, expires_at=LATER) is None,
+            stores.answers.first(keyed(client_id=client_id)) is not None,
         ]
 
     def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):

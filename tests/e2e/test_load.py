@@ -30,6 +30,10 @@ class TestLevel:
         assert self.LEVEL.errors == 0.01
         assert self.LEVEL.troubles == {"500"}
 
+    def test_counts_what_a_limit_refused_by_itself(self):
+        level = Level(2, 1.0, [Asked("account", 0.2), Asked("account", 0.1, limited=True)])
+        assert (level.throughput, level.errors, level.limited) == (1, 0, 0.5)
+
     @pytest.mark.parametrize(("hundredths", "seconds"), [(50, 0.505), (99, 1.0701)])
     def test_says_within_how_long_most_were_done(self, hundredths, seconds):
         assert self.LEVEL.percentile(hundredths) == pytest.approx(seconds)

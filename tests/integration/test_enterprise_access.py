@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import boto3
@@ -102,6 +102,27 @@ def register(wired: Dependencies, client_id: str, *, public: bool = False) -> No
 
 def entry(place: int, **changes: Any) -> dict[str, Any]:
     return {**ASKED, "email": f"person-{place}@example.com", "state": f"job-{place}", **changes}
+
+
+class TestSentAgain:
+    KEY: ClassVar = {"idempotency-key": '"job-17"'}
+
+    def test_with_its_key_each_mailbox_is_asked_for_once(self, enterprise):
+        assert [enterprise.ask(ASKED, headers=self.KEY).status for _ in range(3)] == [202] * 3
+        assert enterprise.taken() == [("ana@example.com", "job-17")]
+
+    def test_without_one_it_is_asked_for_each_time(self, enterprise):
+        assert [enterprise.ask(ASKED).status for _ in range(2)] == [202] * 2
+        assert len(enterprise.taken()) == 2
+
+    def test_with_another_body_its_key_is_refused(self, enterprise):
+        enterprise.ask(ASKED, headers=self.KEY)
+        answer = enterprise.ask({**ASKED, "state": "job-18"}, headers=self.KEY)
+        assert (answer.status, list(answer.json()["errors"])) == (422, ["Idempotency-Key"])
+
+    def test_what_was_refused_can_be_corrected_under_its_key(self, enterprise):
+        assert enterprise.ask({**ASKED, "email": "ana@other.example"}, headers=self.KEY).status == 422
+        assert enterprise.ask(ASKED, headers=self.KEY).status == 202
 
 
 class TestAsking:

@@ -25,10 +25,10 @@ from tests.template.deployment import routes
 FUNCTION = {route.key: route.function for route in routes()}
 TOKEN, SERVICE_ACCOUNT_TOKEN = "token of ana", "token of the organization"
 
-VALUES = (None, -1, 1e308, "", "x" * 5000, "\x00", "9999-12-31T23:59:59Z", [], {}, [None] * 500)
+VALUES = (None, -1, 1e308, "", "x" * 5000, "\x00", "\ud800", "9999-12-31T23:59:59Z", [], {}, [None] * 500)
 BODIES = (
     *("{", "1", "null", "NaN", "[" * 60_000, '{"a":' * 10_000, '{"a": 1e999}', '{"a": ' + "9" * 5000 + "}"),
-    *('\ufeff{"a": 1}', '{"a": "\\ud800"}', "a=%ff", "a&" * 2000, "\x00"),
+    *('\ufeff{"a": 1}', '{"\\ud800": "\\ud800"}', "a=%ff", "a&" * 2000, "\x00"),
 )
 WORDS = (*("", " ", "\x00", "☃", "%", "x" * 5000, "-1", "9999-12-31", "0001-01-01"), *("../../etc/passwd", "%ED%A0%80"))
 HEADERS = (

@@ -28,7 +28,7 @@ def test_a_front_end_may_call_from_its_own_origin(path):
     assert permissions(answer) == {
         "Access-Control-Allow-Origin": FRONT_END_ORIGIN,
         "Access-Control-Allow-Methods": "GET, POST, DELETE",
-        "Access-Control-Allow-Headers": "authorization, content-type",
+        "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key",
         "Access-Control-Max-Age": "600",
     }
     assert answer.headers["Vary"] == "Origin"

@@ -20,6 +20,7 @@ from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.channels import DynamoChannels
 from freebusy.adapters.dynamodb.events import DynamoEvents
+from freebusy.adapters.dynamodb.kept_answers import DynamoAnswers
 from freebusy.adapters.dynamodb.permits import DynamoPermits
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
@@ -39,14 +40,16 @@ from freebusy.domain.account import (
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.channel import MOST_CHANNELS, Channel, News, NotificationType
-from freebusy.domain.errors import InvalidRequest, StorageUnavailable
+from freebusy.domain.errors import InvalidRequest, RequestInProgress, StorageUnavailable
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
+from freebusy.domain.idempotency import Answered, KeyedRequest
 from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.channels import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import delete_event, upsert_event
+from freebusy.service.idempotency import carry_out_once
 from freebusy.service.organization_reader import OrganizationReader
 from freebusy.service.rate_limits import RateLimiter
 from tests.administrators import a_setup
@@ -555,3 +558,25 @@ def test_nothing_that_is_noted_at_once_is_lost(race, accounts, dynamodb, table):
     (noted,) = channels.of(sub)
     assert noted.pending == {NotificationType.CHANGE: NOW - CALLERS + 1}
     assert noted.version == 1 + CALLERS
+
+
+def test_a_request_with_a_key_is_carried_out_once_however_many_send_it(race, dynamodb, table):
+    effects: list[int] = []
+
+    def send(caller: int) -> Answered | None:
+        def carry_out() -> Answered:
+            effects.append(caller)
+            return Answered(202, f"by {caller}")
+
+        request = KeyedRequest("app", "acc", key, "POST", "/v1/batch", "{}")
+        try:
+            return carry_out_once(request, carry_out, answers=DynamoAnswers(dynamodb, table), now=NOW)
+        except RequestInProgress:
+            return None
+
+    for _ in range(ROUNDS):
+        key = uuid4().hex
+        effects.clear()
+        told = race(send)
+        assert len(effects) == 1
+        assert set(told) - {None} == {send(0)} == {Answered(202, f"by {effects[0]}")}

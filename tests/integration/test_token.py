@@ -179,7 +179,7 @@ class TestRefreshing:
 
     def test_refuses_what_is_no_refresh_token_of_this_application(self, deployment):
         tokens = deployment.tokens()
-        for value in ("unknown", tokens["access_token"], SECRET, "\0", "x" * 100_000):
+        for value in ("unknown", tokens["access_token"], SECRET, "\0", "x" * 50_000):
             assert_refused(refresh(value), "invalid_grant")
         assert_refused(refresh(tokens["refresh_token"], **OTHER), "invalid_grant")
 
@@ -261,7 +261,7 @@ class TestRevoking:
     def test_takes_the_erasure_wish_of_the_csharp_sdk(self, deployment):
         assert revoke(sub=deployment.tokens()["sub"], request_pii_erasure=True).status == 200
 
-    @pytest.mark.parametrize("value", ["unknown", "\0", "x" * 100_000, "acc_000000000000000000000000", "ünknown"])
+    @pytest.mark.parametrize("value", ["unknown", "\0", "x" * 50_000, "acc_000000000000000000000000", "ünknown"])
     @pytest.mark.parametrize("name", ["token", "refresh_token", "sub"])
     def test_of_something_unknown_is_success(self, name, value):
         assert revoke(**{name: value}).status == 200
@@ -307,12 +307,12 @@ class TestClients:
         [
             pytest.param({"client_id": "unknown"}, id="unknown application"),
             pytest.param({"client_id": "\0"}, id="NUL"),
-            pytest.param({"client_id": "x" * 100_000}, id="endless"),
+            pytest.param({"client_id": "x" * 50_000}, id="endless"),
             pytest.param({"client_id": "ä"}, id="beyond ASCII"),
             pytest.param({"client_secret": "wrong"}, id="wrong secret"),
             pytest.param({"client_secret": None}, id="no secret"),
             pytest.param({"client_secret": OTHER_SECRET}, id="another application's secret"),
-            pytest.param({"client_secret": "x" * 100_000}, id="endless secret"),
+            pytest.param({"client_secret": "x" * 50_000}, id="endless secret"),
         ],
     )
     def test_that_are_not_recognised_get_nothing(self, deployment, client):
@@ -388,13 +388,13 @@ class TestBadInput:
         body.setdefault("token" if name.startswith("client") else name, "x")
         assert_refused(post("/oauth/token/revoke", {**body, name: wrong}), "invalid_request")
 
-    @pytest.mark.parametrize("grant_type", ["password", "client_credentials", "implicit", "\0", "x" * 100_000])
+    @pytest.mark.parametrize("grant_type", ["password", "client_credentials", "implicit", "\0", "x" * 50_000])
     def test_other_grants_are_not_supported(self, grant_type):
         body = token_body(grant_type=grant_type, code="c")
         assert_refused(post("/oauth/token", body), "unsupported_grant_type")
 
     @pytest.mark.parametrize(
-        "value", ["\0", "\ud800", "x" * 100_000, "ä\n"], ids=["NUL", "surrogate", "endless", "text"]
+        "value", ["\0", "\ud800", "x" * 50_000, "ä\n"], ids=["NUL", "surrogate", "endless", "text"]
     )
     @pytest.mark.parametrize("name", ["code", "redirect_uri", "code_verifier"])
     def test_odd_values_buy_nothing_and_break_nothing(self, deployment, name, value):

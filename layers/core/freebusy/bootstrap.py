@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AccessRequestQueue,
         AccessRequestStore,
         AccountStore,
+        AnswerStore,
         ApplicationRegistry,
         ApplicationStore,
         AuditLog,
@@ -263,6 +264,12 @@ class Dependencies:
         from freebusy.adapters.dynamodb.pages import DynamoPages
 
         return DynamoPages(self.dynamodb, self.settings.table_name)
+
+    @cached_property
+    def kept_answers(self) -> AnswerStore:
+        from freebusy.adapters.dynamodb.kept_answers import DynamoAnswers
+
+        return DynamoAnswers(self.dynamodb, self.settings.table_name)
 
     @cached_property
     def events(self) -> EventStore:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.errors import CalendarUnreadable
     from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
     from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.person import Person, PersonSession, PersonTrip
@@ -370,6 +371,21 @@ class PageStore(Protocol):
 
     def find(self, token_hash: str, *, sub: str, now: int) -> bytes | None:
         """None when the page is unknown, expired or somebody else's."""
+
+
+class AnswerStore(Protocol):
+    """What was answered to requests that are carried out once."""
+
+    def begin(self, request: KeyedRequest, *, now: int, expires_at: int) -> bool:
+        """True for the one caller that may carry it out; False while somebody else's of this key has not expired."""
+
+    def finish(self, request: KeyedRequest, answered: Answered | None, *, expires_at: int) -> None:
+        """Keeps the answer, or, without one, lets go of the key by what ``expires_at`` says; one that is gone is not
+        made again.
+        """
+
+    def first(self, request: KeyedRequest) -> FirstRequest | None:
+        """The request that has this key now, expired or not."""
 
 
 class Vault(Protocol):

@@ -76,6 +76,10 @@ class NotFound(FreeBusyError):
     """There is no such thing for this caller; also the answer for things of other applications (404)."""
 
 
+class RequestInProgress(FreeBusyError):
+    """A request with the same ``Idempotency-Key`` is being carried out: send it again in a moment (409)."""
+
+
 class ProfileLocked(FreeBusyError):
     """The profile was disconnected, so that nothing can be written to it (423)."""
 

@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from freebusy.domain.errors import NotFound
 from freebusy.entrypoints.openapi.document import answers_of, openapi
-from freebusy.entrypoints.openapi.operations import ABOUT, OPERATIONS, Caller, Operation, Section
+from freebusy.entrypoints.openapi.operations import ABOUT, ABOUT_KEY, KEY, OPERATIONS, Caller, Operation, Section
 from freebusy.entrypoints.openapi.shapes import Schema
 from freebusy.entrypoints.pages import page
 
@@ -75,6 +75,7 @@ def _described(operation: Operation, shown: set[str]) -> dict[str, Any]:
                 Field(name, 0, _kind(schema), schema.get("description", ""), required)
                 for name, schema, required in operation.query
             ),
+            *([Field(KEY, 0, "string", ABOUT_KEY, required=False)] if operation.once else ()),
         ],
         "body": list(_fields(operation.body, shown)) if operation.body else [],
         "body_example": _example(operation.body_example),

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from freebusy.bootstrap import Dependencies
+from freebusy.domain.account import Account
 from freebusy.domain.errors import FreeBusyError, InvalidRequest, NotFound
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import Person
@@ -36,6 +37,10 @@ class EventWriter:
     def __init__(self, caller: Person, wired: Dependencies) -> None:
         self._caller = caller
         self._wired = wired
+
+    @property
+    def account(self) -> Account:
+        return self._caller.account
 
     def upsert(self, calendar_id: str, body: Mapping[str, Any]) -> None:
         account = self._caller.account

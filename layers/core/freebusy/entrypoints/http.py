@@ -7,7 +7,6 @@ The wire contract forces our own request reading (cronofy protocol): bodies come
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64decode
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -30,6 +29,7 @@ from freebusy.domain.errors import (
     NotFound,
     ProfileLocked,
     ProviderError,
+    RequestInProgress,
     StorageUnavailable,
     TokenError,
     TooManyRequests,
@@ -56,8 +56,6 @@ MOST_ANSWERED = 6_000_000
 
 _COMPRESSED = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 """Content codings (RFC 9110, 8.4.1). The C# SDK sends ``gzip;q=1.0, …``, which is none, with bodies that are not."""
-
-_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 _EXPOSED = "RateLimit, RateLimit-Policy, Retry-After"
 """What front ends may read of an answer beside what the Fetch standard allows them anyway."""
@@ -88,6 +86,7 @@ STATUS_OF: dict[type[FreeBusyError], HTTPStatus] = {
     AuthenticationFailed: HTTPStatus.UNAUTHORIZED,
     InsufficientScope: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    RequestInProgress: HTTPStatus.CONFLICT,
     ProfileLocked: HTTPStatus.LOCKED,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     TokenError: HTTPStatus.BAD_REQUEST,
@@ -121,10 +120,8 @@ def body_of(event: Mapping[str, Any], *, most: int = ONE_THING, repeatable: bool
         return _form(text, repeatable=repeatable)
     try:
         parsed = json.loads(text, parse_constant=_refuse_constant)
-        if _HALF_A_CHARACTER.search(text):
-            json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise MalformedBody("the body is not JSON in UTF-8") from error
+        raise MalformedBody("the body is not JSON") from error
     if parsed == []:
         return {}
     if not isinstance(parsed, dict):
@@ -297,7 +294,7 @@ def preflight_headers(event: Mapping[str, Any]) -> dict[str, str]:
     if "Access-Control-Allow-Origin" in headers:
         headers |= {
             "Access-Control-Allow-Methods": "GET, POST, DELETE",
-            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key",
             "Access-Control-Max-Age": "600",
         }
     return headers

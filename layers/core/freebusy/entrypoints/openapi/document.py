@@ -9,9 +9,11 @@ from typing import Any
 from freebusy.entrypoints.openapi.components import AVAILABILITY, CHANNELS, ERRORS, EVENTS, IDENTITY, TIMES
 from freebusy.entrypoints.openapi.operations import (
     ABOUT,
+    ABOUT_KEY,
     ALWAYS,
     FORM,
     JSON,
+    KEY,
     OPERATIONS,
     REFUSALS,
     Answer,
@@ -37,6 +39,7 @@ _OF_A_LIMIT = {
     "RateLimit": 'What is left of it, and for how many seconds, as "application";r=417;t=23.',
 }
 _RETRY_AFTER = {"Retry-After": "Seconds to wait."}
+_KEY = {"name": KEY, "in": "header", "required": False, "schema": text(ABOUT_KEY)}
 _HEADERS = {name: {"description": about, "schema": text()} for name, about in {**_OF_A_LIMIT, **_RETRY_AFTER}.items()}
 _ACCESS = {
     "AccessRequest": sent(
@@ -108,10 +111,11 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": text()}
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
-    return in_path + [
+    in_query = [
         {"name": name, "in": "query", "required": required, "schema": schema}
         for name, schema, required in operation.query
     ]
+    return [*in_path, *in_query, *([_KEY] if operation.once else ())]
 
 
 def _headers(operation: Operation, status: int) -> dict[str, Any]:

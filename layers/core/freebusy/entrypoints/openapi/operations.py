@@ -19,6 +19,10 @@ HTML = "text/html"
 CALENDAR = "text/calendar"
 
 
+KEY = "Idempotency-Key"
+ABOUT_KEY = "A header: the client's own name for this request, which is then carried out once however often it is sent."
+
+
 class Section(StrEnum):
     """Its value is its address under ``/docs`` as well."""
 
@@ -81,6 +85,7 @@ class Operation:
     body_example: Any = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
+    once: bool = False
 
     @property
     def limited(self) -> bool:
@@ -106,6 +111,11 @@ REFUSALS: dict[int, Answer] = {
     401: Answer("The token is missing, unknown or expired: refresh it.", named("Error"), {"error": "invalid_token"}),
     403: Answer("The caller may not do this.", named("Error"), {"error": "forbidden"}),
     404: Answer("There is no such thing for this caller.", named("Error"), {"error": "not_found"}),
+    409: Answer(
+        "A request with this Idempotency-Key is being carried out: send it again in a moment.",
+        named("Error"),
+        {"error": "conflict"},
+    ),
     413: Answer(
         "The body is too large: send less at once.",
         named("Invalid"),
@@ -595,7 +605,8 @@ OPERATIONS: tuple[Operation, ...] = (
         body=sent({"batch": items({}, "Objects with method, relative_url and data.")}),
         body_example=examples.BATCH,
         answers={207: Answer("An answer to each.", named("BatchAnswer"), {"batch": [{"status": 202}]})},
-        refusals=(*_KNOWN, 422),
+        refusals=(*_KNOWN, 409, 422),
+        once=True,
     ),
     *_paged(
         "/v1/events",
@@ -743,7 +754,8 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         body_example=examples.ACCESS_REQUEST,
         answers={202: TAKEN},
-        refusals=(*_KNOWN, 422),
+        refusals=(*_KNOWN, 409, 422),
+        once=True,
     ),
     Operation(
         "GET",
