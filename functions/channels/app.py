@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import Response
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import answer, body_of, resolver, serve
+from freebusy.entrypoints.idempotency import once
 from freebusy.service.channels import close_channel, shown
 
 if TYPE_CHECKING:
@@ -23,18 +24,22 @@ def create() -> Response[str]:
     from freebusy.entrypoints.wire.channels import wanted_channel  # models, which listing and closing do not need
     from freebusy.service.channels import open_channel
 
-    wired = dependencies()
-    caller = person(app.current_event)
-    channel = open_channel(
-        wanted_channel(body_of(app.current_event)),
-        account=caller.account,
-        applications=wired.applications,
-        channels=wired.channels,
-        resolver=wired.hosts,
-        local=wired.settings.callbacks_may_be_local,
-        now=wired.clock(),
-    )
-    return answer(HTTPStatus.OK, {"channel": shown(channel)})
+    event, wired = app.current_event, dependencies()
+    caller = person(event)
+
+    def carry_out() -> Response[str]:
+        channel = open_channel(
+            wanted_channel(body_of(event)),
+            account=caller.account,
+            applications=wired.applications,
+            channels=wired.channels,
+            resolver=wired.hosts,
+            local=wired.settings.callbacks_may_be_local,
+            now=wired.clock(),
+        )
+        return answer(HTTPStatus.OK, {"channel": shown(channel)})
+
+    return once(event, caller.account, carry_out)
 
 
 @app.get("/v1/channels")

@@ -52,6 +52,15 @@ def open_channel(body: Any, token: str = TOKEN) -> Answer:
     return call("channels", "POST", "/v1/channels", body=body, bearer=token)
 
 
+def test_a_channel_that_is_asked_for_again_by_its_key_is_opened_once(ana):
+    def ask() -> Any:
+        sent, key = {"callback_url": URL}, {"idempotency-key": "8e03978e"}
+        return call("channels", "POST", "/v1/channels", body=sent, bearer=TOKEN, headers=key).json()
+
+    assert ask() == ask()
+    assert len(channels()) == 1
+
+
 def channels(token: str = TOKEN) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = call("channels", "GET", "/v1/channels", bearer=token).json()["channels"]
     return listed

@@ -646,7 +646,8 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         body_example=examples.CHANNEL_REQUEST,
         answers={200: Answer("The channel.", answered({"channel": named("Channel")}), {"channel": examples.CHANNEL})},
-        refusals=(*_KNOWN, 404, 422),
+        refusals=(*_KNOWN, 404, 409, 422),
+        once=True,
     ),
     Operation(
         "GET",
