@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +18,13 @@ class CommandLine:
     """On the deployment that these options name; ``given`` is what is typed, or piped, into a command."""
 
     where: tuple[str, ...]
+
+    @classmethod
+    def on(cls, stack: dict[str, Any], folder: Path) -> CommandLine:
+        """On a laptop stack, of which the command learns from a file in this folder."""
+        file = folder / "stack.json"
+        file.write_text(json.dumps(stack), encoding="utf-8")
+        return cls((f"--local={file}",))
 
     def __call__(self, *arguments: str, given: str = "") -> Any:
         """A command that works; gives its answer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -37,10 +36,9 @@ def register(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     People come back to the demo, which ignores them.
     """
     folder = tmp_path_factory.mktemp("cli")
-    (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
     (folder / "logo.png").write_bytes(png(width=64, height=64))
 
-    freebusy = CommandLine((f"--local={folder / 'stack.json'}",))
+    freebusy = CommandLine.on(stack, folder)
 
     def made(name: str) -> str:
         created = freebusy("applications", "create", name, "--redirect-uri", f"{stack['demo']}/")

@@ -50,10 +50,7 @@ def connect(stack):
 
 @pytest.fixture
 def freebusy(stack, tmp_path) -> CommandLine:
-    """On this stack."""
-    file = tmp_path / "stack.json"
-    file.write_text(json.dumps(stack), encoding="utf-8")
-    return CommandLine((f"--local={file}",))
+    return CommandLine.on(stack, tmp_path)
 
 
 @pytest.fixture
