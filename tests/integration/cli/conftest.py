@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from local.emulator import client
 from tests.command_line import CommandLine
-from tests.integration.cli.deployment import CALLBACK, Deployment, client
+from tests.integration.cli.deployment import CALLBACK, Deployment
 from tests.tables import table_properties
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import boto3
-
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
@@ -15,19 +13,11 @@ from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import TokenError
 from freebusy.service.applications import authenticate_client
+from local.emulator import client
 from tests.fakes import NOW
 
 CALLBACK = "https://app.example/callback"
-
-
-def client(service: str, endpoint: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="laptop",
-        aws_secret_access_key="laptop",
-    )
+CREDENTIAL = ProviderCredential("access", "refresh", NOW)
 
 
 @dataclass
@@ -77,6 +67,3 @@ class Deployment:
         account = Account(sub, client_id, identity.email, None, "UTC", (profile, managed), {})
         assert self.accounts.create(account)
         return sub
-
-
-CREDENTIAL = ProviderCredential("access", "refresh", NOW)

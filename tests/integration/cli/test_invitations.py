@@ -10,7 +10,7 @@ from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.domain.event import Attendee, SentMark
 from freebusy.entrypoints.cli import main
 from freebusy.service.invitations import recipient_of
-from tests.integration.cli.deployment import client
+from local.emulator import client
 from tests.invitations import KIM, an_event
 
 pytestmark = pytest.mark.emulator

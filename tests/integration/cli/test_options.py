@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from freebusy.entrypoints.cli import main
-from tests.integration.cli.deployment import CALLBACK, client
+from local.emulator import client
+from tests.integration.cli.deployment import CALLBACK
 
 pytestmark = pytest.mark.emulator
 

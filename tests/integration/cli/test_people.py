@@ -23,8 +23,8 @@ from freebusy.domain.service_account import ServiceAccount
 from freebusy.entrypoints.cli import main
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.erasure import Erasure
+from local.emulator import client
 from tests.fakes import NOW
-from tests.integration.cli.deployment import client
 from tests.invitations import an_event
 from tests.people import organization
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.cli.deployment import client
+from local.emulator import client
 
 pytestmark = pytest.mark.emulator
 
