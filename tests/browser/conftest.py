@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -12,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from freebusy.entrypoints import cli
 from local.demo_site.week import Reach
 from tests.chromium import CHROMIUM, DESKTOP, ZONE, Visitor, put_person
+from tests.command_line import CommandLine
 from tests.pictures import png
 
 NEXT_WEEK = Reach.at(datetime.now(UTC), ZoneInfo(ZONE)).current + timedelta(weeks=1)
@@ -37,22 +36,15 @@ def register(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     People come back to the demo, which ignores them.
     """
     folder = tmp_path_factory.mktemp("cli")
-    (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
     (folder / "logo.png").write_bytes(png(width=64, height=64))
 
-    def run(*arguments: str) -> None:
-        assert cli.main([f"--local={folder / 'stack.json'}", "--json", "applications", *arguments]) == 0
-
-    def registered() -> set[str]:
-        options = cli._parser().parse_args([f"--local={folder / 'stack.json'}", "applications", "list"])
-        return set(cli._registry(options).names())
+    freebusy = CommandLine.on(stack, folder)
 
     def made(name: str) -> str:
-        before = registered()
-        run("create", name, "--redirect-uri", f"{stack['demo']}/")
-        (client_id,) = registered() - before
-        run("logo", "set", client_id, str(folder / "logo.png"))
-        run("home-page", "set", client_id, "https://planner.example/about")
+        created = freebusy("applications", "create", name, "--redirect-uri", f"{stack['demo']}/")
+        client_id: str = created["client_id"]
+        freebusy("applications", "logo", "set", client_id, str(folder / "logo.png"))
+        freebusy("applications", "home-page", "set", client_id, "https://planner.example/about")
         return client_id
 
     return made

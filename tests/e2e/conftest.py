@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ import httpx
 import pycronofy
 import pytest
 
-from freebusy.entrypoints.cli import main
 from local.browser import visit
+from tests.command_line import CommandLine
 from tests.e2e.days import at
 from tests.laptop import running_stack
 from tests.npm import NODE_IS_MISSING, installed
@@ -51,19 +49,8 @@ def connect(stack):
 
 
 @pytest.fixture
-def freebusy(stack, tmp_path, capsys) -> Callable[..., Any]:
-    """The command line, on this stack."""
-    file = tmp_path / "stack.json"
-    file.write_text(json.dumps(stack), encoding="utf-8")
-
-    def run(*arguments: str) -> Any:
-        capsys.readouterr()
-        status = main([f"--local={file}", "--json", *arguments])
-        printed = capsys.readouterr()
-        assert status == 0, printed.err
-        return json.loads(printed.out)
-
-    return run
+def freebusy(stack, tmp_path) -> CommandLine:
+    return CommandLine.on(stack, tmp_path)
 
 
 @pytest.fixture
@@ -118,12 +105,6 @@ def front(files, recorded_permissions) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def front_freebusy(files) -> Callable[..., Any]:
-    """The command line, on the stack under test."""
-
-    def run(*arguments: str) -> Any:
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            assert main([f"--local={files['front']}", "--json", *arguments]) == 0
-        return json.loads(printed.getvalue())
-
-    return run
+def front_freebusy(files) -> CommandLine:
+    """On the stack under test."""
+    return CommandLine((f"--local={files['front']}",))

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,7 +15,6 @@ import httpx
 import pytest
 from pycronofy.exceptions import PyCronofyRequestError
 
-from freebusy.entrypoints.cli import main
 from local.browser import visit
 from local.demo import parsed
 from tests.e2e.days import at
@@ -254,23 +251,18 @@ def test_nobody_else_can_move_somebody_by_their_address(person, front, front_fre
     assert somebody.client.list_profiles()[0]["profile_connected"]
 
 
-def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, files, front_freebusy, monkeypatch, capsys):
+def test_our_client_secret_at_cronofy_is_replaced_and_comes_back(person, freebusy, up, front_freebusy):
     """What the command line tries a secret out with is answered by Cronofy's token endpoint, here our own."""
-    somebody, at_cronofy = person((9, 10)), [f"--local={files['up']}", "--json", "applications", "secrets"]
-    client_id = json.loads(files["up"].read_text(encoding="utf-8"))["client_id"]
-    capsys.readouterr()
-    assert main([*at_cronofy, "rotate", client_id]) == 0
-    second = json.loads(capsys.readouterr().out)["client_secret"]
+    somebody, at_cronofy = person((9, 10)), ("applications", "secrets")
+    second = freebusy(*at_cronofy, "rotate", up["client_id"])["client_secret"]
 
-    monkeypatch.setattr("sys.stdin", io.StringIO("fbc_cs_nobodys"))
-    assert main([f"--local={files['front']}", "providers", "rotate", "cronofy"]) == 2
-    assert "invalid_client" in capsys.readouterr().err
-    monkeypatch.setattr("sys.stdin", io.StringIO(second))
-    assert front_freebusy("providers", "rotate", "cronofy")["data_center"] == "us"
+    rotate = ("providers", "rotate", "cronofy")
+    assert "invalid_client" in front_freebusy.refused(*rotate, given="fbc_cs_nobodys")
+    assert front_freebusy(*rotate, given=second)["data_center"] == "us"
     assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))
 
-    front_freebusy("providers", "rotate", "cronofy", "--back")
-    assert main([*at_cronofy, "revoke", client_id, second[:13]]) == 0
+    front_freebusy(*rotate, "--back")
+    freebusy(*at_cronofy, "revoke", up["client_id"], second[:13])
     assert somebody.busy() == person((9, 10)).busy() == hours((9, 10))
 
 

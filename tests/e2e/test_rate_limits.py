@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 import pycronofy
 import pytest
 from pycronofy.exceptions import PyCronofyRequestError
 
-from freebusy.entrypoints.cli import main
-
 pytestmark = pytest.mark.stack
 
 LIMIT = 5
-
-
-@pytest.fixture
-def freebusy(stack, tmp_path, capsys) -> Callable[..., dict[str, Any]]:
-    """The operator's command line."""
-    file = tmp_path / "stack.json"
-    file.write_text(json.dumps(stack), encoding="utf-8")
-
-    def run(*arguments: str) -> dict[str, Any]:
-        assert main([*arguments, "--json", f"--local={file}"]) == 0
-        printed: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return printed
-
-    return run
 
 
 @pytest.fixture

@@ -115,6 +115,11 @@ def test_the_signature_is_of_the_bytes(queue):
     assert len(queue.waiting) == 1
 
 
+def test_what_no_encoding_has_is_not_signed(queue):
+    assert post("\ud800", "AAAA") == 401
+    assert queue.waiting == []
+
+
 @pytest.mark.parametrize("handle", ["another", "x" * 3000, "%E2%98%83"])
 def test_a_channel_that_nobody_needs_is_gone(queue, handle):
     assert post(notification(), path=f"/upstream/cronofy/channels/{handle}") == 410

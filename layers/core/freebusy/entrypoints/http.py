@@ -129,13 +129,18 @@ def body_of(event: Mapping[str, Any], *, most: int = ONE_THING, repeatable: bool
     return parsed
 
 
-def _text_of(event: Mapping[str, Any], most: int) -> str:
+def bytes_of(event: Mapping[str, Any]) -> bytes:
+    """The body as it was sent, whatever that was. Raises ``ValueError`` for base64 that is none."""
     raw: str = event.get("body") or ""
+    return b64decode(raw) if event.get("isBase64Encoded") else raw.encode(errors="surrogatepass")
+
+
+def _text_of(event: Mapping[str, Any], most: int) -> str:
     codings = event.get("headers", {}).get("content-encoding", "").lower().replace(" ", "").split(",")
-    if raw and not _COMPRESSED.isdisjoint(codings):
+    if event.get("body") and not _COMPRESSED.isdisjoint(codings):
         raise BodyEncoded("send the body as it is, without Content-Encoding")
     try:
-        sent = b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
+        sent = bytes_of(event)
         text = sent.decode()
     except ValueError as error:
         raise MalformedBody("the body is not UTF-8") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from freebusy.entrypoints.cronofy_signature import signed
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.upstream_access import upstream_answer
 from freebusy.ports import UpstreamOrganizations
@@ -20,17 +20,11 @@ def take_upstream_answer(
 
     Raises ProviderError or StorageUnavailable.
     """
-    body = _raw_body(event)
-    if not cronofy.has_signed(body, event["headers"].get("cronofy-hmac-sha256", "")):
+    body, signature = signed(event)
+    if not cronofy.has_signed(body, signature):
         logger.warning("an answer is not Cronofy's")
         return HTTPStatus.FORBIDDEN
     answer = upstream_answer(body)
     request_id = answers.take(handle, answer) if answer else None
     logger.info("Cronofy answered", request=request_id)
     return HTTPStatus.ACCEPTED if request_id else HTTPStatus.NOT_FOUND
-
-
-def _raw_body(event: Mapping[str, Any]) -> bytes:
-    """As it was sent, byte by byte: that is what the signature is of."""
-    raw: str = event.get("body") or ""
-    return b64decode(raw) if event.get("isBase64Encoded") else raw.encode(errors="surrogatepass")

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of
-from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours, number, text
+from freebusy.adapters.dynamodb.short_lived import item_of, key_of, live, taken
+from freebusy.adapters.dynamodb.table import Item, Table, Value, may_be_ours, number, text
 from freebusy.domain.access_request import AccessRequest, Granted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PREFIX = "ACCESS#"
-_ANSWER = "ACCESS_ANSWER"
+_KIND, _ANSWER = "ACCESS", "ACCESS_ANSWER"
 _OPEN = "attribute_exists(pk) AND attribute_not_exists(#granted) AND attribute_not_exists(#refused)"
 """The condition for a request that Cronofy has not answered."""
 
@@ -31,25 +30,24 @@ class DynamoAccessRequests:
         self._table.transact([self._table.putting(_item(request)) for request in requests])
 
     def find(self, request_id: str, now: int) -> AccessRequest | None:
-        item = self._table.get(_key(request_id)) if may_be_ours(request_id) else None
-        request = None if item is None else _request(item)
-        return request if request and request.expires_at > now else None
+        item = live(self._table, _KIND, request_id, now) if may_be_ours(request_id) else None
+        return None if item is None else _request(item)
 
     def mark_failing(self, request_id: str, since: int | None) -> None:
         change, values = "REMOVE #failing_since", {}
         if since is not None:
             change, values = "SET #failing_since = if_not_exists(#failing_since, :since)", {"since": since}
         condition = "attribute_exists(pk)"
-        self._table.write(self._table.updating(_key(request_id), change, condition=condition, values=values))
+        self._table.write(self._table.updating(key_of(_KIND, request_id), change, condition=condition, values=values))
 
     def delete(self, request_id: str) -> None:
-        self._table.write(self._table.deleting(_key(request_id)))
+        self._table.write(self._table.deleting(key_of(_KIND, request_id)))
 
     def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
         """Those that were answered are gone, so there are few of an application."""
         return [
             request
-            for request in map(_request, self._table.get_many([*self._table.keys_of(client_id, _PREFIX)]))
+            for request in map(_request, self._table.get_many([*self._table.keys_of(client_id, f"{_KIND}#")]))
             if request.service_account == service_account
             and (mailbox is None or request.email.lower() == mailbox.lower())
         ]
@@ -59,8 +57,7 @@ class DynamoAccessRequests:
         self._table.write(self._table.putting(item))
 
     def take_answer(self, handle_hash: str, now: int) -> str | None:
-        deleting = self._table.deleting(key_of(_ANSWER, handle_hash), condition=LIVE, values={"now": now})
-        item = self._table.take(deleting)
+        item = taken(self._table, _ANSWER, handle_hash, now=now)
         return None if item is None else text(item, "request")
 
     def mark_asked(self, request_id: str, asked_at: int) -> None:
@@ -73,36 +70,29 @@ class DynamoAccessRequests:
             self._change(request_id, "SET #refused = :refused", {"refused": refused})
 
     def _change(self, request_id: str, change: str, values: dict[str, Value]) -> None:
-        self._table.write(self._table.updating(_key(request_id), change, condition=_OPEN, values=values))
-
-
-def _key(request_id: str) -> Key:
-    return f"{_PREFIX}{request_id}", "ACCESS"
+        self._table.write(self._table.updating(key_of(_KIND, request_id), change, condition=_OPEN, values=values))
 
 
 def _item(request: AccessRequest) -> Item:
-    pk, sk = _key(request.request_id)
-    return attributes(
-        {
-            "pk": pk,
-            "sk": sk,
-            "application": request.client_id,
-            "service_account": request.service_account,
-            "email": request.email,
-            "callback_url": request.callback_url,
-            "scope": request.scope,
-            "state": request.state,
-            "requested_at": request.requested_at,
-            "failing_since": request.failing_since,
-            "public_url": request.public_url,
-            "expires_at": request.expires_at,
-        }
+    return item_of(
+        _KIND,
+        request.request_id,
+        request.client_id,
+        service_account=request.service_account,
+        email=request.email,
+        callback_url=request.callback_url,
+        scope=request.scope,
+        state=request.state,
+        requested_at=request.requested_at,
+        failing_since=request.failing_since,
+        public_url=request.public_url,
+        expires_at=request.expires_at,
     )
 
 
 def _request(item: Item) -> AccessRequest:
     return AccessRequest(
-        request_id=item["pk"]["S"].removeprefix(_PREFIX),
+        request_id=item["pk"]["S"].removeprefix(f"{_KIND}#"),
         client_id=item["application"]["S"],
         service_account=item["service_account"]["S"],
         email=item["email"]["S"],

@@ -6,10 +6,14 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Table, attributes, binary, text
+from freebusy.adapters.dynamodb.short_lived import item_of, live
+from freebusy.adapters.dynamodb.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_KIND = "PAGE"
 
 
 class DynamoPages:
@@ -20,22 +24,10 @@ class DynamoPages:
 
     def save(self, pages: Mapping[str, bytes], *, sub: str, client_id: str, expires_at: int) -> None:
         self._table.put_many(
-            attributes(
-                {
-                    "pk": f"PAGE#{token_hash}",
-                    "sk": "PAGE",
-                    "application": client_id,
-                    "sub": sub,
-                    "page": zlib.compress(page),
-                    "expires_at": expires_at,
-                }
-            )
+            item_of(_KIND, token_hash, client_id, sub=sub, page=zlib.compress(page), expires_at=expires_at)
             for token_hash, page in pages.items()
         )
 
     def find(self, token_hash: str, *, sub: str, now: int) -> bytes | None:
-        item = self._table.get((f"PAGE#{token_hash}", "PAGE"))
-        if item is None or text(item, "sub") != sub or int(item["expires_at"]["N"]) <= now:
-            return None
-        page = binary(item, "page")
-        return page and zlib.decompress(page)
+        item = live(self._table, _KIND, token_hash, now)
+        return zlib.decompress(item["page"]["B"]) if item and item["sub"]["S"] == sub else None

@@ -1,4 +1,4 @@
-"""Things that expire, each an item under the hash of the value by which it is found.
+"""Things that expire, each an item under the hash of the value by which it is found, or under its id.
 
 Expiry is part of every condition and checked on every read, since DynamoDB deletes expired items up to days late.
 """
@@ -29,8 +29,9 @@ def live(table: Table, kind: str, value_hash: str, now: int) -> Item | None:
     return item if expires_at is None or expires_at > now else None
 
 
-def taken(table: Table, kind: str, value_hash: str, *, browser_hash: str, now: int) -> Item | None:
-    """Uses the item up, if it is bound to this browser: of many callers one gets it."""
-    condition = f"{LIVE} AND #browser_hash = :browser_hash"
-    values: dict[str, Value] = {"now": now, "browser_hash": browser_hash}
-    return table.take(table.deleting(key_of(kind, value_hash), condition=condition, values=values))
+def taken(table: Table, kind: str, value_hash: str, *, now: int, **bound_to: str) -> Item | None:
+    """Uses the item up, if it has these values, which bind it to a browser or to an application: of many callers one
+    gets it.
+    """
+    condition = " AND ".join([LIVE, *(f"#{name} = :{name}" for name in bound_to)])
+    return table.take(table.deleting(key_of(kind, value_hash), condition=condition, values={"now": now, **bound_to}))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import GrantList, profile_of, profile_values
 from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of, live, taken
-from freebusy.adapters.dynamodb.table import CONDITION_FAILED, Item, Table, Value, number, text
+from freebusy.adapters.dynamodb.table import CONDITION_FAILED, Item, Table, number, text
 from freebusy.domain.account import Grant, ProviderName
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
@@ -136,9 +136,7 @@ class DynamoTokens:
         return None if item is None or text(item, "application") != client_id else text(item, "sub")
 
     def consume_link_token(self, token_hash: str, *, client_id: str, now: int) -> str | None:
-        condition = f"{LIVE} AND #application = :application"
-        values: dict[str, Value] = {"now": now, "application": client_id}
-        item = self._table.take(self._table.deleting(key_of("LINK", token_hash), condition=condition, values=values))
+        item = taken(self._table, "LINK", token_hash, now=now, application=client_id)
         return None if item is None else text(item, "sub")
 
     def _save(self, item: Item) -> None:

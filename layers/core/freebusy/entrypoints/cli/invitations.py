@@ -1,0 +1,28 @@
+"""``freebusy invitations``: mail that events bring about."""
+
+from __future__ import annotations
+
+import argparse
+
+from freebusy.bootstrap import redelivery
+from freebusy.entrypoints.cli.deployment import Deployment
+from freebusy.entrypoints.cli.output import Answer
+from freebusy.entrypoints.cli.parsing import ACCOUNTS, Commands, add_command, add_group
+from freebusy.service.invitations import deliver_again
+
+
+def add_commands(commands: Commands) -> None:
+    invitations = add_group(commands, "invitations", "mail that events bring about")
+    add_command(invitations, "redeliver", _redeliver, "queue what accounts' attendees were never sent", ACCOUNTS)
+
+
+def _redeliver(options: argparse.Namespace, deployment: Deployment) -> Answer:
+    dynamodb, table_name = deployment.dynamodb
+    events, log, queue = redelivery(
+        dynamodb,
+        deployment.client("sqs"),
+        table_name=table_name,
+        queue_url=deployment.output("InvitationQueueUrl"),
+    )
+    queued = sum(deliver_again(sub, events=events, log=log, queue=queue) for sub in options.accounts)
+    return {"accounts": options.accounts, "queued": queued}

@@ -1,0 +1,62 @@
+"""What the parts of the command line are made of: groups, commands, and the options that every command takes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from freebusy.entrypoints.cli.deployment import LAPTOP_STACK_FILE, Deployment
+from freebusy.entrypoints.cli.output import Answer
+
+Command: TypeAlias = Callable[[argparse.Namespace, Deployment], Answer]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
+
+CLIENT_ID: dict[str, Any] = {"dest": "client_id", "metavar": "CLIENT_ID"}
+ACCOUNTS: dict[str, Any] = {
+    "dest": "accounts",
+    "metavar": "ACCOUNT",
+    "nargs": "+",
+    "help": "sub of an account, as the log names it",
+}
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Commands:
+    return parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def add_group(commands: Commands, name: str, about: str) -> Commands:
+    return commands_of(commands.add_parser(name, help=about, description=about))
+
+
+def add_command(
+    commands: Commands, name: str, command: Command, about: str, *arguments: dict[str, Any]
+) -> argparse.ArgumentParser:
+    """``arguments`` are positional, each as ``add_argument`` takes it."""
+    parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(command=command)
+    for argument in arguments:
+        parser.add_argument(**argument)
+    add_options(parser, default=argparse.SUPPRESS)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser, *, default: Any) -> None:
+    """What is not given after the command must not undo what was given before it, hence SUPPRESS there."""
+    options = parser.add_argument_group("which deployment")
+    options.add_argument(
+        "--stack", metavar="NAME", default=default, help="its CloudFormation stack, which names the table"
+    )
+    options.add_argument("--table", metavar="NAME", default=default, help="its table, where the stack cannot be read")
+    options.add_argument(
+        "--key", metavar="KEY", default=default, help="its KMS key, beside --table, for commands that make a secret"
+    )
+    options.add_argument("--region", metavar="REGION", default=default, help="its AWS region")
+    options.add_argument(
+        "--local",
+        nargs="?",
+        metavar="=FILE",
+        default=default,
+        help=f"the laptop stack, as {LAPTOP_STACK_FILE} or another file says where it is",
+    )
+    parser.add_argument("--json", action="store_const", const=True, default=default, help="answer in JSON")

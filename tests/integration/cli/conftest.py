@@ -1,0 +1,85 @@
+"""The ``freebusy`` command against a deployed table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.emulator import client
+from tests.command_line import CommandLine
+from tests.integration.cli.deployment import CALLBACK, Deployment
+from tests.tables import table_properties
+
+
+@pytest.fixture(scope="module")
+def deployment(emulator) -> Deployment:
+    """A stack with the table of template.yaml, a queue of invitations, and the outputs that name them."""
+    stack = f"stack-{uuid4().hex}"
+    secrets = {"Google": "GoogleSecretArn", "Microsoft": "MicrosoftSecretArn"}
+    template = {
+        "Parameters": {"MicrosoftTenant": {"Type": "String", "Default": "organizations"}},
+        "Resources": {
+            **{name: {"Type": "AWS::SecretsManager::Secret", "Properties": {}} for name in secrets},
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},
+            "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
+            "Erasures": {"Type": "AWS::SQS::Queue"},
+            "CredentialKey": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17"}}},
+        },
+        "Outputs": {
+            "TableName": {"Value": {"Ref": "Table"}},
+            "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
+            "ErasureQueueUrl": {"Value": {"Ref": "Erasures"}},
+            "CredentialKeyId": {"Value": {"Ref": "CredentialKey"}},
+            **{output: {"Value": {"Ref": name}} for name, output in secrets.items()},
+        },
+    }
+    cloudformation = client("cloudformation", emulator)
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
+    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    return Deployment(
+        emulator,
+        stack,
+        outputs["TableName"],
+        outputs["InvitationQueueUrl"],
+        outputs["ErasureQueueUrl"],
+        outputs["CredentialKeyId"],
+    )
+
+
+@pytest.fixture
+def stack_file(deployment, tmp_path) -> Path:
+    file = tmp_path / "stack.json"
+    file.write_text(
+        json.dumps({"url": "http://127.0.0.1:8080", "aws": deployment.endpoint, "logs": str(tmp_path)}),
+        encoding="utf-8",
+    )
+    return file
+
+
+@pytest.fixture
+def freebusy(deployment, stack_file) -> CommandLine:
+    return CommandLine((f"--local={stack_file}", "--stack", deployment.stack))
+
+
+@pytest.fixture
+def refused(freebusy) -> Callable[..., str]:
+    """Runs a command that does not work; returns the one line that says why, which may follow a question."""
+
+    def run(*arguments: str, given: str = "") -> str:
+        *question, line = freebusy.refused(*arguments, given=given).splitlines()
+        assert len(question) <= bool({"delete", "erase"} & {*arguments}) or "rotate" in arguments
+        return line
+
+    return run
+
+
+@pytest.fixture
+def created(freebusy) -> dict[str, Any]:
+    return freebusy("applications", "create", "Scheduler", "--redirect-uri", CALLBACK)
