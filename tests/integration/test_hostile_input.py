@@ -112,7 +112,7 @@ def ask(operation: Operation, *, path: str | None = None, **request: Any) -> Ans
 
 def address(operation: Operation, **changed: str) -> str:
     calendar_id = connected("ana").managed_profile.calendar_id
-    names = ("calendar_id", "profile_id", "token", "sub", "event_uid", "availability_rule_id", "handle")
+    names = ("calendar_id", "profile_id", "token", "sub", "event_uid", "availability_rule_id", "handle", "channel_id")
     usual = {**dict.fromkeys(names, "x"), "calendar_id": calendar_id, "provider": "google", "section": "events"}
     return operation.path.format(**{**usual, **changed})
 
@@ -173,7 +173,11 @@ MOST = {
 """Of all others 64,000 bytes are read."""
 
 
-@pytest.mark.parametrize("operation", WITH_BODIES, ids=[each.operation_id for each in WITH_BODIES])
+OF_APPLICATIONS = [each for each in WITH_BODIES if each.callers != (Caller.ANYBODY,) or each.section is Section.TOKENS]
+"""A form of ours that is too large is as foreign as any other, and what Cronofy posts is read only if it is signed."""
+
+
+@pytest.mark.parametrize("operation", OF_APPLICATIONS, ids=[each.operation_id for each in OF_APPLICATIONS])
 def test_a_body_has_a_limit_that_leaves_room_for_all_that_may_be_in_it(operation):
     most = MOST.get(operation.operation_id, 64_000)
     too_large, compressed = (400, 400) if operation.section is Section.TOKENS else (413, 415)

@@ -186,7 +186,7 @@ _CALLBACK = (
 )
 _TO_CONNECTIONS = Answer("To the person's connections.", kind=None)
 _OWN_FORM: dict[str, Any] = {
-    "body": sent({"form_token": text("Of the page that the form is on.")}),
+    "body": sent({}, {"form_token": text("Of the page that the form is on; of no use where nobody is signed in.")}),
     "forms": True,
     "body_example": {"form_token": "of-the-page"},
 }
