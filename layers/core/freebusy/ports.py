@@ -169,8 +169,8 @@ class AccountStore(Protocol):
         False when it is not, or the profile is gone.
         """
 
-    def of_organization(self, client_id: str, organization: Organization) -> list[str]:
-        """Accounts of this application that a profile of one of its mailboxes is on, as far as the index tells."""
+    def of_organization(self, giver: ServiceAccount) -> list[str]:
+        """Accounts that a profile of one of its mailboxes is on, as far as the index tells."""
 
     def remove_profile(self, account: Account, profile: Profile) -> None:
         """Takes the profile off the account, and gives its identity up. One that is gone is no error."""

@@ -10,7 +10,7 @@ from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.identifiers import hashed
 from freebusy.service.key_rotation import MOST_LOOKS, QUIET_SECONDS, KeyRotation, Rotated
 from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSecretVault, FakeVault
-from tests.people import CLIENT_ID, connected, organization
+from tests.people import CLIENT_ID, connected, organization, organization_at_cronofy
 
 SETTLING = 600
 TOKEN = ProviderCredential("token of example.com", "", NOW + 3600)
@@ -128,6 +128,24 @@ def test_whoever_refreshes_at_the_moment_keeps_what_the_provider_gave(world):
     world.meanwhile = [arrives]
     assert world.rotate() == [Rotated(CLIENT_ID, resealed=3, checked=4, forgotten=2, left=())]
     assert world.credential("ana").refresh_token == "replaced"
+
+
+def test_an_organization_that_refreshes_at_the_moment_keeps_what_cronofy_gave(world):
+    """Its refresh token is used up by the refresh, and only an administrator could bring another one."""
+    giver = organization_at_cronofy()
+    store = world.accounts.service_accounts
+    store.put(giver)
+    assert store.lease_refresh(giver.sub, version=giver.version, now=NOW, seconds=30)
+
+    def arrives() -> None:
+        renewed = ProviderCredential("next", "replaced", NOW + 3600)
+        sealed = world.credentials.seal(renewed, client_id=CLIENT_ID, profile_id=giver.sub)
+        assert store.renew(giver.sub, sealed=sealed, version=giver.version)
+
+    world.meanwhile = [arrives]
+    assert world.rotate() == [Rotated(CLIENT_ID, resealed=3, checked=4, forgotten=2, left=())]
+    kept = store.find(giver.sub).sealed_credential
+    assert world.credentials.unseal(kept, client_id=CLIENT_ID, profile_id=giver.sub).refresh_token == "replaced"
 
 
 def test_a_refresh_that_was_given_up_is_not_waited_for(world):

@@ -310,7 +310,7 @@ def _show_organization(options: argparse.Namespace, _: ApplicationRegistry) -> _
         "administrator": found.administrator.email,
         "delegated_scope": found.delegated_scope,
         "disconnected": found.disconnected,
-        "accounts": account_store(*_dynamodb(options)).of_organization(found.client_id, found.organization),
+        "accounts": account_store(*_dynamodb(options)).of_organization(found),
         "created_at": _moment(found.created_at),
     }
 

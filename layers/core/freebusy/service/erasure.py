@@ -105,6 +105,8 @@ class Erasure:
         for profile in account.free_busy_profiles:
             if profile.service_account == organization.sub:
                 self.accounts.remove_profile(account, profile)
+                if profile in account.at_cronofy:
+                    self.end_upstream(account, profile)
 
     def _forget_requests(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
         for request in self.requests.waiting(client_id, service_account, mailbox):
@@ -128,7 +130,7 @@ class People(NamedTuple):
 
 
 def people_of(organization: ServiceAccount, *, accounts: AccountStore) -> People:
-    subs = accounts.of_organization(organization.client_id, organization.organization)
+    subs = accounts.of_organization(organization)
     found = accounts.find_many(subs)
     kept = [account for account in found.values() if _has_own_calendar(account, organization)]
     return People([sub for sub in subs if sub not in {account.sub for account in kept}], kept)

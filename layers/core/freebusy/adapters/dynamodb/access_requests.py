@@ -55,7 +55,9 @@ class DynamoAccessRequests:
         ]
 
     def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
-        item = item_of(_ANSWER, handle_hash, request.client_id, request=request.request_id, expires_at=until)
+        """It goes with the organization that is asked through, which the request would not be found by."""
+        whose: dict[str, Value] = {"sub": request.service_account, "request": request.request_id}
+        item = item_of(_ANSWER, handle_hash, request.client_id, **whose, expires_at=until)
         self._table.write(self._table.putting(item))
 
     def take_answer(self, handle_hash: str, now: int) -> str | None:
