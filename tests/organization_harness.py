@@ -13,6 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -419,8 +420,8 @@ class KeyFile:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def get_secret_value(self, **_: str) -> dict[str, str]:
-        return {"SecretString": self._text}
+    def get_secret_value(self, **_: str) -> dict[str, Any]:
+        return {"SecretString": self._text, "CreatedDate": datetime.now(UTC)}
 
 
 class SimulatedHarness(OrganizationHarness):
