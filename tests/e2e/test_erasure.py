@@ -72,7 +72,8 @@ def test_nothing_comes_back_of_somebody_who_is_erased_while_everything_goes_on(s
             assert time.monotonic() < deadline
             time.sleep(0.05)
         erased = freebusy("accounts", "erase", sub, "--yes")
-    assert {"account", "channel", "event", "identity", "once", "person", "token"} <= {each["kind"] for each in erased["erased"]}
+    kinds = {each["kind"] for each in erased["erased"]}
+    assert kinds >= {"account", "channel", "event", "identity", "once", "person", "token"}
     httpx.post(f"{stack['mailbox']}/messages/{mailed[0]['id']}/reply", json={"partstat": "ACCEPTED"}).raise_for_status()
     # What was in flight when the account went is removed by a second pass, which here needs nobody's patience.
     if left_of(stack, sub, email):

@@ -10,7 +10,8 @@ import boto3
 import pytest
 
 from freebusy.adapters.queue import pause
-from freebusy.bootstrap import Dependencies
+from freebusy.bootstrap import Dependencies, application_registry
+from freebusy.domain.access_request import Granted
 from freebusy.domain.account import Disconnected, Identity, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.authorization import AuthorizationCode, TokenKind, TokenRecord
 from freebusy.domain.errors import NotFound, StorageUnavailable
@@ -84,6 +85,13 @@ def kinds(wired: Dependencies, *words: str) -> set[str]:
     return {item["pk"]["S"].partition("#")[0] for item in dump(wired) if mentions(item, *words)}
 
 
+def consent_through(wired: Dependencies, giver: ServiceAccount, name: str) -> str:
+    """Cronofy gave us a credential for the mailbox, as ``service.upstream_access`` takes it in."""
+    identity = Identity(ProviderName.GOOGLE, f"{name}-there", f"{name}@example.com", None, Upstream.CRONOFY)
+    consent = Consent(APP, identity, ProviderCredential("access", "refresh", NOW + 3600))
+    return connect_upstream_mailbox(giver, consent, accounts=wired.accounts, vault=wired.vault, now=NOW).sub
+
+
 class TestWhatIsErased:
     def test_everything_that_can_be_stored_is_in_the_sample(self, wired, sub):
         account = wired.accounts.find(sub)
@@ -124,6 +132,23 @@ class TestWhatIsErased:
         assert wired.access_requests.find("req_1", NOW) is None
         assert wired.access_requests.find("req_2", NOW)
         assert kinds(wired, at.sub, WHO.email) == set()
+
+    def test_what_was_asked_for_by_another_address_of_the_mailbox_is_forgotten_too(self, wired, erasing, monkeypatch):
+        """Cronofy names the mailbox by its main address; told later, it would be a code for nobody."""
+        monkeypatch.setattr(Dependencies, "end_upstream", lambda *_: None)
+        giver = organization_at_cronofy("ser_canary", client_id=APP)
+        wired.service_accounts.connect(giver)
+        sub = consent_through(wired, giver, "canary.eve")
+        ask_for_mailbox(wired, giver, "eve@alias.example", "req_1")
+        wired.access_requests.settle("req_1", granted=Granted(sub, "pro_1", reconnecting=False))
+        erasing.erase(sub)
+        assert wired.access_requests.find("req_1", NOW) is None
+
+    def test_an_application_takes_everything_along(self, wired, sub):
+        names = names_of(wired.accounts.find(sub), wired)
+        wired.permits.take(APP, 1, wanted=1, limit=2, expires_at=NOW + 60)
+        assert application_registry(wired.dynamodb, wired.settings.table_name).erase(APP)
+        assert [item for item in dump(wired) if mentions(item, *names) or f"#{APP}" in item["pk"]["S"]] == []
 
     def test_whoever_connects_again_is_somebody_new(self, wired, erasing, sub, deployment):
         erasing.erase(sub)
@@ -175,8 +200,8 @@ class TestOrganizations:
         ask_for_mailbox(wired, giver, "canary.nobody@example.com", "req_canary")
         asked = wired.access_requests.find("req_canary", NOW)
         wired.access_requests.expect_answer("canary-handle", asked, until=NOW + 1800)
-        eve, own = (self.consent_through(wired, giver, f"canary.{name}") for name in ("eve", "own"))
-        gus = self.consent_through(wired, replace(giver, sub="ser_other"), "gus")
+        eve, own = (consent_through(wired, giver, f"canary.{name}") for name in ("eve", "own"))
+        gus = consent_through(wired, replace(giver, sub="ser_other"), "gus")
         assert wired.accounts.add_profile(own, connected("mine", client_id=APP).profiles[0])
         assert kinds(wired, giver.sub, "canary") == {
             *("ACCOUNT", "IDENTITY", "UPSTREAM", "ORGANIZATION", "UPSTREAM_ORGANIZATION", "ACCESS", "ACCESS_ANSWER"),
@@ -187,12 +212,6 @@ class TestOrganizations:
         assert [profile.name for profile in wired.accounts.find(own).free_busy_profiles] == ["mine@example.com"]
         assert {item["pk"]["S"] for item in dump(wired) if mentions(item, giver.sub, "canary")} == {f"ACCOUNT#{own}"}
         assert wired.accounts.find(gus)
-
-    def consent_through(self, wired, giver, name: str) -> str:
-        """Cronofy gave us a credential for the mailbox, as ``service.upstream_access`` takes it in."""
-        identity = Identity(ProviderName.GOOGLE, f"{name}-there", f"{name}@example.com", None, Upstream.CRONOFY)
-        consent = Consent(APP, identity, ProviderCredential("access", "refresh", NOW + 3600))
-        return connect_upstream_mailbox(giver, consent, accounts=wired.accounts, vault=wired.vault, now=NOW).sub
 
     def test_others_keep_everything(self, wired, erasing, giver, deployment):
         other = replace(organization("ser_other", client_id=APP, key="example.com.evil"), created_at=NOW)

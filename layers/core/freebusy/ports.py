@@ -330,8 +330,8 @@ class AccessRequestStore(Protocol):
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
 
-    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
-        """What this application still has to be told about this mailbox, or about any of the organization."""
+    def waiting(self, client_id: str, service_account: str) -> list[AccessRequest]:
+        """What this application still has to be told about mailboxes of the organization."""
 
     def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
         """Cronofy is about to be asked, and may answer under this handle."""

@@ -17,6 +17,7 @@ from typing import Any
 from freebusy.domain.errors import NotFound
 from freebusy.domain.recurrence import ENDLESS
 from freebusy.ports import AccessRequestStore, AccountStore, Belongings
+from freebusy.service.erasure import requests_about
 
 FORMAT = 1
 """Rises when what there was is written differently; more may be added without."""
@@ -42,10 +43,9 @@ def export_account(
     for kind, item in belongings.all_of(sub):
         stored[kind].append(_READERS.get(kind, _readable)(item))
     account = accounts.find(sub)
-    for profile in account.free_busy_profiles if account else ():
-        if account and profile.service_account and profile.identity:
-            waiting = requests.waiting(account.client_id, profile.service_account, profile.identity.email)
-            stored["access"] += [_readable(asdict(request)) for request in waiting]
+    waiting = [*requests_about(account, requests)] if account else []
+    if waiting:
+        stored["access"] = [_readable(asdict(request)) for request in waiting]
     if not stored:
         raise NotFound(f"nothing is stored about {sub}")
     return {"format": FORMAT, "sub": sub, "exported_at": _moment(now), "stored": dict(sorted(stored.items()))}
