@@ -66,8 +66,6 @@ ODD_PATHS = [
     f"GET /connections?disconnected={CANARY}",
     f"GET /connections/sign_in/{CANARY}",
     f"GET /connections/{CANARY}/disconnect",
-    f"POST /connections/{CANARY}/disconnect",
-    "POST /connections/sign_out",
     f"POST /enterprise_connect/answers/{CANARY}",
     f"POST /upstream/cronofy/channels/{CANARY}",
     f"GET /oauth/callback/google?state=person.{CANARY}&code={CANARY}",
@@ -242,7 +240,8 @@ def look_at_connections(stack: dict[str, Any], email: str) -> None:
         (own, *_) = re.findall(r"/connections/pro_\w+/disconnect", browser.get("/connections").text)
         form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', browser.get(own).text))
         headers = {"Origin": stack["url"], "Sec-Fetch-Site": "same-origin"}
-        assert browser.post(own, data=form, headers=headers).status_code == HTTPStatus.SEE_OTHER
+        for data, status in (({"form_token": SECRET}, HTTPStatus.FORBIDDEN), (form, HTTPStatus.SEE_OTHER)):
+            assert browser.post(own, data=data, headers=headers).status_code == status
         browser.post("/connections/sign_out", data=form, headers=headers)
 
 

@@ -199,6 +199,18 @@ def test_a_profile_that_moved_off_cronofy_keeps_both_of_its_credentials(world):
     assert world.opened(world.accounts.find("moved").moved[0]) == world.credential("ana")
 
 
+def test_a_mailbox_of_an_organization_at_cronofy_has_a_credential_of_its_own(world):
+    cem = connected("cem")
+    of_organization = replace(
+        cem.profiles[0],
+        service_account="ser_1",
+        identity=replace(cem.profiles[0].identity, upstream=Upstream.CRONOFY),
+    )
+    world.accounts.create(replace(cem, profiles=(of_organization, *cem.profiles[1:])))
+    assert world.rotate() == [Rotated(CLIENT_ID, resealed=5, checked=5, forgotten=2, left=())]
+    assert world.credential("cem").access_token == "token 0 of cem"
+
+
 def test_a_disconnected_profile_has_nothing_to_seal(world):
     world.accounts.disconnect("ana", world.profile("ana").profile_id, because=Disconnected.REVOKED)
     assert world.rotate()[0].checked == 3
