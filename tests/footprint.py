@@ -8,6 +8,7 @@ from typing import Any
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.channel import Channel, NotificationType
 from freebusy.domain.event import SentMark
 from freebusy.domain.identifiers import hashed
 from freebusy.service.invitations import recipient_of
@@ -36,7 +37,18 @@ def leave_traces(deployment: Deployment) -> str:
     lose_consent(deployment, account)
     write_events(wired, account, bearer)
     write_hours(bearer)
+    open_channels(wired, account)
     return sub
+
+
+def open_channels(wired: Dependencies, account: Account) -> None:
+    """One here, with something to tell, and our own at Cronofy for it."""
+    pending = {NotificationType.CHANGE: NOW}
+    url = "https://app.example/canary?token=canary"
+    channel = Channel("chn_canary", account.sub, account.client_id, url, ("cal_canary",), pending=pending)
+    assert wired.channels.create(channel)
+    profile_id = account.profiles[0].profile_id
+    wired.upstream_handles.save("canary-handle", client_id=account.client_id, sub=account.sub, profile_id=profile_id)
 
 
 def lose_consent(deployment: Deployment, account: Account) -> None:
@@ -68,6 +80,9 @@ def write_events(wired: Dependencies, account: Account, bearer: str) -> None:
     done(call("events", "DELETE", path, body={"event_id": "canary-2"}, bearer=bearer))
     asked = {"tzid": "Etc/UTC", "from": "2027-02-01", "include_managed": "true"}
     done(call("events", "GET", "/v1/events", query=asked, bearer=bearer))
+    entry = {"method": "DELETE", "relative_url": path, "data": {"event_id": "canary-none"}}
+    once = {"idempotency-key": "canary-key"}
+    done(call("events", "POST", "/v1/batch", body={"batch": [entry]}, bearer=bearer, headers=once))
 
 
 def write_hours(bearer: str) -> None:
@@ -124,10 +139,11 @@ def dump(wired: Dependencies) -> list[dict[str, Any]]:
 
 
 def mentions(item: dict[str, Any], *words: str) -> bool:
-    """Also within pages, which are compressed."""
+    """Also within pages and kept answers, which are compressed."""
     text = str(item)
-    if "page" in item:
-        text += zlib.decompress(item["page"]["B"]).decode()
+    for name in ("page", "body"):
+        if name in item:
+            text += zlib.decompress(item[name]["B"]).decode()
     return any(word.lower() in text.lower() for word in words)
 
 

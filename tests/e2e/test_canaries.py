@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -32,7 +34,9 @@ HEADERS = {
     "Authorization": f"Bearer {SECRET}",
     "Accept-Language": CANARY,
     "Content-Type": "application/json",
-    "Cookie": f"__Host-{CANARY}={CANARY}",
+    "Cookie": f"__Host-{CANARY}={CANARY}; __Host-freebusy-connections={SECRET}; freebusy-connections={SECRET}",
+    "Cronofy-HMAC-SHA256": CANARY,
+    "Idempotency-Key": CANARY,
     "Origin": f"https://{CANARY}.example",
     "User-Agent": CANARY,
 }
@@ -56,6 +60,15 @@ ODD_PATHS = [
     "POST /v1/available_periods",
     "POST /v1/batch",
     "POST /v1/service_account_authorizations",
+    "GET /v1/channels",
+    "POST /v1/channels",
+    f"DELETE /v1/channels/{CANARY}",
+    f"GET /connections?disconnected={CANARY}",
+    f"GET /connections/sign_in/{CANARY}",
+    f"GET /connections/{CANARY}/disconnect",
+    f"POST /enterprise_connect/answers/{CANARY}",
+    f"POST /upstream/cronofy/channels/{CANARY}",
+    f"GET /oauth/callback/google?state=person.{CANARY}&code={CANARY}",
     "POST /oauth/token",
     "POST /oauth/token/revoke",
     f"GET /oauth/authorize?client_id={CANARY}&redirect_uri=https://{CANARY}.example",
@@ -196,6 +209,42 @@ def write_and_answer(stack: dict[str, Any], person: pycronofy.Client) -> None:
     httpx.delete(f"{stack['mailbox']}/sim/faults")
 
 
+def be_notified(person: pycronofy.Client) -> None:
+    """By a server that fails at first, at an address with a secret in it; and by one that is not there."""
+    with receiving() as application:
+        application.refusals = 1
+        channel = person.create_notification_channel(f"{application.url}/{CANARY}?token={CANARY}")
+        application.wait_for(1)
+        person.create_notification_channel(f"http://127.0.0.1:1/{CANARY}?token={CANARY}")
+        person.list_notification_channels()
+        person.close_notification_channel(channel["channel_id"])
+
+
+def send_again(stack: dict[str, Any], person: pycronofy.Client) -> None:
+    headers = {"Authorization": f"Bearer {person.auth.access_token}", "Idempotency-Key": f"key-{CANARY}"}
+    calendar_id = person.list_calendars()[1]["calendar_id"]
+    event = {"event_id": "event", "summary": f"Titel {CANARY}", "start": at(11), "end": CANARY}
+    entry = {"method": "POST", "relative_url": f"/v1/calendars/{calendar_id}/events", "data": event}
+    for entries in ([entry], [entry], []):
+        httpx.post(f"{stack['url']}/v1/batch", json={"batch": entries}, headers=headers, timeout=30)
+
+
+def look_at_connections(stack: dict[str, Any], email: str) -> None:
+    """And disconnect what is connected."""
+    with httpx.Client(base_url=stack["url"], timeout=30) as browser:
+        answer = browser.get("/connections/sign_in/google")
+        while answer.next_request is not None:
+            address = answer.next_request.url
+            at_provider = str(address).startswith(stack["google"])
+            answer = browser.get(address.copy_merge_params({"sim_user": email}) if at_provider else address)
+        (own, *_) = re.findall(r"/connections/pro_\w+/disconnect", browser.get("/connections").text)
+        form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', browser.get(own).text))
+        headers = {"Origin": stack["url"], "Sec-Fetch-Site": "same-origin"}
+        for data, status in (({"form_token": SECRET}, HTTPStatus.FORBIDDEN), (form, HTTPStatus.SEE_OTHER)):
+            assert browser.post(own, data=data, headers=headers).status_code == status
+        browser.post("/connections/sign_out", data=form, headers=headers)
+
+
 def mail_to(stack: dict[str, Any], email: str, count: int = 1) -> list[dict[str, Any]]:
     deadline = time.monotonic() + 30
     while len(messages := httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json()) < count:
@@ -254,11 +303,15 @@ def everything_was_said(stack, connect, person):
     for body in (body.values[0] for body in ODD_BODIES):
         send_oddly(stack, person.auth.access_token, body)
     write_and_answer(stack, person)
+    be_notified(person)
+    send_again(stack, person)
     for provider in PROVIDERS:
         ask_an_organization(stack, provider)
         reader = connect(provider, f"reader-{CANARY}@{provider}.example", [(9, 10)], token_lifetime=1)
         read_in_trouble(stack, reader, provider)
     use_what_is_no_use(stack, person)
+    connect("google", f"looker-{CANARY}@google.example", [])
+    look_at_connections(stack, f"looker-{CANARY}@google.example")
 
 
 @pytest.mark.usefixtures("everything_was_said")
@@ -269,7 +322,9 @@ def test_no_log_repeats_what_somebody_sent_or_was_sent(stack, exchanges, stack_l
     files = [file for file in stack_logs.rglob("*.log") if file.stem in {*LOGICAL_ID, "gateway"}]
     logs = {file.relative_to(stack_logs): file.read_text(encoding="utf-8") for file in files}
     assert len(secrets) > 100
-    assert {"free_busy", "oauth_callback", "on_invitation_due", "gateway"} <= {file.stem for file in files}
+    assert {file.stem for file in files} >= {
+        *("free_busy", "oauth_callback", "on_invitation_due", "on_channel_due", "connections", "gateway"),
+    }
     for line in ('"level":"DEBUG"', '"ProviderFailures":', '"Invitations":'):
         assert any(line in log for log in logs.values())
     leaking = {str(file): found(secrets, log) for file, log in logs.items()}

@@ -189,3 +189,14 @@ def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
         return stored
 
     return signed_in
+
+
+@pytest.fixture
+def audited(capsys) -> Any:
+    """The records that were written since the last look."""
+
+    def read() -> list[dict[str, Any]]:
+        lines = [line for line in capsys.readouterr().out.splitlines() if '"audit"' in line]
+        return [json.loads(line)["audit"] for line in lines]
+
+    return read

@@ -92,6 +92,26 @@ def disconnect(browser, profile_id, *, form=None, **headers):
     return browser.post(address_of(profile_id), form_of(shown(browser)) if form is None else form, **headers)
 
 
+def test_who_looked_at_it_and_disconnected_is_written_down(connected, audited):
+    """As the person: which application they looked at first, nobody knows."""
+    browser, wired = connected.signed_in(), connected.deployment.wired
+    subs = {wired.accounts.sub_of(client_id, ANA) for client_id in (APP, OTHER_APP)}
+    profile_id = connected.profile_id(ANA)
+    audited()
+    form = form_of(browser.get(address_of(profile_id)))
+    shown(browser)
+    assert disconnect(browser, profile_id, form=form).status == 303
+    records = audited()
+    assert [(each["action"], each["by"], each["client_id"], each["outcome"]) for each in records] == [
+        ("connections.seen", "person", APP, 200),
+        ("connections.seen", "person", "", 200),
+        ("profile.disconnected", "person", APP, 303),
+    ]
+    assert set(records[1]["accounts"].split()) == subs
+    assert records[2]["accounts"] == wired.accounts.sub_of(APP, ANA)
+    assert ANA.email not in str(records)
+
+
 class TestSigningIn:
     def test_is_offered_to_whoever_comes(self, lobby):
         page = shown(Browser())

@@ -10,20 +10,22 @@ import boto3
 import pytest
 
 from freebusy.adapters.queue import pause
-from freebusy.bootstrap import Dependencies
-from freebusy.domain.account import Disconnected
+from freebusy.bootstrap import Dependencies, application_registry
+from freebusy.domain.access_request import Granted
+from freebusy.domain.account import Disconnected, Identity, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.authorization import AuthorizationCode, TokenKind, TokenRecord
-from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.errors import NotFound, StorageUnavailable
+from freebusy.domain.idempotency import KeyedRequest
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import OrganizationRequest, Setup
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, ServiceAccount
-from freebusy.service.connecting import connect_mailbox
+from freebusy.service.connecting import Consent, connect_mailbox, connect_upstream_mailbox
 from freebusy.service.erasure import LONGEST_REQUEST, MAIL_FIRST
 from tests.api import Context, handler
 from tests.browsers import APP, BEN, FRONT_END, OTHER_APP, OTHER_SECRET, lives, post, token_body
 from tests.fakes import NOW
 from tests.footprint import WHO, ask_for_mailbox, connect_at_cronofy, dump, leave_traces, mentions, names_of
-from tests.people import connected, organization
+from tests.people import connected, organization, organization_at_cronofy
 from tests.records import standard_record
 from tests.template.deployment import TEMPLATE, of_type
 
@@ -83,13 +85,20 @@ def kinds(wired: Dependencies, *words: str) -> set[str]:
     return {item["pk"]["S"].partition("#")[0] for item in dump(wired) if mentions(item, *words)}
 
 
+def consent_through(wired: Dependencies, giver: ServiceAccount, name: str) -> str:
+    """Cronofy gave us a credential for the mailbox, as ``service.upstream_access`` takes it in."""
+    identity = Identity(ProviderName.GOOGLE, f"{name}-there", f"{name}@example.com", None, Upstream.CRONOFY)
+    consent = Consent(APP, identity, ProviderCredential("access", "refresh", NOW + 3600))
+    return connect_upstream_mailbox(giver, consent, accounts=wired.accounts, vault=wired.vault, now=NOW).sub
+
+
 class TestWhatIsErased:
     def test_everything_that_can_be_stored_is_in_the_sample(self, wired, sub):
         account = wired.accounts.find(sub)
         found = kinds(wired, *names_of(account, wired))
         assert found == {
-            *("ACCOUNT", "IDENTITY", "TOKEN", "CODE", "SPENT", "LINK", "REQUEST", "PAGE"),
-            *("EVENTS", "ORGANIZER", "AVAILABILITY"),
+            *("ACCOUNT", "IDENTITY", "PERSON", "TOKEN", "CODE", "SPENT", "LINK", "REQUEST", "PAGE", "ONCE"),
+            *("EVENTS", "ORGANIZER", "AVAILABILITY", "CHANNELS", "UPSTREAM_CHANNEL"),
         }
 
     def test_nothing_of_it_is_left(self, wired, erasing, sub):
@@ -123,6 +132,23 @@ class TestWhatIsErased:
         assert wired.access_requests.find("req_1", NOW) is None
         assert wired.access_requests.find("req_2", NOW)
         assert kinds(wired, at.sub, WHO.email) == set()
+
+    def test_what_was_asked_for_by_another_address_of_the_mailbox_is_forgotten_too(self, wired, erasing, monkeypatch):
+        """Cronofy names the mailbox by its main address; told later, it would be a code for nobody."""
+        monkeypatch.setattr(Dependencies, "end_upstream", lambda *_: None)
+        giver = organization_at_cronofy("ser_canary", client_id=APP)
+        wired.service_accounts.connect(giver)
+        sub = consent_through(wired, giver, "canary.eve")
+        ask_for_mailbox(wired, giver, "eve@alias.example", "req_1")
+        wired.access_requests.settle("req_1", granted=Granted(sub, "pro_1", reconnecting=False))
+        erasing.erase(sub)
+        assert wired.access_requests.find("req_1", NOW) is None
+
+    def test_an_application_takes_everything_along(self, wired, sub):
+        names = names_of(wired.accounts.find(sub), wired)
+        wired.permits.take(APP, 1, wanted=1, limit=2, expires_at=NOW + 60)
+        assert application_registry(wired.dynamodb, wired.settings.table_name).erase(APP)
+        assert [item for item in dump(wired) if mentions(item, *names) or f"#{APP}" in item["pk"]["S"]] == []
 
     def test_whoever_connects_again_is_somebody_new(self, wired, erasing, sub, deployment):
         erasing.erase(sub)
@@ -161,10 +187,31 @@ class TestOrganizations:
     def test_nothing_is_left_of_it_nor_of_its_people(self, wired, erasing, giver):
         subs = self.hire(wired, giver, "eve", "fay")
         assert kinds(wired, giver.sub, "canary", *subs) == {
-            *("ACCOUNT", "IDENTITY", "ORGANIZATION", "TOKEN", "CODE", "SETUP", "ACCESS"),
+            *("ACCOUNT", "IDENTITY", "PERSON", "ORGANIZATION", "TOKEN", "CODE", "SETUP", "ACCESS"),
         }
         self.erase(erasing, wired, giver)
         assert kinds(wired, giver.sub, "canary", giver.administrator.email, *subs) == set()
+
+    def test_through_cronofy_its_people_are_found_by_it_and_nothing_else_is(self, wired, erasing, monkeypatch):
+        ended = []
+        monkeypatch.setattr(Dependencies, "end_upstream", lambda _, holder, *__: ended.append(holder.sub))
+        giver = organization_at_cronofy("ser_canary", client_id=APP, key="canary_there")
+        wired.service_accounts.connect(giver)
+        ask_for_mailbox(wired, giver, "canary.nobody@example.com", "req_canary")
+        asked = wired.access_requests.find("req_canary", NOW)
+        wired.access_requests.expect_answer("canary-handle", asked, until=NOW + 1800)
+        eve, own = (consent_through(wired, giver, f"canary.{name}") for name in ("eve", "own"))
+        gus = consent_through(wired, replace(giver, sub="ser_other"), "gus")
+        assert wired.accounts.add_profile(own, connected("mine", client_id=APP).profiles[0])
+        assert kinds(wired, giver.sub, "canary") == {
+            *("ACCOUNT", "IDENTITY", "UPSTREAM", "ORGANIZATION", "UPSTREAM_ORGANIZATION", "ACCESS", "ACCESS_ANSWER"),
+        }
+        self.erase(erasing, wired, giver)
+        assert sorted(ended) == sorted([giver.sub, eve, own])
+        assert wired.accounts.find(eve) is None
+        assert [profile.name for profile in wired.accounts.find(own).free_busy_profiles] == ["mine@example.com"]
+        assert {item["pk"]["S"] for item in dump(wired) if mentions(item, giver.sub, "canary")} == {f"ACCOUNT#{own}"}
+        assert wired.accounts.find(gus)
 
     def test_others_keep_everything(self, wired, erasing, giver, deployment):
         other = replace(organization("ser_other", client_id=APP, key="example.com.evil"), created_at=NOW)
@@ -223,8 +270,21 @@ class TestComingAgain:
         wired.tokens.save("late", TokenRecord(TokenKind.ACCESS, APP, NOW + 60, sub, "g1", ""))
         wired.events.save(event, over=None)
         wired.pages.save({"late": b"canary"}, sub=sub, client_id=APP, expires_at=NOW + 60)
+        wired.upstream_handles.save("late", client_id=APP, sub=sub, profile_id="pro_canary")
+        wired.kept_answers.begin(KeyedRequest(APP, sub, "key", "POST", "/v1/batch", ""), now=NOW, expires_at=NOW + 60)
         assert erasing.erase(sub) == 2
         assert kinds(wired, *names_of(account, wired)) == set()
+
+    def test_what_a_channel_is_late_with_finds_none(self, wired, erasing, sub):
+        """It was read before the account was gone, and is noted in, told, and failing after that."""
+        (channel,) = wired.channels.of(sub)
+        erasing.erase(sub)
+        assert not wired.channels.note(replace(channel, version=2), over=1)
+        wired.channels.told(channel)
+        wired.channels.failing(channel, now=NOW)
+        with pytest.raises(NotFound):
+            wired.channels.create(channel)
+        assert kinds(wired, sub, "canary") == set()
 
     def test_it_goes_on_where_it_was_interrupted(self, wired, erasing, sub, monkeypatch):
         names = names_of(wired.accounts.find(sub), wired)

@@ -82,7 +82,7 @@ def test_neither_key_nor_body_is_stored_in_clear(wired):
     send(entry("First"), entry("Secret plans", end=None))
     items = wired.dynamodb.scan(TableName=wired.settings.table_name)["Items"]
     (kept,) = (item for item in items if item["pk"]["S"].startswith("ONCE#"))
-    assert set(kept) == {"pk", "sk", "application", "fingerprint", "status", "body", "expires_at"}
+    assert set(kept) == {"pk", "sk", "application", "sub", "fingerprint", "status", "body", "expires_at"}
     assert KEY not in str(kept)
     assert "Secret plans" not in str(kept)
 

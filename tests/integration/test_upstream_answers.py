@@ -152,6 +152,17 @@ def test_an_answer_becomes_tokens_for_the_mailbox(desk):
     assert (profile.upstream, profile.service_account) == (Upstream.CRONOFY, "ser_1")
 
 
+def test_an_answer_is_written_down_with_organization_and_mailbox(desk, audited):
+    desk.ask()
+    audited()
+    desk.answer()
+    (record,) = audited()
+    sub = desk.wired.access_requests.find("req_1", NOW).granted.sub
+    assert (record["action"], record["by"], record["client_id"]) == ("access.answered", "service", APP)
+    assert record["accounts"].split() == ["ser_1", sub]
+    assert MAILBOX not in str(record)
+
+
 def test_an_error_becomes_an_error(desk):
     desk.ask()
     state = desk.cronofy.asked[0]["state"]

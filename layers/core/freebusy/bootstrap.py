@@ -814,7 +814,7 @@ def provider_secrets(
         "google": partial(registration, try_out=google.google),
         "google-service-account": partial(key_file, try_out=google.google_service_account),
         "microsoft": partial(registration, try_out=partial(microsoft.microsoft, tenant=tenant)),
-        "cronofy": partial(registration, try_out=cronofy.cronofy),
+        "cronofy": partial(registration, try_out=cronofy.cronofy, signs=True),
     }
     return {name: known[name](SecretsManagerVersions(client, secret_id)) for name, secret_id in secret_ids.items()}
 

@@ -38,7 +38,7 @@ class Measure(StrEnum):
         "Outcome",
     )  # that of ``service.invitations``, ``Delivery``, waiting, unreadable
     MAIL_RECEIVED = "MailReceived", "Count", "Outcome"  # counted, ignored, waiting
-    CALLBACKS = "Callbacks", "Count", "Outcome"  # delivered, failed, unsigned
+    CALLBACKS = "Callbacks", "Count", "Outcome"  # delivered, gone, failed, unsigned
     CALLBACK_TROUBLE = "CallbackTrouble", "None"  # a share
     UNOPENED = "Unopened", "Count"  # what was sealed here and does not open
     KEY_AGE = "KeyAge", "None"  # days since a secret of ours at a provider was stored

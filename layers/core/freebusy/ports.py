@@ -169,8 +169,8 @@ class AccountStore(Protocol):
         False when it is not, or the profile is gone.
         """
 
-    def of_organization(self, client_id: str, organization: Organization) -> list[str]:
-        """Accounts of this application that a profile of one of its mailboxes is on, as far as the index tells."""
+    def of_organization(self, giver: ServiceAccount) -> list[str]:
+        """Accounts that a profile of one of its mailboxes is on, as far as the index tells."""
 
     def remove_profile(self, account: Account, profile: Profile) -> None:
         """Takes the profile off the account, and gives its identity up. One that is gone is no error."""
@@ -330,8 +330,8 @@ class AccessRequestStore(Protocol):
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
 
-    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
-        """What this application still has to be told about this mailbox, or about any of the organization."""
+    def waiting(self, client_id: str, service_account: str) -> list[AccessRequest]:
+        """What this application still has to be told about mailboxes of the organization."""
 
     def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
         """Cronofy is about to be asked, and may answer under this handle."""

@@ -8,7 +8,7 @@ import pytest
 
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.callback import signature
-from freebusy.domain.errors import CallbackFailed, CallbackUnsigned
+from freebusy.domain.errors import CallbackFailed, CallbackGone, CallbackUnsigned
 from freebusy.domain.identifiers import hashed
 from freebusy.measures import Measure, taken
 from freebusy.service.callbacks import Callbacks, refused_callbacks
@@ -74,16 +74,20 @@ def test_how_applications_take_their_callbacks_is_measured(callbacks, sender):
     sender.troubles = [CallbackFailed("status 503")]
     with pytest.raises(CallbackFailed):
         callbacks.deliver(application(), HOOK, MESSAGE)
+    sender.troubles = [CallbackGone("status 410")]
+    with pytest.raises(CallbackGone):
+        callbacks.deliver(application(), HOOK, MESSAGE)
     with pytest.raises(CallbackUnsigned):
         callbacks.deliver(application(TestSigning.OLD), HOOK, MESSAGE)
     measured = taken()
     assert {words: measures.get(Measure.CALLBACKS) for words, measures in measured.items()} == {
         (("Outcome", "delivered"),): [1],
         (("Outcome", "failed"),): [1],
+        (("Outcome", "gone"),): [1],
         (("Outcome", "unsigned"),): [1],
         (): None,
     }
-    assert measured[()][Measure.CALLBACK_TROUBLE] == [0, 1, 1]
+    assert measured[()][Measure.CALLBACK_TROUBLE] == [0, 1, 0, 1]
 
 
 def test_the_body_is_json_in_utf_8(callbacks, sender):

@@ -10,7 +10,7 @@ from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.identifiers import hashed
 from freebusy.service.key_rotation import MOST_LOOKS, QUIET_SECONDS, KeyRotation, Rotated
 from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSecretVault, FakeVault
-from tests.people import CLIENT_ID, connected, organization
+from tests.people import CLIENT_ID, connected, organization, organization_at_cronofy
 
 SETTLING = 600
 TOKEN = ProviderCredential("token of example.com", "", NOW + 3600)
@@ -130,6 +130,24 @@ def test_whoever_refreshes_at_the_moment_keeps_what_the_provider_gave(world):
     assert world.credential("ana").refresh_token == "replaced"
 
 
+def test_an_organization_that_refreshes_at_the_moment_keeps_what_cronofy_gave(world):
+    """Its refresh token is used up by the refresh, and only an administrator could bring another one."""
+    giver = organization_at_cronofy()
+    store = world.accounts.service_accounts
+    store.put(giver)
+    assert store.lease_refresh(giver.sub, version=giver.version, now=NOW, seconds=30)
+
+    def arrives() -> None:
+        renewed = ProviderCredential("next", "replaced", NOW + 3600)
+        sealed = world.credentials.seal(renewed, client_id=CLIENT_ID, profile_id=giver.sub)
+        assert store.renew(giver.sub, sealed=sealed, version=giver.version)
+
+    world.meanwhile = [arrives]
+    assert world.rotate() == [Rotated(CLIENT_ID, resealed=3, checked=4, forgotten=2, left=())]
+    kept = store.find(giver.sub).sealed_credential
+    assert world.credentials.unseal(kept, client_id=CLIENT_ID, profile_id=giver.sub).refresh_token == "replaced"
+
+
 def test_a_refresh_that_was_given_up_is_not_waited_for(world):
     profile = world.profile("ana")
     begun = {"now": NOW - QUIET_SECONDS - 5, "seconds": 5}
@@ -179,6 +197,18 @@ def test_a_profile_that_moved_off_cronofy_keeps_both_of_its_credentials(world):
     world.accounts.create(replace(account, sub="moved", moved=(moved,), profiles=account.profiles[1:]))
     assert world.rotate()[0].resealed == 5
     assert world.opened(world.accounts.find("moved").moved[0]) == world.credential("ana")
+
+
+def test_a_mailbox_of_an_organization_at_cronofy_has_a_credential_of_its_own(world):
+    cem = connected("cem")
+    of_organization = replace(
+        cem.profiles[0],
+        service_account="ser_1",
+        identity=replace(cem.profiles[0].identity, upstream=Upstream.CRONOFY),
+    )
+    world.accounts.create(replace(cem, profiles=(of_organization, *cem.profiles[1:])))
+    assert world.rotate() == [Rotated(CLIENT_ID, resealed=5, checked=5, forgotten=2, left=())]
+    assert world.credential("cem").access_token == "token 0 of cem"
 
 
 def test_a_disconnected_profile_has_nothing_to_seal(world):

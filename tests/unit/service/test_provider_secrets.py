@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from freebusy.adapters.secrets import registration_in
 from freebusy.domain.errors import InvalidRequest, ProviderMisconfigured
-from freebusy.service.provider_secrets import ProviderSecret, replace_secret, restore_secret
+from freebusy.service.provider_secrets import RETIRING, ProviderSecret, replace_secret, restore_secret
 
 OLD = {"client_id": "id", "client_secret": "old", "data_center": "de"}
 NEW = {**OLD, "client_secret": "new"}
@@ -37,10 +38,10 @@ class Versions:
 
 
 class World:
-    def __init__(self, *kept: Mapping[str, Any]) -> None:
+    def __init__(self, *kept: Mapping[str, Any], signs: bool = False) -> None:
         self.versions = Versions(*kept)
         self.tried: list[Mapping[str, Any]] = []
-        self.secret = ProviderSecret(self.versions, self.understood, "a secret", self.try_out)
+        self.secret = ProviderSecret(self.versions, self.understood, "a secret", self.try_out, signs)
 
     def understood(self, held: Mapping[str, Any]) -> object | None:
         return held.get("client_id") and (held.get("client_secret") or held.get("private_key_id"))
@@ -50,9 +51,17 @@ class World:
         if "wrong" in held.values():
             raise ProviderMisconfigured("the token endpoint answered 401 with invalid_client")
 
-    def replace(self, given: object, *, another_client: bool = False, untried: bool = False) -> object:
+    def replace(
+        self, given: object, *, another_client: bool = False, untried: bool = False, forget_replaced: bool = False
+    ) -> object:
         text = given if isinstance(given, str) else json.dumps(given)
-        return replace_secret(text, secret=self.secret, another_client=another_client, untried=untried)
+        return replace_secret(
+            text,
+            secret=self.secret,
+            another_client=another_client,
+            untried=untried,
+            forget_replaced=forget_replaced,
+        )
 
     @property
     def held(self) -> tuple[Any, Any]:
@@ -138,6 +147,53 @@ def test_another_client_ends_all_consents_and_has_to_be_meant(kept):
     assert "--another-client" in told(refused.value)
     world.replace({**kept, "client_id": "another"}, another_client=True)
     assert world.held[0]["client_id"] == "another"
+
+
+class TestWhatTheProviderSigns:
+    """With the replaced secret alone it may have signed what comes after that."""
+
+    @pytest.mark.parametrize("given", ["new", NEW], ids=["the secret alone", "as it is kept"])
+    @pytest.mark.parametrize("older", [{}, {RETIRING: ["older"]}], ids=["the first time", "and no older one"])
+    def test_is_believed_of_the_one_before(self, given, older):
+        world = World({**OLD, **older}, signs=True)
+        world.replace(given)
+        assert world.held[0] == {**NEW, RETIRING: ["old"]}
+
+    def test_is_as_functions_read_it(self):
+        world = World(OLD, signs=True)
+        world.replace("new")
+        assert registration_in(world.held[0]).live_secrets == ("new", "old")
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            pytest.param({**NEW, RETIRING: ["old", "older"]}, {}, id="by the operator, who names those"),
+            pytest.param({**NEW, RETIRING: []}, {}, id="by the operator, who names none"),
+            pytest.param("new", {"forget_replaced": True}, id="of nothing but the new one, as when the old one leaked"),
+        ],
+    )
+    def test_is_decided(self, given, told):
+        world = World(OLD, signs=True)
+        world.replace(given, **told)
+        named = given[RETIRING] if isinstance(given, dict) else []
+        assert world.held[0].get(RETIRING, []) == named
+
+    def test_is_forgotten_when_the_operator_says_so_later(self):
+        world = World({**NEW, RETIRING: ["old"]}, signs=True)
+        with pytest.raises(InvalidRequest):
+            world.replace("new")
+        world.replace("new", forget_replaced=True)
+        assert world.held[0] == NEW
+
+    def test_is_not_believed_of_another_client(self):
+        world = World(OLD, signs=True)
+        world.replace({**NEW, "client_id": "another"}, another_client=True)
+        assert RETIRING not in world.held[0]
+
+    def test_is_nothing_to_keep_where_it_signs_nothing_or_where_there_was_none(self):
+        for world in (World(OLD), World(signs=True)):
+            world.replace(NEW)
+            assert world.held[0] == NEW
 
 
 class TestBack:

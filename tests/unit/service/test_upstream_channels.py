@@ -12,6 +12,7 @@ from freebusy.domain.errors import CredentialRevoked, NotFound, ProviderUnavaila
 from freebusy.domain.event import Participation, UpstreamAnswers
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.upstream_due import UpstreamDue
+from freebusy.service.audit import By, begin
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.upstream_channels import Outcome, UpstreamWork
 from freebusy.service.upstream_notifications import UpstreamNotifications
@@ -154,6 +155,14 @@ class TestWhatItTells:
         assert upstream.tell(CHANGE) is Outcome.PASSED_ON
         assert upstream.event.person.participation is Participation.ACCEPTED
         assert upstream.pending == {CHANGE: NOW - 30}
+
+    def test_what_is_read_for_that_is_audited_and_nothing_else_is(self, upstream):
+        notes = begin()
+        upstream.work.carry_out(SETTLE)
+        upstream.tell(DISCONNECTED)
+        assert not notes.accounts
+        upstream.tell(CHANGE)
+        assert (list(notes.accounts), notes.client_id, notes.by) == (["acc_1"], CLIENT_ID, By.SERVICE)
 
     def test_who_wants_managed_events_alone_hears_of_those(self, upstream):
         """That is told by the write of the answer."""

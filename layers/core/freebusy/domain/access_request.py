@@ -52,3 +52,7 @@ class AccessRequest:
     @property
     def expires_at(self) -> int:
         return self.requested_at + LIFETIME
+
+    def is_about(self, sub: str, mailbox: str) -> bool:
+        """Whether this mailbox is asked for, or this account came of it: Cronofy may know it by another address."""
+        return self.email.lower() == mailbox.lower() or (self.granted is not None and self.granted.sub == sub)

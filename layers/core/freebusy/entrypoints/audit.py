@@ -18,7 +18,12 @@ ACTIONS = {
     "GET /oauth/callback/{provider}": "consent.given",
     "POST /oauth/token": "token.issued",
     "POST /oauth/token/revoke": "authorization.revoked",
+    "GET /connections": "connections.seen",
+    "GET /connections/{profile_id}/disconnect": "connections.seen",
+    "POST /connections/{profile_id}/disconnect": "profile.disconnected",
     "GET /enterprise_connect/setup/{handle}": "organization.connected",
+    "GET /enterprise_connect/callback/{provider}": "organization.connected",
+    "POST /enterprise_connect/answers/{handle}": "access.answered",
     "GET /v1/account": "account.read",
     "GET /v1/userinfo": "account.read",
     "GET /v1/profiles": "account.read",
@@ -50,6 +55,9 @@ ACTIONS = {
     "DELETE /v1/available_periods": "periods.deleted",
     "POST /v1/service_account_authorizations": "access.requested",
     "GET /v1/resources": "resources.read",
+    "POST /v1/channels": "channel.opened",
+    "GET /v1/channels": "channels.read",
+    "DELETE /v1/channels/{channel_id}": "channel.closed",
 }
 """What is done by each route that can concern an account."""
 

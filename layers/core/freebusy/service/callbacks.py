@@ -16,7 +16,7 @@ from typing import Any
 
 from freebusy.domain.application import Application
 from freebusy.domain.callback import Destination, destination_of, may_be_called, signature
-from freebusy.domain.errors import CallbackFailed, CallbackUnsigned, FieldError
+from freebusy.domain.errors import CallbackFailed, CallbackGone, CallbackUnsigned, FieldError
 from freebusy.measures import Measure, take
 from freebusy.ports import CallbackSender, HostResolver, SecretVault
 
@@ -99,9 +99,16 @@ class Callbacks:
 
 @contextmanager
 def _measuring() -> Iterator[None]:
-    """How the application's server did; that our own storage is away says nothing about it."""
+    """How the application's server did; that our own storage is away says nothing about it.
+
+    That it wants nothing more is an answer, and no trouble.
+    """
     try:
         yield
+    except CallbackGone:
+        take(Measure.CALLBACKS, "gone")
+        take(Measure.CALLBACK_TROUBLE, value=0)
+        raise
     except (CallbackFailed, CallbackUnsigned) as error:
         take(Measure.CALLBACKS, "failed" if isinstance(error, CallbackFailed) else "unsigned")
         take(Measure.CALLBACK_TROUBLE, value=1)

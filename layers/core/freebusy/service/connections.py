@@ -11,6 +11,7 @@ from freebusy.domain.errors import AuthorizationRefused, NotFound
 from freebusy.domain.person import Person
 from freebusy.ports import AccountStore, ApplicationStore, EndUpstream, ServiceAccountStore
 from freebusy.service.accounts import current, revoke_profile
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.trips import introduction
 
 
@@ -44,7 +45,10 @@ class Connections:
 
     def of(self, person: Person) -> list[Connection]:
         """By the names of the applications; those that still are connected come first."""
-        found = [self._connection(account, profile) for account, profile in self._profiles(person)]
+        profiles = [*self._profiles(person)]
+        note_caller("", By.PERSON)
+        note(*(account.sub for account, _ in profiles))
+        found = [self._connection(account, profile) for account, profile in profiles]
         listed = [connection for connection in found if connection is not None]
         return sorted(listed, key=lambda each: (not each.profile.connected, each.application.name.casefold()))
 
@@ -69,6 +73,8 @@ class Connections:
     def _profile(self, person: Person, profile_id: str) -> tuple[Account, Profile]:
         for account, profile in self._profiles(person):
             if profile.profile_id == profile_id:
+                note_caller(account.client_id, By.PERSON)
+                note(account.sub)
                 return account, profile
         raise NotFound("no such profile")
 

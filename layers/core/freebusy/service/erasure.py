@@ -9,10 +9,11 @@ of what a pass finds nothing. So it may be interrupted anywhere, and asked for t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import Account, Disconnected
 from freebusy.domain.application import Application
 from freebusy.domain.errors import TokenError
@@ -76,9 +77,8 @@ class Erasure:
     def _part_with(self, account: Account) -> None:
         """What only the account tells: where it is connected, and what is still asked for about its mailboxes."""
         self._end(account)
-        for profile in account.free_busy_profiles:
-            if profile.service_account and profile.identity:
-                self._forget_requests(account.client_id, profile.service_account, profile.identity.email)
+        for request in requests_about(account, self.requests):
+            self.requests.delete(request.request_id)
 
     def _part_with_organization(self, organization: ServiceAccount) -> Mapping[str, int]:
         """Its mailboxes first, as only the organization tells which they are. What was found, for another pass to come.
@@ -96,7 +96,8 @@ class Erasure:
             self._take_off(account, organization)
         if erased or kept:
             return {"mailbox": len(erased) + len(kept)}
-        self._forget_requests(organization.client_id, organization.sub)
+        for request in self.requests.waiting(organization.client_id, organization.sub):
+            self.requests.delete(request.request_id)
         self.setups.forget(organization.client_id, organization.organization)
         return {}
 
@@ -105,10 +106,8 @@ class Erasure:
         for profile in account.free_busy_profiles:
             if profile.service_account == organization.sub:
                 self.accounts.remove_profile(account, profile)
-
-    def _forget_requests(self, client_id: str, service_account: str, mailbox: str | None = None) -> None:
-        for request in self.requests.waiting(client_id, service_account, mailbox):
-            self.requests.delete(request.request_id)
+                if profile in account.at_cronofy:
+                    self.end_upstream(account, profile)
 
     def _end(self, holder: Account | ServiceAccount) -> None:
         end_authorization(
@@ -120,6 +119,15 @@ class Erasure:
         )
 
 
+def requests_about(account: Account, requests: AccessRequestStore) -> Iterator[AccessRequest]:
+    """What its application still has to be told about its mailboxes."""
+    for profile in account.free_busy_profiles:
+        if profile.service_account and profile.identity:
+            for request in requests.waiting(account.client_id, profile.service_account):
+                if request.is_about(account.sub, profile.identity.email):
+                    yield request
+
+
 class People(NamedTuple):
     """Who is erased with their organization, and who keeps an account, having connected a calendar of their own."""
 
@@ -128,7 +136,7 @@ class People(NamedTuple):
 
 
 def people_of(organization: ServiceAccount, *, accounts: AccountStore) -> People:
-    subs = accounts.of_organization(organization.client_id, organization.organization)
+    subs = accounts.of_organization(organization)
     found = accounts.find_many(subs)
     kept = [account for account in found.values() if _has_own_calendar(account, organization)]
     return People([sub for sub in subs if sub not in {account.sub for account in kept}], kept)

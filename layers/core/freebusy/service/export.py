@@ -17,6 +17,7 @@ from typing import Any
 from freebusy.domain.errors import NotFound
 from freebusy.domain.recurrence import ENDLESS
 from freebusy.ports import AccessRequestStore, AccountStore, Belongings
+from freebusy.service.erasure import requests_about
 
 FORMAT = 1
 """Rises when what there was is written differently; more may be added without."""
@@ -42,10 +43,9 @@ def export_account(
     for kind, item in belongings.all_of(sub):
         stored[kind].append(_READERS.get(kind, _readable)(item))
     account = accounts.find(sub)
-    for profile in account.free_busy_profiles if account else ():
-        if account and profile.service_account and profile.identity:
-            waiting = requests.waiting(account.client_id, profile.service_account, profile.identity.email)
-            stored["access"] += [_readable(asdict(request)) for request in waiting]
+    waiting = [*requests_about(account, requests)] if account else []
+    if waiting:
+        stored["access"] = [_readable(asdict(request)) for request in waiting]
     if not stored:
         raise NotFound(f"nothing is stored about {sub}")
     return {"format": FORMAT, "sub": sub, "exported_at": _moment(now), "stored": dict(sorted(stored.items()))}
@@ -98,6 +98,18 @@ def _rule(tzid: str, calendar_ids: list[str], weekly_periods: list[list[int]]) -
     return {"tzid": tzid, "calendar_ids": calendar_ids, "weekly_periods": hours}
 
 
+def _channel(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Its key alone says which it is; what is pending names its moments by what happened then."""
+    pending = {kind: _moment(since) for kind, since in item["pending"].items()}
+    return {"channel_id": item["sk"].partition("#")[2], **_readable(item), "pending": pending}
+
+
+def _once(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer that is kept for whoever sends the same again, compressed too; none while that is carried out."""
+    body = {"body": zlib.decompress(item["body"]).decode()} if "body" in item else {}
+    return _readable(item) | body
+
+
 def _page(item: Mapping[str, Any]) -> dict[str, Any]:
     """An answer of ours, compressed."""
     return _readable({name: value for name, value in item.items() if name != "page"}) | {
@@ -109,6 +121,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "event": _event,
     "sent": _sent,
     "availability": _availability,
+    "channel": _channel,
+    "once": _once,
     "page": _page,
 }
 

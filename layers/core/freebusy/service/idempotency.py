@@ -8,6 +8,7 @@ from collections.abc import Callable
 from freebusy.domain.errors import InvalidRequest, RequestInProgress, StorageUnavailable
 from freebusy.domain.idempotency import CARRYING_OUT, KEPT, Answered, KeyedRequest
 from freebusy.ports import AnswerStore
+from freebusy.service.audit import note
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def _first_answer(request: KeyedRequest, answers: AnswerStore) -> Answered:
         raise InvalidRequest.of("Idempotency-Key", "errors.already_used", "another request had this key: use a new one")
     if first is None or first.answered is None:
         raise RequestInProgress("the first request with this key is being carried out")
+    note(action="answer.repeated")
     return first.answered
 
 

@@ -155,9 +155,7 @@ class KeyRotation:
         except ValueError:
             return Found.CLOSED
         at = {"version": profile.version}
-        quiet_since = self.clock() - QUIET_SECONDS
-        lasting = QUIET_SECONDS + LEASE_SECONDS
-        ours = self.accounts.lease_refresh(account.sub, profile.profile_id, **at, now=quiet_since, seconds=lasting)
+        ours = self.accounts.lease_refresh(account.sub, profile.profile_id, **at, **self._lease())
         return _written(
             ours
             and self.accounts.renew(
@@ -170,7 +168,9 @@ class KeyRotation:
         )
 
     def _organization(self, service_account: ServiceAccount, older: Collection[int]) -> Found:
-        """No lease here: a token that is lost can be had again."""
+        """By a lease too: a token of Google's or Microsoft's can be had again, but at Cronofy a refresh token that is
+        overwritten is lost, and the organization with it.
+        """
         sealed = service_account.sealed_credential
         if not _sealed_under(older, sealed, self.credentials):
             return Found.NEWER
@@ -179,7 +179,13 @@ class KeyRotation:
             again = self.credentials.seal(self.credentials.unseal(sealed, **whose), **whose)
         except ValueError:
             return Found.CLOSED
-        return _written(self.service_accounts.renew(service_account.sub, sealed=again, version=service_account.version))
+        at = {"version": service_account.version}
+        ours = self.service_accounts.lease_refresh(service_account.sub, **at, **self._lease())
+        return _written(ours and self.service_accounts.renew(service_account.sub, sealed=again, **at))
+
+    def _lease(self) -> dict[str, int]:
+        """Had only where nobody has begun to refresh within ``QUIET_SECONDS``."""
+        return {"now": self.clock() - QUIET_SECONDS, "seconds": QUIET_SECONDS + LEASE_SECONDS}
 
     def _client_secrets(self, client_id: str, older: Collection[int]) -> Iterator[tuple[str, Found]]:
         application = self.registry.find(client_id)

@@ -17,6 +17,9 @@ from freebusy.ports import SecretVersions
 
 Held = Mapping[str, Any]
 
+RETIRING = "retiring_client_secrets"
+"""With these nothing is asked for any more, but what they have signed is believed (``adapters.secrets``)."""
+
 _ALONE = re.compile(r'(?:(?![{}"\[\]])[!-~])+')
 """A client secret, and nothing that was meant to be JSON."""
 
@@ -25,28 +28,33 @@ _ALONE = re.compile(r'(?:(?![{}"\[\]])[!-~])+')
 class ProviderSecret:
     """``understood`` is what functions make of it, None where that is nothing, and ``holding`` what they would want.
 
-    ``try_out`` asks the provider, and raises the ``ProviderError`` family when it does not take it.
+    ``try_out`` asks the provider, and raises the ``ProviderError`` family when it does not take it. ``signs`` is
+    whether the provider signs with it what it sends, which may be under way when it is replaced.
     """
 
     versions: SecretVersions
     understood: Callable[[Held], object | None]
     holding: str
     try_out: Callable[[Held], None]
+    signs: bool = False
 
 
 def replace_secret(
-    given: str, *, secret: ProviderSecret, another_client: bool, untried: bool
+    given: str, *, secret: ProviderSecret, another_client: bool, untried: bool, forget_replaced: bool = False
 ) -> tuple[Held | None, Held]:
     """``given`` is what the secret shall hold, or a client secret alone, for the client that we are already.
 
     Returns what it held before and what it holds now; errors quote nothing of either. Raises InvalidRequest when it is
     no such thing, the one that is used already, or of ``another_client`` without that being wanted: nobody's consent
-    would hold for that one.
+    would hold for that one. Where the provider signs with it, the one before is kept beside it until the next time, or
+    until it is to be forgotten (``forget_replaced``, also beside the one that is used already).
     """
     current = _object(secret.versions.current())
     held = _object(given) or _beside(current, given.strip())
     if held is None or secret.understood(held) is None:
         raise _refused(f"this is not {secret.holding}")
+    if secret.signs and (forget_replaced or RETIRING not in (_object(given) or {})):
+        held = _with_retiring(held, [] if forget_replaced else _replaced(current or {}, held))
     if held == current:
         raise _refused("this is what is used already")
     if current and current.get("client_id") != held["client_id"] and not another_client:
@@ -85,6 +93,19 @@ def _beside(current: Held | None, client_secret: str) -> dict[str, Any] | None:
     if current is None or "client_secret" not in current or not _ALONE.fullmatch(client_secret):
         return None
     return {**current, "client_secret": client_secret}
+
+
+def _replaced(current: Held, held: Held) -> list[str]:
+    """What is still believed beside ``held``: the one before it, of the same client, and no older one."""
+    before = current.get("client_secret")
+    if not before or current.get("client_id") != held["client_id"]:
+        return []
+    return list(current.get(RETIRING, [])) if before == held["client_secret"] else [before]
+
+
+def _with_retiring(held: Held, retiring: list[str]) -> dict[str, Any]:
+    alone = {name: value for name, value in held.items() if name != RETIRING}
+    return {**alone, RETIRING: retiring} if retiring else alone
 
 
 def _refused(description: str) -> InvalidRequest:

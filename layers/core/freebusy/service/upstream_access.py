@@ -32,6 +32,7 @@ from freebusy.ports import (
     UpstreamOrganizations,
     Vault,
 )
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.connecting import Connected, Consent, connect_upstream_mailbox
 from freebusy.service.mailbox_access import DISCONNECTED, REFUSALS, require_access
 from freebusy.service.upstream_organizations import OrganizationsAtCronofy
@@ -153,6 +154,8 @@ class UpstreamAnswers:
     def _granted(self, request: AccessRequest, handle: str, answer: Answer) -> Granted:
         """Raises MailboxRefused, ProviderUnavailable, ProviderMisconfigured, and NotFound for what is being erased."""
         service_account = require_access(request, self.service_accounts)
+        note_caller(request.client_id, By.SERVICE)
+        note(service_account.sub)
         if not answer.code:
             raise MailboxRefused(answer.error_key if answer.error_key in REFUSALS else CalendarUnreadable.reason)
         redirect_uri = answer_url(request.public_url, handle)
@@ -169,4 +172,5 @@ class UpstreamAnswers:
             vault=self.vault,
             now=self.clock(),
         )
+        note(connected.sub)
         return Granted(connected.sub, connected.profile_id, connected.reconnecting)

@@ -19,6 +19,7 @@ from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
+from freebusy.service.audit import By, note, note_caller
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.channels import announce
 from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS
@@ -100,6 +101,8 @@ class UpstreamWork:
             self.reader.renew(account, profile, deadline=time.monotonic() + SECONDS)
             return
         if told is NotificationType.CHANGE:
+            note_caller(account.client_id, By.SERVICE)
+            note(account.sub)
             now = self.clock()
             self.answers.take_in_all(account, Period(now - PAST_DAYS * _DAY, now + FUTURE_DAYS * _DAY))
         if not profile.profile_id.endswith(MOVED):

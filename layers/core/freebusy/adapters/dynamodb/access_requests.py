@@ -43,17 +43,15 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(key_of(_KIND, request_id)))
 
-    def waiting(self, client_id: str, service_account: str, mailbox: str | None = None) -> list[AccessRequest]:
+    def waiting(self, client_id: str, service_account: str) -> list[AccessRequest]:
         """Those that were answered are gone, so there are few of an application."""
-        return [
-            request
-            for request in map(_request, self._table.get_many([*self._table.keys_of(client_id, f"{_KIND}#")]))
-            if request.service_account == service_account
-            and (mailbox is None or request.email.lower() == mailbox.lower())
-        ]
+        requests = map(_request, self._table.get_many([*self._table.keys_of(client_id, f"{_KIND}#")]))
+        return [request for request in requests if request.service_account == service_account]
 
     def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
-        item = item_of(_ANSWER, handle_hash, request.client_id, request=request.request_id, expires_at=until)
+        """It goes with the organization that is asked through, which the request would not be found by."""
+        whose: dict[str, Value] = {"sub": request.service_account, "request": request.request_id}
+        item = item_of(_ANSWER, handle_hash, request.client_id, **whose, expires_at=until)
         self._table.write(self._table.putting(item))
 
     def take_answer(self, handle_hash: str, now: int) -> str | None:

@@ -41,7 +41,7 @@ from freebusy.measures import Measure, take
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from freebusy.domain.service_account import Organization, ServiceAccount
+    from freebusy.domain.service_account import ServiceAccount
 
 _CONSENTED = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
@@ -231,10 +231,20 @@ class DynamoAccounts:
             take(Measure.DISCONNECTIONS, because)
         return disconnected
 
-    def of_organization(self, client_id: str, organization: Organization) -> list[str]:
-        prefix = f"IDENTITY#{client_id}#{organization.provider}#{organization.mailbox_prefix}"
-        identities = self._table.get_many([*self._table.keys_of(client_id, prefix)])
-        return [*dict.fromkeys(item["sub"]["S"] for item in identities)]
+    def of_organization(self, giver: ServiceAccount) -> list[str]:
+        """At Cronofy an identity does not say whose mailbox it is, so there the accounts are asked."""
+        organization = giver.organization
+        mailboxes = f"{organization.provider}#{organization.mailbox_prefix}"
+        prefix = f"{organization.upstream}#" if organization.at_cronofy else mailboxes
+        keys = [*self._table.keys_of(giver.client_id, f"IDENTITY#{giver.client_id}#{prefix}")]
+        subs = [*dict.fromkeys(item["sub"]["S"] for item in self._table.get_many(keys))]
+        if not organization.at_cronofy:
+            return subs
+        return [
+            account.sub
+            for account in self.find_many(subs).values()
+            if any(profile.service_account == giver.sub for profile in account.free_busy_profiles)
+        ]
 
     def remove_profile(self, account: Account, profile: Profile) -> None:
         removing = self._table.updating(
@@ -245,8 +255,12 @@ class DynamoAccounts:
         )
         self._table.write(removing)
         if profile.identity:
-            key = _identity_pk(account.client_id, profile.identity), "IDENTITY"
-            self._table.write(self._table.deleting(key, condition="#sub = :sub", values={"sub": account.sub}))
+            keys = [(_identity_pk(account.client_id, profile.identity), "IDENTITY")]
+            others = [each.identity for each in account.profiles if each.profile_id != profile.profile_id]
+            if (person := _person_pk(profile.identity)) not in {_person_pk(each) for each in others if each}:
+                keys.append((person, account.sub))
+            for key in keys:
+                self._table.write(self._table.deleting(key, condition="#sub = :sub", values={"sub": account.sub}))
 
     def expect_events(self, sub: str) -> None:
         expecting = self._table.updating(

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from freebusy.adapters.dynamodb.accounts import account_key
+from freebusy.adapters.dynamodb.channels import channel_partition
 from freebusy.adapters.dynamodb.events import event_partition
 from freebusy.adapters.dynamodb.managed_availability import managed_availability_key
 from freebusy.adapters.dynamodb.table import Key, Table, chunks, may_be_ours, plain
@@ -54,7 +55,12 @@ class DynamoBelongings:
         """The account's own first: once it is gone, nobody who comes is let in."""
         if not sub or not may_be_ours(sub):
             return []
-        partitions = account_key(sub)[0], event_partition(sub), managed_availability_key(sub)[0]
+        partitions = (
+            account_key(sub)[0],
+            event_partition(sub),
+            channel_partition(sub),
+            managed_availability_key(sub)[0],
+        )
         there = [key for pk in partitions for key in self._table.keys_in(pk)]
         return [*dict.fromkeys((*there, *self._table.keys_about(sub)))]
 
@@ -65,6 +71,6 @@ class DynamoBelongings:
 
 
 def _kind(key: Key) -> str:
-    """What an item is, by its key: ``account``, ``token``; within the partition of events ``event`` or ``sent``."""
+    """What an item is, by its key: ``account``, ``token``; ``event``, ``sent``, ``channel`` in partitions of many."""
     pk, sk = key
-    return (sk if pk.startswith("EVENTS#") else pk).partition("#")[0].lower()
+    return (sk if pk.startswith(("EVENTS#", "CHANNELS#")) else pk).partition("#")[0].lower()

@@ -43,7 +43,7 @@ class DynamoChannels:
         return False
 
     def of(self, sub: str) -> Sequence[Channel]:
-        return list(map(_channel, self._table.query(_partition(sub)))) if may_be_ours(sub) else []
+        return list(map(_channel, self._table.query(channel_partition(sub)))) if may_be_ours(sub) else []
 
     def find(self, sub: str, channel_id: str) -> Channel | None:
         item = self._table.get(_key(sub, channel_id)) if may_be_ours(channel_id) else None
@@ -77,7 +77,7 @@ class DynamoChannels:
         return self._table.write(self._table.updating(key, change, condition=condition, values=values))
 
 
-def _partition(sub: str) -> str:
+def channel_partition(sub: str) -> str:
     return f"CHANNELS#{sub}"
 
 
@@ -87,7 +87,7 @@ def _sub(item: Item) -> str:
 
 
 def _key(sub: str, channel_id: str) -> Key:
-    return _partition(sub), f"{CHANNEL_PREFIX}{channel_id}"
+    return channel_partition(sub), f"{CHANNEL_PREFIX}{channel_id}"
 
 
 def _item(channel: Channel) -> Item:

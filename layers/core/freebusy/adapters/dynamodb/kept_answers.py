@@ -22,13 +22,13 @@ class DynamoAnswers:
         self._table = Table(client, table_name)
 
     def begin(self, request: KeyedRequest, *, now: int, expires_at: int) -> bool:
-        values: dict[str, Value] = {"fingerprint": request.fingerprint, "expires_at": expires_at}
+        values: dict[str, Value] = {"sub": request.sub, "fingerprint": request.fingerprint, "expires_at": expires_at}
         item = item_of(_KIND, request.key_hash, request.client_id, **values)
         free = "attribute_not_exists(pk) OR #expires_at <= :now"
         return self._table.write(self._table.putting(item, condition=free, values={"now": now}))
 
     def finish(self, request: KeyedRequest, answered: Answered | None, *, expires_at: int) -> None:
-        """What was erased meanwhile, with its application, stays so."""
+        """What was erased meanwhile, with its holder or its application, stays so."""
         values: dict[str, Value] = {"expires_at": expires_at}
         if answered:
             values |= {"status": answered.status, "body": zlib.compress(answered.body.encode())}

@@ -145,7 +145,7 @@ def _show_organization(options: argparse.Namespace, deployment: Deployment) -> A
         "administrator": found.administrator.email,
         "delegated_scope": found.delegated_scope,
         "disconnected": found.disconnected,
-        "accounts": account_store(*deployment.dynamodb).of_organization(found.client_id, found.organization),
+        "accounts": account_store(*deployment.dynamodb).of_organization(found),
         "created_at": moment(found.created_at),
     }
 

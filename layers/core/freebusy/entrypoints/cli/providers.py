@@ -36,6 +36,8 @@ def add_commands(commands: Commands) -> None:
     rotate.add_argument("--back", action="store_true", help="use the one before instead of a new one")
     rotate.add_argument("--tenant", metavar="TENANT", help="Microsoft's, in which the application is registered")
     rotate.add_argument("--untried", action="store_true", help="do not ask the provider first")
+    forget = "believe nothing any more that Cronofy signed with the one before alone"
+    rotate.add_argument("--forget-replaced", action="store_true", help=forget)
     rotate.add_argument("--another-client", action="store_true", help="also of another client_id: consents end")
 
 
@@ -57,7 +59,11 @@ def _rotate(options: argparse.Namespace, deployment: Deployment) -> Answer:
             before, now = restore_secret(secret=secret, untried=options.untried)
         else:
             before, now = replace_secret(
-                _given(options.file), secret=secret, another_client=options.another_client, untried=options.untried
+                _given(options.file),
+                secret=secret,
+                another_client=options.another_client,
+                untried=options.untried,
+                forget_replaced=options.forget_replaced,
             )
     except ProviderError as error:
         raise CommandRefused(f"nothing was changed, since the provider was asked and did not agree: {error}") from error
