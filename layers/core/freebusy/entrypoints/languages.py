@@ -107,8 +107,6 @@ def _languages(source: Path) -> dict[str, Texts]:
     """By tag in lower case. They are few and small, so that they are read together."""
     import tomllib
 
-    import tomllib
-
     files = sorted(source.glob("*.toml"))
     return {
         file.stem.lower(): Texts(file.stem, dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")))))
