@@ -10,7 +10,7 @@ from freebusy.adapters.dynamodb.events import _event_item
 from freebusy.domain.channel import News, NotificationType
 from freebusy.domain.event import Answered, Attendee, Delivery, ManagedEvent, Participation, Proposal, When
 from freebusy.domain.event_changes import EventUpsert, Invitee, deleted, updated
-from freebusy.entrypoints.records import AccountChange, EventChange, change_of
+from freebusy.entrypoints.stream import AccountChange, EventChange, change_of
 from freebusy.service.news import AccountState, account_news, event_news, is_due_upstream
 from tests.invitations import KIM, an_event
 from tests.records import stream_record

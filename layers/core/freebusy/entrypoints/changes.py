@@ -10,15 +10,8 @@ from freebusy.domain.channel import ChannelDue, News
 from freebusy.domain.event import InvitationDue
 from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
-from freebusy.entrypoints.records import (
-    AccountChange,
-    EventChange,
-    UnreadableRecord,
-    batch_failures,
-    change_of,
-    name_of,
-    sequence_number,
-)
+from freebusy.entrypoints.records import UnreadableRecord, batch_failures
+from freebusy.entrypoints.stream import AccountChange, EventChange, change_of, name_of, sequence_number
 from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
 from freebusy.service.channels import announce
 from freebusy.service.invitations import due_after

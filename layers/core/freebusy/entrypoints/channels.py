@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from freebusy.domain.channel import ChannelDue
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.queued import deliver_in_groups
-from freebusy.entrypoints.records import Message, channel_due
+from freebusy.entrypoints.records import Message, UnreadableRecord
 from freebusy.ports import ChannelQueue
 from freebusy.service.notifications import Notifier
 
@@ -25,3 +27,14 @@ def notify_channels(event: Mapping[str, Any], *, notifier: Notifier, queue: Chan
         )
 
     return deliver_in_groups(event, notify, queue, late="a channel has to wait")
+
+
+def channel_due(message: Message) -> ChannelDue:
+    """Raises UnreadableRecord."""
+    try:
+        due = ChannelDue(**json.loads(message.body))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnreadableRecord("no channel that is due") from error
+    if not all(isinstance(text, str) and text for text in (due.sub, due.channel_id)):
+        raise UnreadableRecord("no channel that is due")
+    return due

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.queued import deliver_in_groups
-from freebusy.entrypoints.records import Message, invitation_due
+from freebusy.entrypoints.records import Message, UnreadableRecord
 from freebusy.measures import Measure, take
 from freebusy.ports import InvitationQueue
 from freebusy.service.delivery import Sender
@@ -29,3 +31,16 @@ def deliver_invitations(event: Mapping[str, Any], *, sender: Sender, queue: Invi
         )
 
     return deliver_in_groups(event, deliver, queue, late="an invitation has to wait", measure=Measure.INVITATIONS)
+
+
+def invitation_due(message: Message) -> InvitationDue:
+    """Raises UnreadableRecord."""
+    try:
+        body = json.loads(message.body)
+        due = InvitationDue(**body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnreadableRecord("no invitation that is due") from error
+    texts = (due.sub, due.event_id, due.recipient)
+    if not all(isinstance(text, str) and text for text in texts) or type(due.version) is not int:
+        raise UnreadableRecord("no invitation that is due")
+    return due

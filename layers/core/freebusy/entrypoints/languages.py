@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,6 +105,8 @@ def _range(entry: str) -> tuple[str, float]:
 @cache
 def _languages(source: Path) -> dict[str, Texts]:
     """By tag in lower case. They are few and small, so that they are read together."""
+    import tomllib
+
     files = sorted(source.glob("*.toml"))
     return {
         file.stem.lower(): Texts(file.stem, dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")))))
