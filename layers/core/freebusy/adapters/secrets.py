@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 300
 """By the clock on the wall, since the monotonic one stands still while Lambda has a sandbox frozen."""
 FRESH_SECONDS = 5
-"""A value this young counts as fresh: fifty threads that were refused at once read the secret once."""
+"""So long after one caller who was refused has read the secret, others need not: fifty threads read it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,18 @@ class ProviderSecrets:
         """Reads on the first call, then keeps the value for five minutes; safe to share between threads."""
         lock = Lock()
         kept: tuple[float, Secret] | None = None
+        looked: float | None = None
 
         def source(*, fresh: bool = False) -> Secret:
-            nonlocal kept
+            nonlocal kept, looked
             with lock:
-                if kept is None or not 0 <= self._clock() - kept[0] < (FRESH_SECONDS if fresh else KEPT_SECONDS):
+                now = self._clock()
+                doubted = fresh and not _within(FRESH_SECONDS, looked, now)
+                if kept is None or doubted or not _within(KEPT_SECONDS, kept[0], now):
                     secret = understood(self._read(secret_id))
                     if secret is None:
                         raise ProviderMisconfigured(f"the secret {secret_id} does not hold {holding}")
-                    kept = (self._clock(), secret)
+                    kept, looked = (now, secret), now if fresh else looked
                 return kept[1]
 
         return source
@@ -119,6 +122,11 @@ class ProviderSecrets:
             return json.loads(found.get("SecretString", ""))
         except ValueError:
             return None
+
+
+def _within(seconds: int, since: float | None, now: float) -> bool:
+    """Also not where the clock was put back."""
+    return since is not None and 0 <= now - since < seconds
 
 
 def registration_in(held: Any) -> ProviderRegistration | None:
