@@ -72,7 +72,8 @@ def _members(value: Any) -> Iterator[tuple[str, Any]]:
 def _opening(named: Iterable[tuple[str, Any]]) -> Iterator[str]:
     for name, value in named:
         if name in _OPENING and isinstance(value, str):
-            yield from (part for part in re.split(r"[\s=;,/]+", value) if len(part) >= SHORTEST)
+            opening = value.rpartition("/")[2] if name == "next_page" else value  # an address, whose route is no secret
+            yield from (part for part in re.split(r"[\s=;,/]+", opening) if len(part) >= SHORTEST)
 
 
 def found(secrets: Iterable[str], log: str) -> list[str]:
