@@ -10,6 +10,7 @@ import hmac
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -1093,3 +1094,19 @@ def _erase(kept: dict[str, _Kept], belongs: Callable[[_Kept], bool]) -> int:
     for key in erased:
         del kept[key]
     return len(erased)
+
+
+class FakeSecretsManager:
+    """``value`` is the secret string, or the error that reading it raises."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.reads: list[str] = []
+        self.created = datetime.now(UTC)
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.reads.append(SecretId)
+        if isinstance(self.value, Exception):
+            raise self.value
+        held = {"SecretString": self.value} if isinstance(self.value, str) else {"SecretBinary": self.value}
+        return {**held, "CreatedDate": self.created}

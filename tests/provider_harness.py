@@ -48,12 +48,15 @@ def signing_key(kid: str) -> RSAKey:
 
 
 class FakeTime:
-    """Passes only while somebody sleeps, or when a reply takes its time."""
+    """Passes only while somebody sleeps, or when a reply takes its time; and on the wall while we are ``frozen``."""
 
     def __init__(self) -> None:
-        self.elapsed = 0.0
+        self.elapsed = self.frozen = 0.0
         self.sleeps: list[float] = []
-        self.timing = Timing(monotonic=lambda: self.elapsed, now=lambda: NOW + self.elapsed, sleep=self.sleep)
+        self.timing = Timing(monotonic=lambda: self.elapsed, now=self.now, sleep=self.sleep)
+
+    def now(self) -> float:
+        return NOW + self.elapsed + self.frozen
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)

@@ -252,10 +252,11 @@ def test_a_new_key_is_looked_up_once_when_a_token_names_it(signing_in):
     assert len(signing_in.asked(signing_in.keys_path)) == 2
 
 
-def test_a_withdrawn_key_is_not_believed_for_ever(signing_in):
+@pytest.mark.parametrize("time", ["elapsed", "frozen"])
+def test_a_withdrawn_key_is_not_believed_for_ever(signing_in, time):
     signing_in.exchange()
     signing_in.published = [signing_key("key-2")]
-    signing_in.time.elapsed += 6 * HOUR
+    setattr(signing_in.time, time, 6.0 * HOUR)
     signing_in.usual_tokens = signing_in.tokens(id_token=signing_in.id_token(iat=NOW, exp=NOW + 86400))
     with pytest.raises(IdentityRejected):
         signing_in.exchange()

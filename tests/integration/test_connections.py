@@ -415,6 +415,18 @@ class TestDisconnecting:
         assert "Nothing was changed" in answer.body
         assert connected.profile(ANA).connected
 
+    def test_takes_no_text_that_no_form_can_send(self, connected):
+        browser = connected.signed_in()
+        answer = call(
+            "connections",
+            "POST",
+            address_of(connected.profile_id(ANA)),
+            body={"form_token": "\ud800"},
+            headers={"origin": PUBLIC_URL},
+            cookies=[f"{name}={value}" for name, value in browser.cookies.items()],
+        )
+        assert answer.status == 403
+
     def test_takes_no_form_of_another_session(self, connected):
         form = form_of(shown(connected.signed_in()))
         assert disconnect(connected.signed_in(), connected.profile_id(ANA), form=form).status == 403

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from freebusy.adapters.secrets import ProviderSecrets
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.callback import is_signed, signature
 from freebusy.domain.channel import NotificationType
 from freebusy.domain.identifiers import hashed
 from tests.api import Context, call, handler
-from tests.fakes import FakeUpstreamQueue
+from tests.fakes import NOW, FakeSecretsManager, FakeUpstreamQueue
 
 SECRET, HANDLE = "our secret at Cronofy", "handle"
 PATH = f"/upstream/cronofy/channels/{HANDLE}"
@@ -118,6 +119,15 @@ def test_the_signature_is_of_the_bytes(queue):
 def test_what_no_encoding_has_is_not_signed(queue):
     assert post("\ud800", "AAAA") == 401
     assert queue.waiting == []
+
+
+def test_forgers_do_not_have_our_secret_read_for_each_of_theirs(wired, monkeypatch):
+    """Secrets Manager is paid for by the call: it is asked once, and once more in case that we are late to know."""
+    manager = FakeSecretsManager(json.dumps({"client_id": "id", "client_secret": SECRET}))
+    monkeypatch.setattr(wired, "settings", wired.settings._replace(cronofy_secret_id="cronofy"))
+    monkeypatch.setattr(wired, "_secrets", ProviderSecrets(manager, clock=lambda: NOW))
+    assert [post(notification(), "AAAA") for _ in range(9)] == [401] * 9
+    assert manager.reads == ["cronofy"] * 2
 
 
 @pytest.mark.parametrize("handle", ["another", "x" * 3000, "%E2%98%83"])

@@ -14,7 +14,7 @@ from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import httpx
@@ -398,13 +398,16 @@ class Dependencies:
 
         return UpstreamNotifications(self.cronofy_has_signed, self.upstream_handles, self.upstream_queue)
 
-    def cronofy_has_signed(self, body: bytes, signature: str) -> bool:
-        """Nothing is Cronofy's where nobody is connected through it."""
+    @cached_property
+    def cronofy_has_signed(self) -> Callable[[bytes, str], bool]:
+        """Nothing is Cronofy's where nobody is connected through it. What it signs with is kept from one request to the
+        next: anybody can send some, and each reading of a secret is paid for.
+        """
         from freebusy.adapters.cronofy_api import has_signed
 
         if secret_id := self.settings.cronofy_secret_id:
-            return has_signed(body, signature, self._secrets.registration(secret_id))
-        return False
+            return partial(has_signed, registration=self._secrets.registration(secret_id))
+        return lambda _body, _signature: False
 
     @cached_property
     def upstream_work(self) -> UpstreamWork:

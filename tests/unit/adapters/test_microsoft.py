@@ -98,6 +98,23 @@ def test_the_mailbox_is_the_email_claim_or_else_the_sign_in_name(microsoft, clai
 
 
 @pytest.mark.parametrize(
+    ("claims", "proven"),
+    [
+        pytest.param({"email": "ana@example.com", "preferred_username": "a.lima@Example.com"}, True, id="its own"),
+        pytest.param({"email": None, "preferred_username": "upn@example.com"}, True, id="the sign-in name itself"),
+        pytest.param({"email": "ana@example.com", "preferred_username": "x@evil.example"}, False, id="another's"),
+        pytest.param({"email": "ana@example.com", "preferred_username": None}, False, id="no sign-in name"),
+        pytest.param({"email": "ana@example.com", "preferred_username": "ana"}, False, id="a name without a domain"),
+        pytest.param({"idp": "https://sts.windows.net/another/"}, False, id="a guest's"),
+    ],
+)
+def test_an_address_is_proven_where_the_tenant_has_its_domain(microsoft, claims, proven):
+    """A tenant fills the claim ``email`` with what it likes; domains of sign-in names it has to own."""
+    microsoft.usual_tokens = microsoft.tokens(id_token=microsoft.id_token(**claims))
+    assert microsoft.exchange()[0].proven == proven
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"tid": None}, id="no tenant"),

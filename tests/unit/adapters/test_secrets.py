@@ -17,23 +17,7 @@ from freebusy.adapters.secrets import (
 )
 from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable
 from freebusy.measures import Measure, taken
-from tests.fakes import FakeClock
-
-
-class FakeSecretsManager:
-    """``value`` is the secret string, or the error that reading it raises."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.reads: list[str] = []
-        self.created = datetime.now(UTC)
-
-    def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        self.reads.append(SecretId)
-        if isinstance(self.value, Exception):
-            raise self.value
-        held = {"SecretString": self.value} if isinstance(self.value, str) else {"SecretBinary": self.value}
-        return {**held, "CreatedDate": self.created}
+from tests.fakes import FakeClock, FakeSecretsManager
 
 
 def secret(client_id: Any = "id", **changes: Any) -> str:

@@ -191,6 +191,7 @@ def test_a_consent_at_cronofy_after_the_move_still_finds_the_account(world, movi
     [
         pytest.param(BEN, id="another mailbox"),
         pytest.param(Identity(ProviderName.GOOGLE, "eve", "ana@example.com.evil.example"), id="an address like it"),
+        pytest.param(replace(ANA_AT_GOOGLE, subject="eve", proven=False), id="the address, as anybody may give it"),
     ],
 )
 def test_nobody_else_takes_the_profile_over(world, moving, identity):
@@ -252,6 +253,15 @@ def test_a_link_token_of_the_account_moves_the_profile_with_the_same_mailbox(wor
     account = world.accounts.find(sub)
     assert [each.identity for each in account.free_busy_profiles] == [ANA_AT_GOOGLE]
     assert [each.identity for each in account.moved] == [ANA_AT_CRONOFY]
+
+
+def test_an_address_that_anybody_may_give_themselves_joins_beside_it_too(world):
+    sub = world.connect(ANA_AT_CRONOFY).sub
+    world.upstream = Upstream.DIRECT
+    link(world, sub, replace(ANA_AT_GOOGLE, proven=False))
+    account = world.accounts.find(sub)
+    assert [each.identity for each in account.free_busy_profiles] == [ANA_AT_CRONOFY, ANA_AT_GOOGLE]
+    assert account.moved == ()
 
 
 def test_a_linked_calendar_of_another_mailbox_joins_beside_the_one_at_cronofy(world):

@@ -19,7 +19,8 @@ LEEWAY = 60
 """Seconds that the provider's clock and ours may differ."""
 
 KEYS_KEPT_SECONDS = 6 * 3600
-"""A key that the provider withdrew is not believed for longer, however long this process lives."""
+"""A key that the provider withdrew is not believed for longer, however long this process lives; by the clock on the
+wall, since the monotonic one stands still while Lambda has a sandbox frozen."""
 
 # Headers that the registry does not know are no reason to refuse; critical ones (RFC 7515, 4.1.11) still are.
 _RS256_ONLY = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
@@ -71,10 +72,10 @@ class IdentityTokens:
 
     def _key(self, kid: str, deadline: float) -> RSAKey | None:
         """Providers publish a new key before they sign with it, so an unknown ``kid`` is worth one look."""
-        expired = self._timing.monotonic() - self._fetched_at >= KEYS_KEPT_SECONDS
-        if expired or kid not in self._keys:
+        kept = 0 <= self._timing.now() - self._fetched_at < KEYS_KEPT_SECONDS
+        if not kept or kid not in self._keys:
             self._keys = self._fetch(deadline)
-            self._fetched_at = self._timing.monotonic()
+            self._fetched_at = self._timing.now()
         return self._keys.get(kid)
 
     def _fetch(self, deadline: float) -> dict[str, RSAKey]:

@@ -157,7 +157,29 @@ def identity(claims: Claims, *, tenant: str) -> Identity:
     email = _text(claims, "email") or _text(claims, "preferred_username")
     if not email:
         raise IdentityRejected("the id_token names no mailbox")
-    return Identity(ProviderName.MICROSOFT, f"{theirs}.{oid}", email, _text(claims, "name"))
+    return Identity(
+        ProviderName.MICROSOFT,
+        f"{theirs}.{oid}",
+        email,
+        _text(claims, "name"),
+        proven=_domain(email) == _domain(proven_name(claims) or ""),
+    )
+
+
+def proven_name(claims: Claims) -> str | None:
+    """The sign-in name, whose domain Microsoft has a tenant prove; the claim ``email`` may say anything.
+
+    A guest (claim ``idp``) has one that their own tenant gave them.
+    https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
+    """
+    match claims:
+        case {"iss": str(issuer), "preferred_username": str(name)} if "@" in name:
+            return name if claims.get("idp", issuer) == issuer else None
+    return None
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].casefold()
 
 
 def _covers(scope: str) -> bool:

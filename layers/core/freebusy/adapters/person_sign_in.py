@@ -97,14 +97,10 @@ def _workspace_mailbox(claims: Claims, identity: Identity) -> Identity | None:
 
 
 def _tenant_mailbox(claims: Claims) -> Identity | None:
-    """Of the sign-in name, whose domain Microsoft has a tenant prove; the claim ``email`` may say anything.
-
-    It can only ever be matched within the tenant that signed the person in, where administrators give out names. A
-    guest (claim ``idp``) has one that their own tenant gave them.
-    https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
+    """Of the sign-in name, which can only ever be matched within the tenant that signed the person in: administrators
+    give out names there.
     """
-    match claims:
-        case {"iss": str(issuer), "tid": str(tenant), "preferred_username": str(name)} if "@" in name:
-            if claims.get("idp", issuer) == issuer:
-                return mailbox_identity(Organization(ProviderName.MICROSOFT, tenant), name)
+    match claims, microsoft.proven_name(claims):
+        case {"tid": str(tenant)}, str(name):
+            return mailbox_identity(Organization(ProviderName.MICROSOFT, tenant), name)
     return None

@@ -43,6 +43,9 @@ class Identity:
     ``subject`` never changes (Google: ``sub``; Microsoft: ``tid.oid``; Cronofy: ``sub``) and alone is what accounts are
     matched on; ``email`` can change hands at the provider, so it is a label and the mailbox to ask for. Whoever is
     known by way of Cronofy is never matched with somebody who signed in at the provider itself.
+
+    ``proven`` is whether whoever says ``email`` has shown that its domain is theirs. It is known while somebody signs
+    in, and not kept.
     """
 
     provider: ProviderName
@@ -50,6 +53,7 @@ class Identity:
     email: str
     name: str | None = None
     upstream: Upstream = Upstream.DIRECT
+    proven: bool = field(default=True, compare=False)
 
     @property
     def key(self) -> tuple[str, str, str]:

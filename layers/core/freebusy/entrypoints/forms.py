@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from freebusy.domain.errors import AuthorizationRefused
+from freebusy.domain.identifiers import hashed
 from freebusy.entrypoints.http import MalformedBody, body_of, public_url
 
 FIELD = "form_token"
@@ -30,5 +31,5 @@ def require_own(event: Mapping[str, Any], handle: str) -> None:
         token = body_of(event, repeatable=False).get(FIELD)
     except MalformedBody:
         token = None
-    if not ours or not isinstance(token, str) or not hmac.compare_digest(token.encode(), token_of(handle).encode()):
+    if not ours or not isinstance(token, str) or not hmac.compare_digest(hashed(token), hashed(token_of(handle))):
         raise AuthorizationRefused("foreign_form")

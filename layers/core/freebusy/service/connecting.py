@@ -211,12 +211,14 @@ def _same_mailbox(account: Account | None, identity: Identity) -> Profile | None
 def _is_same_mailbox(profile: Profile, identity: Identity) -> bool:
     """Whether somebody who signed in at the provider has the mailbox that Cronofy named for this profile.
 
-    Only asked where account and profile are known already: nobody's account is found by their mailbox.
+    Only asked where account and profile are known already: nobody's account is found by their mailbox. Nor does an
+    address count that anybody may give themselves.
     """
     before = profile.identity
     if before is None or (before.upstream, identity.upstream) != (Upstream.CRONOFY, Upstream.DIRECT):
         return False
-    return before.provider is identity.provider and before.email.casefold() == identity.email.casefold()
+    same = before.provider is identity.provider and before.email.casefold() == identity.email.casefold()
+    return same and identity.proven
 
 
 def _move(account: Account, before: Profile, after: Profile, accounts: AccountStore) -> bool:
