@@ -784,7 +784,9 @@ class ChannelStore(Protocol):
         """
 
     def told(self, channel: Channel) -> None:
-        """Nothing is pending and nothing has failed any more, unless something was noted since ``channel`` was read."""
+        """Its server does not fail any more; nor is anything pending, unless something was noted since ``channel`` was
+        read.
+        """
 
     def failing(self, channel: Channel, *, now: int) -> int:
         """Since when its server has been failing: ``now``, unless it was before. Of a closed one, ``now`` as well."""
