@@ -95,9 +95,19 @@ class TestAsking:
         world.told()
         assert world.answer([request_id]) == ["granted"]
 
-    def test_is_given_up_after_half_an_hour(self, world):
+    def test_is_done_however_long_the_request_has_waited_for_us(self, world):
+        (request_id,) = world.ask()
+        world.clock.advance(2 * PATIENCE)
+        assert world.answer([request_id]) == ["awaited"]
+        assert world.queue.delays[-1] == LONGEST_DELAY
+        world.told()
+        assert world.answer([request_id]) == ["granted"]
+
+    def test_is_given_up_half_an_hour_after_it_failed_first(self, world):
         (request_id,) = world.ask()
         world.cronofy.trouble = ProviderUnavailable("503")
+        with pytest.raises(ProviderUnavailable):
+            world.answers.answer(request_id)
         world.clock.advance(PATIENCE)
         assert world.answer([request_id]) == ["provider_unavailable"]
         assert world.sent[0]["error"] == "temporarily_unavailable"
