@@ -419,6 +419,7 @@ class Dependencies:
             answers=self.upstream_answers,
             clock=self.clock,
             public_url=self.settings.public_url or "",
+            is_offered=self.settings.cronofy_secret_id is not None,
         )
 
     @property

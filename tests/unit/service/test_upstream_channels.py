@@ -100,6 +100,13 @@ class TestOurChannel:
             upstream.work.carry_out(SETTLE)
         assert len(upstream.there.open) == len(upstream.handles.kept) == 1
 
+    def test_is_nobodys_business_once_cronofy_is_not_offered_any_more(self, upstream):
+        """Whoever moved off keeps what they had there, and their applications go on opening channels here."""
+        upstream.work = replace(upstream.work, is_offered=False, reader=replace(upstream.work.reader, providers={}))
+        assert upstream.work.carry_out(SETTLE) is Outcome.NOBODY
+        assert upstream.tell(CHANGE) is Outcome.NOBODY
+        assert upstream.handles.kept == {}
+
     def test_fits_where_cronofy_takes_128_characters(self, upstream):
         upstream.work = replace(upstream.work, public_url="https://a1b2c3d4e5.execute-api.ap-southeast-2.amazonaws.com")
         upstream.work.carry_out(SETTLE)

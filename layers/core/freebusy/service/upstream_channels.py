@@ -35,12 +35,15 @@ _HANDLE_LENGTH = 32
 class Outcome(StrEnum):
     SETTLED = "settled"
     PASSED_ON = "passed_on"
-    NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more
+    NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more; or nobody is
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamWork:
-    """Does what is due, one piece at a time; safe to call from several threads."""
+    """Does what is due, one piece at a time; safe to call from several threads.
+
+    Where Cronofy is not offered any more, what somebody had there before they moved off may still be stored.
+    """
 
     accounts: AccountStore
     channels: ChannelStore
@@ -50,10 +53,11 @@ class UpstreamWork:
     answers: AnswerReader
     clock: Clock
     public_url: str
+    is_offered: bool = True
 
     def carry_out(self, due: UpstreamDue) -> Outcome:
         """Raises ProviderError or StorageUnavailable for what has to be tried again."""
-        account = self.accounts.find(due.sub)
+        account = self.accounts.find(due.sub) if self.is_offered else None
         if account is None or not account.at_cronofy:
             return Outcome.NOBODY
         if due.told is None:
