@@ -179,6 +179,16 @@ class TestWhatItTells:
         upstream.tell(CHANGE)
         assert upstream.pending == {}
 
+    def test_of_one_profile_is_passed_on_whatever_another_one_is_up_to(self, upstream):
+        upstream.upsert()
+        first, managed = upstream.account.profiles
+        identity = replace(first.identity, subject="acc_of_another")
+        second = replace(first, profile_id="pro_2", calendar_id="cal_2", identity=identity)
+        upstream.be(replace(upstream.account, profiles=(first, second, managed)))
+        upstream.upstream.troubles = [CredentialRevoked("that of the first is dead")]
+        upstream.tell(CHANGE, second)
+        assert upstream.pending == {CHANGE: NOW - 30}
+
     def test_answers_that_cannot_be_read_are_tried_again(self, upstream):
         upstream.upsert()
         upstream.upstream.troubles = [ProviderUnavailable("503")]

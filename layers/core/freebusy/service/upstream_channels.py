@@ -104,11 +104,12 @@ class UpstreamWork:
         if told is NotificationType.PROFILE_DISCONNECTED:
             self.reader.renew(account, profile, deadline=time.monotonic() + SECONDS)
             return
-        if told is NotificationType.CHANGE:
+        if told is NotificationType.CHANGE and profile.identity:
             note_caller(account.client_id, By.SERVICE)
             note(account.sub)
             now = self.clock()
-            self.answers.take_in_all(account, Period(now - PAST_DAYS * _DAY, now + FUTURE_DAYS * _DAY))
+            window = Period(now - PAST_DAYS * _DAY, now + FUTURE_DAYS * _DAY)
+            self.answers.take_in_from(profile.identity.subject, account, window)
         if not profile.profile_id.endswith(MOVED):
             news = News(account.sub, told, due.since, profile.calendar_id, managed=False)
             announce(news, channels=self.channels)
