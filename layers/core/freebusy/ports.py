@@ -543,9 +543,6 @@ class UpstreamOrganizations(Protocol):
     def resources(self, credential: ProviderCredential, *, deadline: float) -> Sequence[Resource]:
         """Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable."""
 
-    def has_signed(self, body: bytes, signature: str) -> bool:
-        """Whether Cronofy sent this to us. Raises ProviderMisconfigured or ProviderUnavailable."""
-
 
 class UpstreamEvents(Protocol):
     """Managed events in the calendar that Cronofy keeps for a person, who is mailed from there.
