@@ -172,8 +172,10 @@ class AccountStore(Protocol):
     def of_organization(self, giver: ServiceAccount) -> list[str]:
         """Accounts that a profile of one of its mailboxes is on, as far as the index tells."""
 
-    def remove_profile(self, account: Account, profile: Profile) -> None:
-        """Takes the profile off the account, and gives its identity up. One that is gone is no error."""
+    def remove_profile(self, account: Account, profile: Profile) -> bool:
+        """Takes the profile off the account and gives its identity up, both or neither; False where it is gone, or was
+        written since it was read.
+        """
 
     def expect_events(self, sub: str) -> None:
         """From now on ``has_events`` is true; called before the first event is stored. Raises NotFound."""
