@@ -698,7 +698,9 @@ class FakeChannels:
         return self._change(channel, over, pending=channel.pending, version=channel.version)
 
     def told(self, channel: Channel) -> None:
-        self._change(channel, channel.version, pending={}, failing_since=None)
+        told = self._change(channel, channel.version, pending={}, failing_since=None)
+        if not told and (stored := self.find(channel.sub, channel.channel_id)):
+            self._change(channel, stored.version, failing_since=None)
 
     def failing(self, channel: Channel, *, now: int) -> int:
         if channel.failing_since is None and (stored := self.find(channel.sub, channel.channel_id)):

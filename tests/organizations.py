@@ -240,9 +240,6 @@ class FakeUpstreamOrganizations:
         self._take(credential)
         return self.rooms
 
-    def has_signed(self, body: bytes, signature: str) -> bool:
-        return signature == "Cronofy's"
-
     def _issued(self, redirect_uri: str, what: object) -> str:
         self._issued_codes += 1
         code = f"code {self._issued_codes}"

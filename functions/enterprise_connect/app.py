@@ -87,7 +87,7 @@ def take_answer(handle: str) -> Response[str]:
         return answer(HTTPStatus.NOT_FOUND)
     return answer(
         take_upstream_answer(
-            app.current_event, handle, answers=wired.upstream_mailboxes, cronofy=wired.cronofy_organizations
+            app.current_event, handle, answers=wired.upstream_mailboxes, has_signed=wired.cronofy_has_signed
         )
     )
 

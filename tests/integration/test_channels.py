@@ -371,3 +371,25 @@ def test_while_the_table_does_not_answer_nothing_is_passed_over(stream, monkeypa
         assert stream.carry(record)["batchItemFailures"] == [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]
     assert stream.carry(record) == {"batchItemFailures": []}
     assert stream.wired.channels.find("ana", "chn_1").pending
+
+
+def test_what_was_noted_is_not_noted_again_for_somebody_elses_trouble(stream, monkeypatch):
+    """Each time would be another notification, for as long as the trouble lasts."""
+    stream.wired.accounts.create(connected("ben"))
+    stream.wired.channels.create(Channel("chn_2", "ben", CLIENT_ID, URL))
+    records = []
+    for number, sub in enumerate(("ana", "ben"), start=1):
+        before = stream.item(f"ACCOUNT#{sub}", "ACCOUNT")
+        profile_id = stream.wired.accounts.find(sub).profiles[0].profile_id
+        stream.wired.accounts.disconnect(sub, profile_id, because="credential_revoked")
+        records.append(stream_record(before, stream.item(f"ACCOUNT#{sub}", "ACCOUNT"), number=number))
+    of = stream.wired.channels.of
+
+    def troubled(sub: str) -> Any:
+        if sub == "ben":
+            raise KeyError("version")
+        return of(sub)
+
+    monkeypatch.setattr(stream.wired.channels, "of", troubled)
+    assert stream.carry(*records)["batchItemFailures"] == [{"itemIdentifier": records[1]["dynamodb"]["SequenceNumber"]}]
+    assert stream.wired.channels.find("ana", "chn_1").pending

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import boto3
@@ -233,6 +234,34 @@ class TestOrganizations:
         account = wired.accounts.find(sub)
         assert [profile.profile_id for profile in account.free_busy_profiles] == [own.profile_id]
         assert kinds(wired, giver.sub) == set()
+
+    def test_that_they_were_being_taken_off_when_it_was_interrupted_holds_nothing_up(
+        self, wired, erasing, giver, monkeypatch
+    ):
+        (sub,) = self.hire(wired, giver, "eve")
+        assert wired.accounts.add_profile(sub, connected("own", client_id=APP).profiles[0])
+        writes = [wired.accounts._table.write, wired.accounts._table.transact]
+
+        def interrupted(written, actions):
+            if "IDENTITY#" in str(actions) and interruptions:
+                raise interruptions.pop()
+            return written(actions)
+
+        interruptions: list[Exception] = [StorageUnavailable("down")]
+        for written in writes:
+            monkeypatch.setattr(wired.accounts._table, written.__name__, partial(interrupted, written))
+        self.erase(erasing, wired, giver)
+        assert interruptions == []
+        assert kinds(wired, giver.sub) == set()
+        assert len(wired.accounts.find(sub).free_busy_profiles) == 1
+
+    def test_a_profile_that_was_written_since_it_was_read_is_looked_at_again(self, wired, giver):
+        (sub,) = self.hire(wired, giver, "eve")
+        account = wired.accounts.find(sub)
+        (profile,) = account.free_busy_profiles
+        wired.accounts.disconnect(sub, profile.profile_id, because=Disconnected.REVOKED)
+        assert not wired.accounts.remove_profile(account, profile)
+        assert wired.accounts.sub_of(APP, profile.identity) == sub
 
     def test_whoever_answers_a_request_while_it_ends_leaves_nothing(self, wired, erasing, giver):
         """The account is made after the first pass, by a function that had seen the organization connected."""

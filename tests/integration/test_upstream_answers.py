@@ -15,7 +15,7 @@ from freebusy.adapters.secrets import ProviderRegistration
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import ProviderCredential, Upstream
-from freebusy.domain.callback import signature
+from freebusy.domain.callback import is_signed, signature
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.upstream_access import PAUSE
 from tests.api import Answer, Context, call, handler
@@ -107,6 +107,7 @@ def desk(deployment, wired, monkeypatch) -> Desk:
     )
     for name, value in {
         "cronofy_organizations": organizations,
+        "cronofy_has_signed": lambda _, *signed: is_signed(*signed, [OURS]),
         "access_queue": desk.queue,
         "hosts": FakeHosts(),
     }.items():

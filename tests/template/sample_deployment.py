@@ -251,9 +251,6 @@ class CronofyOrganizations:
     def resources(self, _credential: ProviderCredential, **_: object) -> list[Resource]:
         return [Resource(ROOM, "Room")]
 
-    def has_signed(self, _body: bytes, signature: str) -> bool:
-        return bool(signature)
-
 
 def profiles(
     sub: str, sealed: bytes | None, profile_id: str, upstream: Upstream = Upstream.DIRECT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from freebusy.adapters.secrets import ProviderSecrets
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import ProviderName
 from freebusy.settings import Settings
@@ -11,6 +12,7 @@ from freebusy.settings import Settings
 GOOGLE, MICROSOFT = ProviderName.GOOGLE, ProviderName.MICROSOFT
 GOOGLE_CLIENT = {"GOOGLE_SECRET_ID": "google"}
 MICROSOFT_CLIENT = {"MICROSOFT_SECRET_ID": "microsoft"}
+REGISTRATION = {"client_id": "id", "client_secret": "secret"}
 KEY = {"GOOGLE_SERVICE_ACCOUNT_SECRET_ID": "key"}
 
 
@@ -44,6 +46,15 @@ def test_one_tenants_deployment_sends_administrators_to_that_tenant():
     tenant = "6babcaad-604b-40ac-a9d7-9fd97c0b779f"
     sign_in = dependencies(**MICROSOFT_CLIENT, MICROSOFT_TENANT=tenant).organization_sign_ins[MICROSOFT]
     assert sign_in.issuer == f"https://login.microsoftonline.com/{tenant}/v2.0"
+
+
+def test_our_secrets_at_cronofy_are_not_read_for_everybody_who_claims_to_be_cronofy(monkeypatch):
+    reads = []
+    monkeypatch.setattr(ProviderSecrets, "_read", lambda _, secret_id: reads.append(secret_id) or REGISTRATION)
+    wired = dependencies(CRONOFY_SECRET_ID="cronofy")
+    for _ in range(5):
+        assert not wired.cronofy_has_signed(b"{}", "guessed")
+    assert len(reads) == 2  # one of them since our secret may have been replaced just now
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import httpx
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.cronofy import Cronofy
     from freebusy.adapters.cronofy_organizations import CronofyOrganizations
-    from freebusy.adapters.secrets import ProviderSecrets
+    from freebusy.adapters.secrets import ProviderSecrets, RegistrationSource
     from freebusy.domain.account import Profile
     from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import (
@@ -370,15 +370,13 @@ class Dependencies:
     def upstream_events(self) -> UpstreamEvents:
         from freebusy.adapters.cronofy_events import CronofyEvents
 
-        registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
-        return CronofyEvents(self._http, registration, origin=self.settings.cronofy_origin)
+        return CronofyEvents(self._http, self._cronofy_registration, origin=self.settings.cronofy_origin)
 
     @cached_property
     def upstream_channels(self) -> UpstreamChannels:
         from freebusy.adapters.cronofy_channels import CronofyChannels
 
-        registration = self._secrets.registration(self.settings.cronofy_secret_id or "")
-        return CronofyChannels(self._http, registration, origin=self.settings.cronofy_origin)
+        return CronofyChannels(self._http, self._cronofy_registration, origin=self.settings.cronofy_origin)
 
     @cached_property
     def upstream_handles(self) -> UpstreamHandles:
@@ -398,16 +396,15 @@ class Dependencies:
 
         return UpstreamNotifications(self.cronofy_has_signed, self.upstream_handles, self.upstream_queue)
 
-    @cached_property
-    def cronofy_has_signed(self) -> Callable[[bytes, str], bool]:
-        """Nothing is Cronofy's where nobody is connected through it. What it signs with is kept from one request to the
-        next: anybody can send some, and each reading of a secret is paid for.
+    def cronofy_has_signed(self, body: bytes, signature: str) -> bool:
+        """Nothing is Cronofy's where nobody is connected through it. Raises ProviderMisconfigured or
+        ProviderUnavailable.
         """
         from freebusy.adapters.cronofy_api import has_signed
 
-        if secret_id := self.settings.cronofy_secret_id:
-            return partial(has_signed, registration=self._secrets.registration(secret_id))
-        return lambda _body, _signature: False
+        if not self.settings.cronofy_secret_id:
+            return False
+        return has_signed(body, signature, self._cronofy_registration)
 
     @cached_property
     def upstream_work(self) -> UpstreamWork:
@@ -422,6 +419,7 @@ class Dependencies:
             answers=self.upstream_answers,
             clock=self.clock,
             public_url=self.settings.public_url or "",
+            is_offered=self.settings.cronofy_secret_id is not None,
         )
 
     @property
@@ -464,6 +462,11 @@ class Dependencies:
         return ProviderSecrets(boto3.client("secretsmanager", config=_patience()))
 
     @cached_property
+    def _cronofy_registration(self) -> RegistrationSource:
+        """One for all that goes to Cronofy and comes from there: each source has a memory of its own."""
+        return self._secrets.registration(self.settings.cronofy_secret_id or "")
+
+    @cached_property
     def _http(self) -> httpx.Client:
         import httpx
 
@@ -503,12 +506,11 @@ class Dependencies:
 
     @cached_property
     def cronofy(self) -> Cronofy | None:
-        secret_id = self.settings.cronofy_secret_id
-        if not secret_id:
+        if not self.settings.cronofy_secret_id:
             return None
         from freebusy.adapters.cronofy import Cronofy
 
-        return Cronofy(self._http, self._secrets.registration(secret_id), origin=self.settings.cronofy_origin)
+        return Cronofy(self._http, self._cronofy_registration, origin=self.settings.cronofy_origin)
 
     def end_upstream(self, holder: Account | ServiceAccount, profile: Profile | None = None) -> None:
         """Implements ``ports.EndUpstream``; what it needs is made when somebody of Cronofy's revokes."""
@@ -528,12 +530,9 @@ class Dependencies:
         """Raises ProviderMisconfigured where Cronofy is not offered any more."""
         from freebusy.adapters.cronofy_organizations import CronofyOrganizations
 
-        secret_id = self.settings.cronofy_secret_id
-        if not secret_id:
+        if not self.settings.cronofy_secret_id:
             raise ProviderMisconfigured("Cronofy is not offered")
-        return CronofyOrganizations(
-            self._http, self._secrets.registration(secret_id), origin=self.settings.cronofy_origin
-        )
+        return CronofyOrganizations(self._http, self._cronofy_registration, origin=self.settings.cronofy_origin)
 
     @cached_property
     def organizations_at_cronofy(self) -> OrganizationsAtCronofy:

@@ -32,11 +32,7 @@ class Measure(StrEnum):
     PROVIDER_FAILURES = "ProviderFailures", "Count", "Provider", "Reason"  # that of the ``ProviderError``
     DISCONNECTIONS = "Disconnections", "Count", "Reason"  # of people: ``Disconnected``
     ORGANIZATIONS_DISCONNECTED = "OrganizationsDisconnected", "Count", "Reason"  # ``Disconnected``
-    INVITATIONS = (
-        "Invitations",
-        "Count",
-        "Outcome",
-    )  # that of ``service.invitations``, ``Delivery``, waiting, unreadable
+    INVITATIONS = "Invitations", "Count", "Outcome"  # of ``service.invitations``, ``Delivery``; waiting, unreadable
     MAIL_RECEIVED = "MailReceived", "Count", "Outcome"  # counted, ignored, waiting
     CALLBACKS = "Callbacks", "Count", "Outcome"  # delivered, gone, failed, unsigned
     CALLBACK_TROUBLE = "CallbackTrouble", "None"  # a share

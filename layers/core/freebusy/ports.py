@@ -172,8 +172,10 @@ class AccountStore(Protocol):
     def of_organization(self, giver: ServiceAccount) -> list[str]:
         """Accounts that a profile of one of its mailboxes is on, as far as the index tells."""
 
-    def remove_profile(self, account: Account, profile: Profile) -> None:
-        """Takes the profile off the account, and gives its identity up. One that is gone is no error."""
+    def remove_profile(self, account: Account, profile: Profile) -> bool:
+        """Takes the profile off the account and gives its identity up, both or neither; False where it is gone, or was
+        written since it was read.
+        """
 
     def expect_events(self, sub: str) -> None:
         """From now on ``has_events`` is true; called before the first event is stored. Raises NotFound."""
@@ -543,9 +545,6 @@ class UpstreamOrganizations(Protocol):
     def resources(self, credential: ProviderCredential, *, deadline: float) -> Sequence[Resource]:
         """Raises AccessTokenRejected, DelegationMissing, ProviderMisconfigured or ProviderUnavailable."""
 
-    def has_signed(self, body: bytes, signature: str) -> bool:
-        """Whether Cronofy sent this to us. Raises ProviderMisconfigured or ProviderUnavailable."""
-
 
 class UpstreamEvents(Protocol):
     """Managed events in the calendar that Cronofy keeps for a person, who is mailed from there.
@@ -784,7 +783,9 @@ class ChannelStore(Protocol):
         """
 
     def told(self, channel: Channel) -> None:
-        """Nothing is pending and nothing has failed any more, unless something was noted since ``channel`` was read."""
+        """Its server does not fail any more; nor is anything pending, unless something was noted since ``channel`` was
+        read.
+        """
 
     def failing(self, channel: Channel, *, now: int) -> int:
         """Since when its server has been failing: ``now``, unless it was before. Of a closed one, ``now`` as well."""

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+from freebusy.adapters.cronofy_api import has_signed
 from freebusy.adapters.cronofy_organizations import CronofyOrganizations
 from freebusy.adapters.provider_http import Timing
 from freebusy.adapters.secrets import ProviderRegistration
@@ -68,12 +69,12 @@ class Cronofy:
         }
         self.adapter = CronofyOrganizations(
             httpx.Client(transport=httpx.MockTransport(self._reply)),
-            self._registration,
+            self.registration,
             origin=None,
             timing=Timing(sleep=lambda _: None),
         )
 
-    def _registration(self, *, fresh: bool = False) -> ProviderRegistration:
+    def registration(self, *, fresh: bool = False) -> ProviderRegistration:
         return self.secrets[-1] if fresh else self.secrets[0]
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
@@ -269,14 +270,14 @@ class TestSignatures:
         ],
     )
     def test_of_cronofys_are_recognised(self, cronofy, secrets):
-        assert cronofy.adapter.has_signed(self.BODY, signature(self.BODY, secrets))
+        assert has_signed(self.BODY, signature(self.BODY, secrets), cronofy.registration)
 
     def test_with_a_secret_that_was_renewed_in_this_moment_as_well(self, cronofy):
         cronofy.secrets.append(ProviderRegistration("id", "new secret", "de"))
-        assert cronofy.adapter.has_signed(self.BODY, signature(self.BODY, ["new secret"]))
+        assert has_signed(self.BODY, signature(self.BODY, ["new secret"]), cronofy.registration)
 
     @pytest.mark.parametrize(
         "header", ["", ",", "secret", signature(BODY, ["unknown"]), signature(b"other", ["secret"]), "ä"]
     )
     def test_of_anybody_else_are_not(self, cronofy, header):
-        assert not cronofy.adapter.has_signed(self.BODY, header)
+        assert not has_signed(self.BODY, header, cronofy.registration)

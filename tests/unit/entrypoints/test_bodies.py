@@ -18,6 +18,7 @@ from freebusy.entrypoints.http import (
     resolver,
     serve,
 )
+from freebusy.service.audit import note
 from tests.api import Context
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -99,9 +100,14 @@ def test_a_body_has_a_limit(sent):
         pytest.param("☃" * (MOST_ANSWERED // 3), 422, id="larger in bytes"),
     ],
 )
-def test_an_answer_that_lambda_would_not_let_through_is_refused(text, status):
+def test_an_answer_that_lambda_would_not_let_through_is_refused(text, status, capsys):
     app = resolver()
-    app.get("/v1/much")(lambda: Response(200, "text/calendar", text))
+
+    @app.get("/v1/much")
+    def much() -> Response:
+        note("acc_1")
+        return Response(200, "text/calendar", text)
+
     request = {
         "version": "2.0",
         "rawPath": "/v1/much",
@@ -112,6 +118,8 @@ def test_an_answer_that_lambda_would_not_let_through_is_refused(text, status):
     }
     result = serve(app, request, Context())
     assert result["statusCode"] == status
+    (record,) = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "audit" in line]
+    assert record["audit"]["outcome"] == status
     if status == 422:
         assert result["headers"]["Content-Type"] == JSON
         assert list(json.loads(result["body"])["errors"]) == ["body"]

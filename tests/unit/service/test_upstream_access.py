@@ -95,9 +95,19 @@ class TestAsking:
         world.told()
         assert world.answer([request_id]) == ["granted"]
 
-    def test_is_given_up_after_half_an_hour(self, world):
+    def test_is_done_however_long_the_request_has_waited_for_us(self, world):
+        (request_id,) = world.ask()
+        world.clock.advance(2 * PATIENCE)
+        assert world.answer([request_id]) == ["awaited"]
+        assert world.queue.delays[-1] == LONGEST_DELAY
+        world.told()
+        assert world.answer([request_id]) == ["granted"]
+
+    def test_is_given_up_half_an_hour_after_it_failed_first(self, world):
         (request_id,) = world.ask()
         world.cronofy.trouble = ProviderUnavailable("503")
+        with pytest.raises(ProviderUnavailable):
+            world.answers.answer(request_id)
         world.clock.advance(PATIENCE)
         assert world.answer([request_id]) == ["provider_unavailable"]
         assert world.sent[0]["error"] == "temporarily_unavailable"
@@ -206,6 +216,18 @@ class TestAnAnswer:
         assert profile.connected
         credential = FakeVault().unseal(profile.sealed_credential, client_id=account.client_id, profile_id=profile_id)
         assert credential.access_token == "token for code 2"
+
+    def test_connects_nothing_that_was_disconnected_again_before_the_application_redeemed_it(self, world):
+        """Without the credential that it brought, the profile would be shown as connected, and never be read."""
+        for _ in range(2):
+            request_id = world.request()
+            world.told()
+            world.answer([request_id])
+            account = world.connected_account()
+            world.accounts.disconnect(account.sub, account.profiles[0].profile_id, because=Disconnected.REVOKED)
+        with pytest.raises(TokenError, match="no organization gives access"):
+            world.redeem(world.sent[-1]["code"])
+        assert not world.connected_account().profiles[0].connected
 
     @pytest.mark.parametrize("trouble", [ProviderUnavailable("503"), ProviderMisconfigured("invalid_client")])
     def test_whose_code_cannot_be_exchanged_now_is_asked_for_again(self, world, trouble):

@@ -100,6 +100,13 @@ class TestOurChannel:
             upstream.work.carry_out(SETTLE)
         assert len(upstream.there.open) == len(upstream.handles.kept) == 1
 
+    def test_is_nobodys_business_once_cronofy_is_not_offered_any_more(self, upstream):
+        """Whoever moved off keeps what they had there, and their applications go on opening channels here."""
+        upstream.work = replace(upstream.work, is_offered=False, reader=replace(upstream.work.reader, providers={}))
+        assert upstream.work.carry_out(SETTLE) is Outcome.NOBODY
+        assert upstream.tell(CHANGE) is Outcome.NOBODY
+        assert upstream.handles.kept == {}
+
     def test_fits_where_cronofy_takes_128_characters(self, upstream):
         upstream.work = replace(upstream.work, public_url="https://a1b2c3d4e5.execute-api.ap-southeast-2.amazonaws.com")
         upstream.work.carry_out(SETTLE)
@@ -171,6 +178,16 @@ class TestWhatItTells:
         upstream.channels.create(only)
         upstream.tell(CHANGE)
         assert upstream.pending == {}
+
+    def test_of_one_profile_is_passed_on_whatever_another_one_is_up_to(self, upstream):
+        upstream.upsert()
+        first, managed = upstream.account.profiles
+        identity = replace(first.identity, subject="acc_of_another")
+        second = replace(first, profile_id="pro_2", calendar_id="cal_2", identity=identity)
+        upstream.be(replace(upstream.account, profiles=(first, second, managed)))
+        upstream.upstream.troubles = [CredentialRevoked("that of the first is dead")]
+        upstream.tell(CHANGE, second)
+        assert upstream.pending == {CHANGE: NOW - 30}
 
     def test_answers_that_cannot_be_read_are_tried_again(self, upstream):
         upstream.upsert()

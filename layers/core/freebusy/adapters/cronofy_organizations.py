@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx
 
 from freebusy.adapters.cronofy import SCOPE, covers, identity_of
-from freebusy.adapters.cronofy_api import CronofyApi, has_signed, refusal
+from freebusy.adapters.cronofy_api import CronofyApi, refusal
 from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import resources_in
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
@@ -105,9 +105,6 @@ class CronofyOrganizations:
         if not isinstance(listed, list):
             raise ProviderUnavailable("the answer lists no resources")
         return list(resources_in(listed, email="email", name="name"))
-
-    def has_signed(self, body: bytes, signature: str) -> bool:
-        return has_signed(body, signature, self._registration)
 
     def _tokens(self, are_enough: Callable[[str], bool]) -> TokenEndpoint:
         url = self._api.address("/oauth/token")

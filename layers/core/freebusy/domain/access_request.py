@@ -31,8 +31,8 @@ class AccessRequest:
     ``failing_since`` is when the provider failed first, as long as it has not answered since.
 
     The rest is about organizations at Cronofy. ``public_url`` is the deployment's address, to which Cronofy answers;
-    ``asked_at`` is when it was asked, 0 while it was not. ``granted`` or ``refused``, the key of an error, is what it
-    answered.
+    ``asked_at`` is when it was asked, None while it was not, and 0 when it has to be asked again. ``granted`` or
+    ``refused``, the key of an error, is what it answered.
     """
 
     request_id: str
@@ -45,7 +45,7 @@ class AccessRequest:
     requested_at: int
     failing_since: int | None = None
     public_url: str = ""
-    asked_at: int = 0
+    asked_at: int | None = None
     granted: Granted | None = None
     refused: str | None = None
 

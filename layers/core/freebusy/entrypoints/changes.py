@@ -32,22 +32,23 @@ class Followers:
 def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) -> dict[str, Any]:
     """A record that nobody can read goes to the dead letters at once: reported, it would hold up its whole shard.
 
-    When a queue or the table does not answer, the batch fails as a whole: what was queued before is recognised as
-    queued, and what was noted before is noted again.
+    When a queue does not answer, the batch fails as a whole: what was queued before is recognised as queued. When
+    something cannot be noted, the batch fails from there on: what was noted before is not noted again.
     """
     records: Sequence[Mapping[str, Any]] = event["Records"]
     invitations: list[InvitationDue] = []
     due: list[ChannelDue] = []
     upstream: list[UpstreamDue] = []
-    news: list[News] = []
+    news: list[tuple[int, News]] = []
+    done = noted = 0
     try:
-        for record in records:
+        for place, record in enumerate(records):
             match _change(record, followers.dead_letters):
                 case EventChange(before, after):
                     invitations += due_after(before, after)
-                    news += event_news(before, after)
+                    news += [(place, each) for each in event_news(before, after)]
                 case AccountChange(before, after):
-                    news += account_news(before, after, now=now)
+                    news += [(place, each) for each in account_news(before, after, now=now)]
                     if is_due_upstream(before, after):
                         upstream.append(UpstreamDue(after.sub, int(sequence_number(record))))
                 case ChannelDue() as channel:
@@ -55,11 +56,13 @@ def follow_changes(event: Mapping[str, Any], followers: Followers, *, now: int) 
         followers.invitations.put(invitations)
         followers.due_channels.put(due)
         followers.due_upstream.put(upstream)
-        noted = sum(announce(each, channels=followers.channels) for each in news)
+        for place, each in news:
+            done = place  # all records before it are done with
+            noted += announce(each, channels=followers.channels)
     except Exception as error:  # noqa: BLE001 - whatever it is, no change may be passed over
-        for record in records:
+        for record in records[done:]:
             tell_trouble("a change is not queued yet", error, change=name_of(record))
-        return batch_failures([sequence_number(records[0])])
+        return batch_failures([sequence_number(records[done])])
     logger.info("queued", records=len(records), due=len(invitations), channels=len(due), noted=noted)
     return batch_failures([])
 

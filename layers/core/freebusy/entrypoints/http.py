@@ -251,12 +251,12 @@ def _answer(
     forget_standing()
     notes = begin()
     result = app.resolve(event, context)
-    write_request(notes, event, result["statusCode"])
     headers = result.setdefault("headers", {})
     if _is_too_large(result["body"]):
         instead = refusal(InvalidRequest.of("body", "errors.too_long", "the answer is too large: ask for less at once"))
         result |= {"statusCode": instead.status_code, "body": instead.body}
         headers |= {"Content-Type": JSON, **instead.headers}
+    write_request(notes, event, result["statusCode"])
     headers.setdefault("Cache-Control", "no-store")
     headers.update(standing_headers())
     if cross_origin:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from freebusy.entrypoints.cronofy_signature import signed
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.upstream_access import upstream_answer
-from freebusy.ports import UpstreamOrganizations
 from freebusy.service.upstream_access import UpstreamAnswers
 
 
 def take_upstream_answer(
-    event: Mapping[str, Any], handle: str, *, answers: UpstreamAnswers, cronofy: UpstreamOrganizations
+    event: Mapping[str, Any], handle: str, *, answers: UpstreamAnswers, has_signed: Callable[[bytes, str], bool]
 ) -> HTTPStatus:
-    """Whoever is not Cronofy learns nothing, not even whether the handle is one.
+    """Whoever is not Cronofy learns nothing, not even whether the handle is one. ``has_signed`` says who is.
 
     Raises ProviderError or StorageUnavailable.
     """
     body, signature = signed(event)
-    if not cronofy.has_signed(body, signature):
+    if not has_signed(body, signature):
         logger.warning("an answer is not Cronofy's")
         return HTTPStatus.FORBIDDEN
     answer = upstream_answer(body)

@@ -160,10 +160,12 @@ def reconnect_mailbox(sub: str, profile: Profile, *, accounts: AccountStore) -> 
     """Connects a profile again that was disconnected on purpose, through the organization that it belongs to.
 
     Doing so twice is no error. Returns it as it is then. Raises NotFound when no organization gives access to it, and
-    StorageUnavailable.
+    StorageUnavailable. What Cronofy gave for it is gone where it was disconnected once more since then.
     """
     if profile.identity is None or not profile.service_account:
         raise NotFound("no profile of an organization")
+    if profile.upstream is Upstream.CRONOFY and profile.sealed_credential is None:
+        raise NotFound("nothing to read it with")
     return _delegate(sub, profile, profile.identity, profile.service_account, accounts)
 
 

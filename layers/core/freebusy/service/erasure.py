@@ -105,8 +105,8 @@ class Erasure:
         """What is left is the calendar that they connected themselves."""
         for profile in account.free_busy_profiles:
             if profile.service_account == organization.sub:
-                self.accounts.remove_profile(account, profile)
-                if profile in account.at_cronofy:
+                removed = self.accounts.remove_profile(account, profile)
+                if removed and profile in account.at_cronofy:
                     self.end_upstream(account, profile)
 
     def _end(self, holder: Account | ServiceAccount) -> None:

@@ -74,7 +74,9 @@ class UpstreamAccess:
         if request.refused:
             raise MailboxRefused(request.refused)
         now = self.clock()
-        until = (request.asked_at or request.requested_at) + PATIENCE
+        until = now + PATIENCE
+        if request.asked_at is not None:
+            until = (request.asked_at or request.requested_at) + PATIENCE
         if now >= until:
             raise MailboxRefused(ProviderUnavailable.reason)
         if not request.asked_at:

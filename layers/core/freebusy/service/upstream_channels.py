@@ -35,12 +35,15 @@ _HANDLE_LENGTH = 32
 class Outcome(StrEnum):
     SETTLED = "settled"
     PASSED_ON = "passed_on"
-    NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more
+    NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more; or nobody is
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamWork:
-    """Does what is due, one piece at a time; safe to call from several threads."""
+    """Does what is due, one piece at a time; safe to call from several threads.
+
+    Where Cronofy is not offered any more, what somebody had there before they moved off may still be stored.
+    """
 
     accounts: AccountStore
     channels: ChannelStore
@@ -50,10 +53,11 @@ class UpstreamWork:
     answers: AnswerReader
     clock: Clock
     public_url: str
+    is_offered: bool = True
 
     def carry_out(self, due: UpstreamDue) -> Outcome:
         """Raises ProviderError or StorageUnavailable for what has to be tried again."""
-        account = self.accounts.find(due.sub)
+        account = self.accounts.find(due.sub) if self.is_offered else None
         if account is None or not account.at_cronofy:
             return Outcome.NOBODY
         if due.told is None:
@@ -100,11 +104,12 @@ class UpstreamWork:
         if told is NotificationType.PROFILE_DISCONNECTED:
             self.reader.renew(account, profile, deadline=time.monotonic() + SECONDS)
             return
-        if told is NotificationType.CHANGE:
+        if told is NotificationType.CHANGE and profile.identity:
             note_caller(account.client_id, By.SERVICE)
             note(account.sub)
             now = self.clock()
-            self.answers.take_in_all(account, Period(now - PAST_DAYS * _DAY, now + FUTURE_DAYS * _DAY))
+            window = Period(now - PAST_DAYS * _DAY, now + FUTURE_DAYS * _DAY)
+            self.answers.take_in_from(profile.identity.subject, account, window)
         if not profile.profile_id.endswith(MOVED):
             news = News(account.sub, told, due.since, profile.calendar_id, managed=False)
             announce(news, channels=self.channels)

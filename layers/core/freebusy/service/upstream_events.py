@@ -110,11 +110,13 @@ class AnswerReader:
                 extra = {"account": account.sub, "reason": error.reason}
                 logger.warning("answers at Cronofy cannot be read", extra=extra)
 
-    def take_in_all(self, account: Account, window: Period) -> None:
-        """The same, for those who try again: raises ProviderError too, and where an event is changed meanwhile."""
-        for carrier, asked in self._carried(account, window).items():
-            if not self._take_in(account, carrier, asked, window):
-                raise StorageUnavailable("the event was changed meanwhile")
+    def take_in_from(self, carrier: str, account: Account, window: Period) -> None:
+        """The same, of one carrier, for those who try again: raises ProviderError too, and where an event is changed
+        meanwhile.
+        """
+        asked = self._carried(account, window).get(carrier)
+        if asked and not self._take_in(account, carrier, asked, window):
+            raise StorageUnavailable("the event was changed meanwhile")
 
     def _carried(self, account: Account, window: Period) -> dict[str, dict[str, ManagedEvent]]:
         """Events that were written to Cronofy: by carrier, and by uid."""

@@ -100,7 +100,7 @@ def _request(item: Item) -> AccessRequest:
         requested_at=int(item["requested_at"]["N"]),
         failing_since=number(item, "failing_since"),
         public_url=text(item, "public_url") or "",
-        asked_at=number(item, "asked_at") or 0,
+        asked_at=number(item, "asked_at"),
         granted=_granted(item["granted"]["M"]) if "granted" in item else None,
         refused=text(item, "refused"),
     )

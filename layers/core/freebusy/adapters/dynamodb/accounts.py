@@ -246,21 +246,24 @@ class DynamoAccounts:
             if any(profile.service_account == giver.sub for profile in account.free_busy_profiles)
         ]
 
-    def remove_profile(self, account: Account, profile: Profile) -> None:
+    def remove_profile(self, account: Account, profile: Profile) -> bool:
+        """In one transaction: an identity without its profile would be found, and given up, by nobody."""
         removing = self._table.updating(
             account_key(account.sub),
             "REMOVE #profiles.#profile",
-            condition="attribute_exists(pk)",
+            condition=_SAME_VERSION,
+            values={"version": profile.version},
             names={"profile": profile.profile_id},
         )
-        self._table.write(removing)
+        keys: list[Key] = []
         if profile.identity:
-            keys = [(_identity_pk(account.client_id, profile.identity), "IDENTITY")]
+            keys.append((_identity_pk(account.client_id, profile.identity), "IDENTITY"))
             others = [each.identity for each in account.profiles if each.profile_id != profile.profile_id]
             if (person := _person_pk(profile.identity)) not in {_person_pk(each) for each in others if each}:
                 keys.append((person, account.sub))
-            for key in keys:
-                self._table.write(self._table.deleting(key, condition="#sub = :sub", values={"sub": account.sub}))
+        ours, values = "attribute_not_exists(pk) OR #sub = :sub", {"sub": account.sub}
+        giving_up = [self._table.deleting(key, condition=ours, values=values) for key in keys]
+        return not self._table.transact([removing, *giving_up])
 
     def expect_events(self, sub: str) -> None:
         expecting = self._table.updating(

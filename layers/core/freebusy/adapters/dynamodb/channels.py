@@ -64,7 +64,9 @@ class DynamoChannels:
     def told(self, channel: Channel) -> None:
         values: dict[str, Value] = {"nothing": {}, "version": channel.version}
         change = "SET #pending = :nothing REMOVE #failing_since"
-        self._update(channel, change, condition="#version = :version", values=values)
+        told = self._update(channel, change, condition="#version = :version", values=values)
+        if not told and channel.failing_since is not None:
+            self._update(channel, "REMOVE #failing_since", condition=_STORED, values={})
 
     def failing(self, channel: Channel, *, now: int) -> int:
         if channel.failing_since is not None:
