@@ -67,6 +67,8 @@ class Mail:
 @pytest.fixture
 def mail(wired, monkeypatch) -> Mail:
     boto3.client("ses").verify_domain_identity(Domain="mail.example.com")
+    # moto compiles its routes at the first request, and in several threads at once Python 3.11 may fail to.
+    boto3.client("sesv2").list_email_identities()
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     registry.create(Application("client-1", "Acme", ("https://acme.test/cb",)))
     wired.accounts.create(replace(connected(), email=KIM.email))
