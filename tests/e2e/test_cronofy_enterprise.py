@@ -13,8 +13,7 @@ import pytest
 from pycronofy.exceptions import PyCronofyRequestError
 
 from tests.e2e.administrators import ORGANIZATIONS, connect_organization, describe
-from tests.e2e.days import at
-from tests.e2e.upstream import Somebody, eventually, follow, have, hours
+from tests.e2e.upstream import Somebody, assert_free_with_somebody_direct, eventually, follow, have, hours
 from tests.receiver import Callback, Receiver, receiving
 
 pytestmark = pytest.mark.stack
@@ -115,16 +114,8 @@ def test_from_the_administrator_to_a_mailbox(front, provider, domain, service, a
     assert eve.busy() == hours((9, 10))
 
 
-def test_a_group_of_a_member_and_somebody_who_is_connected_directly(front, front_freebusy, member):
-    direct = Somebody(front, f"{uuid4().hex[:12]}@contoso.example", "microsoft")
-    have(front, "microsoft", direct.email, (11, 12))
-    front_freebusy("applications", "upstream", front["client_id"], "direct")
-    try:
-        direct.consent()
-    finally:
-        front_freebusy("applications", "upstream", front["client_id"], "default")
-    expected = [(at(8), at(9)), (at(10), at(11)), (at(12), at(18))]
-    assert member.free(direct) == direct.free(member) == expected
+def test_a_group_of_a_member_and_somebody_who_is_connected_directly(front_freebusy, member):
+    assert_free_with_somebody_direct(member, front_freebusy)
 
 
 def test_events_are_written_to_cronofy(up, member):

@@ -18,7 +18,7 @@ from pycronofy.exceptions import PyCronofyRequestError
 from local.browser import visit
 from local.demo import parsed
 from tests.e2e.days import at
-from tests.e2e.upstream import Somebody, eventually, follow, have, hours
+from tests.e2e.upstream import Somebody, assert_free_with_somebody_direct, eventually, follow, have, hours
 from tests.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.stack
@@ -130,17 +130,8 @@ def test_an_event_that_moves_and_goes_does_so_there(person, up):
     assert [method_of(each) for each in mail(up, somebody.email)] == ["REQUEST", "REQUEST", "CANCEL"]
 
 
-def test_a_group_may_be_connected_in_both_ways(person, front, front_freebusy):
-    through = person((9, 10))
-    direct = Somebody(front, f"{uuid4().hex[:12]}@contoso.example", "microsoft")
-    have(front, "microsoft", direct.email, (11, 12))
-    front_freebusy("applications", "upstream", front["client_id"], "direct")
-    try:
-        direct.consent()
-    finally:
-        front_freebusy("applications", "upstream", front["client_id"], "default")
-    expected = [(at(8), at(9)), (at(10), at(11)), (at(12), at(18))]
-    assert through.free(direct) == direct.free(through) == expected
+def test_a_group_may_be_connected_in_both_ways(person, front_freebusy):
+    assert_free_with_somebody_direct(person((9, 10)), front_freebusy)
 
 
 def test_what_cronofy_cannot_read_is_unknown_and_never_free(person, up):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 import pycronofy
@@ -77,6 +78,20 @@ def eventually(look: Callable[[], T | None]) -> T:
 
 def hours(*periods: tuple[float, float], status: str = "busy") -> list[tuple[str, str, str]]:
     return [(at(start), at(end), status) for start, end in periods]
+
+
+def assert_free_with_somebody_direct(somebody: Somebody, freebusy: Callable[..., Any]) -> None:
+    """``somebody`` is busy from 9 to 10, and the other one, who is not at Cronofy, from 11 to 12."""
+    stack = somebody.stack
+    direct = Somebody(stack, f"{uuid4().hex[:12]}@contoso.example", "microsoft")
+    have(stack, "microsoft", direct.email, (11, 12))
+    freebusy("applications", "upstream", stack["client_id"], "direct")
+    try:
+        direct.consent()
+    finally:
+        freebusy("applications", "upstream", stack["client_id"], "default")
+    expected = [(at(8), at(9)), (at(10), at(11)), (at(12), at(18))]
+    assert somebody.free(direct) == direct.free(somebody) == expected
 
 
 def follow(address: str, email: str) -> int:

@@ -45,8 +45,8 @@ from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.domain.idempotency import Answered, KeyedRequest
+from freebusy.service.announcing import announce
 from freebusy.service.applications import add_redirect_uris, rotate_secret
-from freebusy.service.channels import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.idempotency import carry_out_once

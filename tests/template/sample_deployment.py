@@ -45,7 +45,7 @@ from freebusy.domain.service_account import (
     ServiceAccount,
 )
 from freebusy.entrypoints.wire.reading import PAGE_SIZE
-from freebusy.service.channels import announce
+from freebusy.service.announcing import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings

@@ -461,9 +461,8 @@ class Dependencies:
 
         return ProviderSecrets(boto3.client("secretsmanager", config=_patience()))
 
-    @cached_property
+    @property
     def _cronofy_registration(self) -> RegistrationSource:
-        """One for all that goes to Cronofy and comes from there: each source has a memory of its own."""
         return self._secrets.registration(self.settings.cronofy_secret_id or "")
 
     @cached_property

@@ -85,6 +85,14 @@ def test_a_fresh_registration_is_read_again_but_not_by_every_thread():
     assert len(manager.reads) == 3
 
 
+def test_a_registration_is_read_once_however_many_ask_for_it():
+    """One sandbox may meet a provider in several ways: people, their organizations, and whoever signs in."""
+    manager = FakeSecretsManager(secret())
+    secrets = ProviderSecrets(manager)
+    assert secrets.registration("google")() == secrets.registration("google")()
+    assert manager.reads == ["google"]
+
+
 def test_each_secret_is_kept_on_its_own():
     manager = FakeSecretsManager(secret())
     secrets = ProviderSecrets(manager)

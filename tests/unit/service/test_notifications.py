@@ -10,8 +10,8 @@ from freebusy.domain.account import Account
 from freebusy.domain.application import Application
 from freebusy.domain.channel import PATIENCE, Channel, ChannelDue, News, NotificationType
 from freebusy.domain.errors import CallbackFailed, CallbackGone, CallbackUnsigned
+from freebusy.service.announcing import announce
 from freebusy.service.callbacks import Callbacks
-from freebusy.service.channels import announce
 from freebusy.service.notifications import REST_SECONDS, Notifier, Outcome
 from tests.access import secret_of
 from tests.fakes import (

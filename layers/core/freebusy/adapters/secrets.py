@@ -78,12 +78,16 @@ ServiceAccountKeySource = Source[ServiceAccountKey]
 
 
 class ProviderSecrets:
+    """Whoever asks for the same registration gets the same source, so that a sandbox reads each secret once."""
+
     def __init__(self, client: SecretsManagerClient, *, clock: Callable[[], float] = time) -> None:
         self._client = client
         self._clock = clock
+        self._registrations: dict[str, RegistrationSource] = {}
 
     def registration(self, secret_id: str) -> RegistrationSource:
-        return self._kept(secret_id, registration_in, holding="a client_id and a client_secret")
+        source = self._kept(secret_id, registration_in, holding="a client_id and a client_secret")
+        return self._registrations.setdefault(secret_id, source)
 
     def service_account_key(self, secret_id: str) -> ServiceAccountKeySource:
         return self._kept(secret_id, service_account_key_in, holding="the key file of a service account")

@@ -13,7 +13,7 @@ from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import UnreadableRecord, batch_failures
 from freebusy.entrypoints.stream import AccountChange, EventChange, change_of, name_of, sequence_number
 from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
-from freebusy.service.channels import announce
+from freebusy.service.announcing import announce
 from freebusy.service.invitations import due_after
 from freebusy.service.news import account_news, event_news, is_due_upstream
 

@@ -1,7 +1,4 @@
-"""Channels that an application opens and closes, and what is noted in them when something happens to their account.
-
-Noting is the intent to tell: the table's stream queues every channel in which something was noted.
-"""
+"""Channels that an application opens and closes."""
 
 from __future__ import annotations
 
@@ -9,13 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freebusy.domain.account import Account
-from freebusy.domain.channel import LONGEST_CALLBACK_URL, MOST_CHANNELS, Channel, News, NotificationType
-from freebusy.domain.errors import InsufficientScope, InvalidRequest, NotFound, RefusedBecause, StorageUnavailable
+from freebusy.domain.channel import LONGEST_CALLBACK_URL, MOST_CHANNELS, Channel, NotificationType
+from freebusy.domain.errors import InsufficientScope, InvalidRequest, NotFound, RefusedBecause
 from freebusy.domain.identifiers import new_channel_id
 from freebusy.ports import ApplicationStore, ChannelStore, HostResolver
 from freebusy.service.callbacks import refused_callbacks
-
-_TRIES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +56,6 @@ def close_channel(account: Account, channel_id: str, *, channels: ChannelStore) 
         raise NotFound("no such channel")
 
 
-def announce(news: News, *, channels: ChannelStore) -> int:
-    """Notes the news in every channel of its account that wants it; in how many. Doing so twice is told twice."""
-    wanting = [channel for channel in channels.of(news.sub) if channel.wants(news)]
-    for channel in wanting:
-        _note(channel, news, channels)
-    return len(wanting)
-
-
 def shown(channel: Channel) -> dict[str, Any]:
     """As the application sees it. Filters are an object, always, and name only what they narrow."""
     filters: dict[str, Any] = {}
@@ -90,13 +77,3 @@ def _check(wanted: Wanted, account: Account, resolver: HostResolver, *, local: b
         problem = "calendar_ids must be calendars of this account"
         refused.add("filters.calendar_ids", "errors.invalid_calendar_ids", problem)
     refused.raise_if_any()
-
-
-def _note(channel: Channel, news: News, channels: ChannelStore) -> None:
-    """Read, changed and written back on condition that nobody noted anything meanwhile; who was late starts over."""
-    current: Channel | None = channel
-    for _ in range(_TRIES):
-        if current is None or channels.note(current.hearing(news), over=current.version):
-            return
-        current = next((each for each in channels.of(channel.sub) if each.channel_id == channel.channel_id), None)
-    raise StorageUnavailable("the channel keeps changing")

@@ -73,17 +73,14 @@ class UpstreamAccess:
             return Connected(request.granted.sub, request.granted.profile_id, reconnecting=request.granted.reconnecting)
         if request.refused:
             raise MailboxRefused(request.refused)
-        now = self.clock()
-        until = now + PATIENCE
-        if request.asked_at is not None:
-            until = (request.asked_at or request.requested_at) + PATIENCE
-        if now >= until:
+        now, asked_at = self.clock(), request.asked_at
+        if asked_at is not None and now >= (asked_at or request.requested_at) + PATIENCE:
             raise MailboxRefused(ProviderUnavailable.reason)
-        if not request.asked_at:
-            until = now + PATIENCE
-            self._ask(request, service_account, until)
+        if not asked_at:
+            asked_at = now
+            self._ask(request, service_account, now + PATIENCE)
             self.requests.mark_asked(request.request_id, now)
-        self.queue.put([request.request_id], delay=min(LONGEST_DELAY, until - now))
+        self.queue.put([request.request_id], delay=min(LONGEST_DELAY, asked_at + PATIENCE - now))
         return None
 
     def _ask(self, request: AccessRequest, service_account: ServiceAccount, until: int) -> None:

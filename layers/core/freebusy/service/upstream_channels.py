@@ -19,9 +19,9 @@ from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
+from freebusy.service.announcing import announce
 from freebusy.service.audit import By, note, note_caller
 from freebusy.service.calendar_reader import CalendarReader
-from freebusy.service.channels import announce
 from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS
 from freebusy.service.upstream_events import AnswerReader
 
