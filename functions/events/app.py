@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission
@@ -28,6 +26,7 @@ from freebusy.service.accounts import current, require_calendars
 from freebusy.service.managed_events import read_events, window_of
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from freebusy.entrypoints.event_writing import EventWriter

@@ -7,10 +7,11 @@ raise StorageUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     from freebusy.domain.access_request import AccessRequest, Granted
     from freebusy.domain.account import (
         Account,

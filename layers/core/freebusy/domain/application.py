@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Upstream
 from freebusy.domain.uri import LOOPBACK_HOSTS, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from urllib.parse import SplitResult
+
+    from freebusy.domain.account import Upstream
 
 MOST_SECRETS = 2
 """Two, so that a new secret can be rolled out while the old one still works."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from freebusy.domain.account import Profile, ProviderName
-from freebusy.domain.errors import AuthorizationError
+if TYPE_CHECKING:
+    from freebusy.domain.account import Profile, ProviderName
+    from freebusy.domain.errors import AuthorizationError
 
 AUTHORIZATION_REQUEST_LIFETIME = 600
 AUTHORIZATION_CODE_LIFETIME = 300

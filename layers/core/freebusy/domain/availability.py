@@ -27,12 +27,11 @@ The grid is that of the clock: multiples of the interval since the epoch, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.quorum import Found, Quorum, longest, with_the_free
 from freebusy.domain.stretches import (
@@ -50,6 +49,9 @@ from freebusy.domain.stretches import (
     shifted,
     stretches,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 UNREADABLE: Sequence[Pair] = ((-FOREVER, FOREVER),)
 """Busy periods of somebody whose calendar cannot be read: never free."""

@@ -6,9 +6,9 @@ tell a new invitation from a corrected one, and a reply to an earlier time from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from freebusy.domain.errors import RefusedBecause
 from freebusy.domain.event import (
@@ -24,6 +24,9 @@ from freebusy.domain.event import (
     Transparency,
     When,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MOST_ATTENDEES = 200
 """Who may be invited to one event at once, the account's person among them."""

@@ -10,11 +10,10 @@ Nothing is told but the kind of an obstacle: neither how long it lasts nor anyth
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import (
     Availability,
@@ -29,6 +28,9 @@ from freebusy.domain.availability import (
     windows_of,
 )
 from freebusy.domain.stretches import Need, Pair, between, merged, stretches, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MOST_MISSING = 80
 """Rows of one explanation."""

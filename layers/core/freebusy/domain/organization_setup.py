@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import ProviderName
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode, ReturnAddress
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.scopes import split
 from freebusy.domain.service_account import MANAGE_RESOURCES, Administrator, Organization
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import ProviderName
 
 SETUP_LIFETIME = 7 * 86400
 """In seconds: Google may take a day to notice a delegation, and an administrator days to ask whoever keeps the DNS."""

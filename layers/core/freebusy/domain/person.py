@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Identity, ProviderName
+if TYPE_CHECKING:
+    from freebusy.domain.account import Identity, ProviderName
 
 SESSION_LIFETIME = 900
 """In seconds. Long enough to read a page and to decide; whoever comes later signs in again, which takes two clicks."""

@@ -6,13 +6,16 @@ Members go by their number in the query; in a mask, bit i stands for member numb
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
 from itertools import accumulate, compress, repeat
 from operator import xor
+from typing import TYPE_CHECKING
 
 from freebusy.domain.stretches import FOREVER, Pair, Stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 Found = tuple[int, int, int]
 """Start, end, and a mask of the members who are free from the one to the other."""

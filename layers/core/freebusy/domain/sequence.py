@@ -19,12 +19,11 @@ stages of one step; within a stage of n steps there are at most n² · 2ⁿ⁻²
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from math import gcd
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import (
     DEFAULT_START_INTERVAL,
@@ -34,6 +33,9 @@ from freebusy.domain.availability import (
     find_availability,
     find_openings,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MOST_STEPS = 10
 MOST_IN_A_STAGE = 5

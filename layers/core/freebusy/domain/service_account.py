@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Disconnected, Grant, Identity, ProviderName, Upstream
 from freebusy.domain.scopes import split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MANAGE_ACCOUNTS = "service_account/accounts/manage"
 MANAGE_RESOURCES = "service_account/resources/manage"

@@ -5,10 +5,9 @@ Each is for itself: what fails is reported by its id and comes again, later each
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
@@ -20,9 +19,13 @@ from freebusy.entrypoints.records import (
     messages_of,
     postpone,
 )
-from freebusy.ports import AccessRequestQueue
 from freebusy.service.access_answers import AWAITED, AccessAnswers
 from freebusy.service.audit import begin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.ports import AccessRequestQueue
 
 
 def answer_access_requests(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.bootstrap import dependencies
@@ -15,7 +14,9 @@ from freebusy.entrypoints.observing import logger
 from freebusy.service.audit import By, note, note_caller
 from freebusy.service.tokens import Caller, authenticate, require
 
-if TYPE_CHECKING:  # most functions never meet one
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from freebusy.domain.service_account import ServiceAccount
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
@@ -15,9 +14,13 @@ from freebusy.entrypoints.records import (
     postpone,
     sub_to_erase,
 )
-from freebusy.ports import ErasureQueue
 from freebusy.service.audit import begin, note
-from freebusy.service.erasure import Erasure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.ports import ErasureQueue
+    from freebusy.service.erasure import Erasure
 
 _A_MINUTE = 5
 """A message waits for a minute or more when it was received so often: longer than any function runs."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -42,6 +41,8 @@ from freebusy.service.audit import begin
 from freebusy.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 JSON = "application/json; charset=utf-8"

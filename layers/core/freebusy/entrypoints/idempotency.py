@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -13,6 +12,8 @@ from freebusy.domain.errors import InvalidRequest
 from freebusy.entrypoints.http import JSON
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from freebusy.domain.account import Account
     from freebusy.domain.service_account import ServiceAccount
 

@@ -5,14 +5,17 @@ Whatever fails is reported by its id and comes again; it never takes anything of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import Message, UnreadableRecord, batch_failures, groups_of, postpone
 from freebusy.measures import Measure, take
-from freebusy.ports import RetriedQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from freebusy.ports import RetriedQueue
 
 
 def deliver_in_groups(

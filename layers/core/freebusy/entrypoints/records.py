@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import FreeBusyError
 from freebusy.entrypoints.observing import tell_trouble
-from freebusy.ports import RetriedQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from freebusy.ports import RetriedQueue
 
 
 class UnreadableRecord(FreeBusyError):

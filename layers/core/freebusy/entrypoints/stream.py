@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.account import MOVED, Upstream
 from freebusy.domain.channel import ChannelDue
 from freebusy.entrypoints.records import UnreadableRecord
 from freebusy.service.invitations import EventState, recipient_of
 from freebusy.service.news import AccountState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOST = {"disconnected", "withdrawn"}
 _SAID = ("participation", "comment", "proposal", "answered", "delivery")

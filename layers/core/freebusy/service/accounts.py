@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import MOVED, Account, Disconnected, Profile
 from freebusy.domain.errors import InvalidRequest, NotFound
-from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore
 from freebusy.service.carriers import can_be_invited
+
+if TYPE_CHECKING:
+    from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore
 
 
 def is_connected(account: Account, profile: Profile) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.account import Upstream
 from freebusy.domain.application import (
     MOST_ORIGINS,
     MOST_REDIRECT_URIS,
@@ -25,7 +23,12 @@ from freebusy.domain.application import (
 from freebusy.domain.authorization import TokenKind
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
-from freebusy.ports import ApplicationRegistry, ApplicationStore, SecretVault, TokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from freebusy.domain.account import Upstream
+    from freebusy.ports import ApplicationRegistry, ApplicationStore, SecretVault, TokenStore
 
 logger = logging.getLogger(__name__)
 

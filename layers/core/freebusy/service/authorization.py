@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import ProviderName, Upstream
-from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import (
     AUTHORIZATION_CODE_LIFETIME,
     AUTHORIZATION_REQUEST_LIFETIME,
@@ -41,6 +41,9 @@ from freebusy.service.connecting import (
 )
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url
 from freebusy.service.trips import Departure, Return, application_of, code_in, introduction, issue_code, returning_leg
+
+if TYPE_CHECKING:
+    from freebusy.domain.application import Application, Introduction
 
 logger = logging.getLogger(__name__)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from freebusy.domain.availability import Availability, Query, ResponseFormat, find_availability
-from freebusy.domain.errors import UnreadableMember
 from freebusy.domain.free_busy import Period
 from freebusy.service.participants import (
     Conditions,
@@ -19,7 +17,10 @@ from freebusy.service.participants import (
     longest_buffers,
 )
 
-if TYPE_CHECKING:  # only who asks for reasons loads what they are
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.domain.errors import UnreadableMember
     from freebusy.domain.explanation import Explanation, StartExplanation
 
 

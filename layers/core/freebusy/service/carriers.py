@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile, Upstream
 
-if TYPE_CHECKING:  # whether somebody can be invited is asked by many who have nothing to do with events
+if TYPE_CHECKING:
     from freebusy.domain.event import ManagedEvent
 
 

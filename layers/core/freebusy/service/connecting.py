@@ -6,9 +6,8 @@ mailboxes of an organization, for which its administrator consented, are matched
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import (
     MOVED,
@@ -23,7 +22,11 @@ from freebusy.domain.account import (
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
 from freebusy.domain.service_account import ServiceAccount, mailbox_identity
-from freebusy.ports import AccountStore, TokenStore, Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.ports import AccountStore, TokenStore, Vault
 
 ZONE = "Etc/UTC"
 """Of every account: a person's own zone is more than free/busy consent lets us see."""

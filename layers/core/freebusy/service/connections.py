@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile
-from freebusy.domain.application import Introduction
 from freebusy.domain.errors import AuthorizationRefused, NotFound
-from freebusy.domain.person import Person
-from freebusy.ports import AccountStore, ApplicationStore, EndUpstream, ServiceAccountStore
 from freebusy.service.accounts import current, revoke_profile
 from freebusy.service.audit import By, note, note_caller
 from freebusy.service.trips import introduction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freebusy.domain.application import Introduction
+    from freebusy.domain.person import Person
+    from freebusy.ports import AccountStore, ApplicationStore, EndUpstream, ServiceAccountStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,29 @@ of what a pass finds nothing. So it may be interrupted anywhere, and asked for t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import Account, Disconnected
-from freebusy.domain.application import Application
 from freebusy.domain.errors import TokenError
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import (
-    AccessRequestStore,
-    AccountStore,
-    Belongings,
-    EndUpstream,
-    ErasureQueue,
-    ServiceAccountStore,
-    SetupStore,
-)
 from freebusy.service.audit import note
 from freebusy.service.tokens import end_authorization
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from freebusy.domain.access_request import AccessRequest
+    from freebusy.domain.application import Application
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import (
+        AccessRequestStore,
+        AccountStore,
+        Belongings,
+        EndUpstream,
+        ErasureQueue,
+        ServiceAccountStore,
+        SetupStore,
+    )
 
 MAIL_FIRST = 60
 """Seconds from asking to the first pass: as a rule, cancellations of events that were deleted just before are out by

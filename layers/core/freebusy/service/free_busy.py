@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import ProviderError
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.service.accounts import require_calendars
-from freebusy.service.calendar_reader import CalendarReader
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account
+    from freebusy.service.calendar_reader import CalendarReader
 
 PAST_DAYS = 42
 FUTURE_DAYS = 201

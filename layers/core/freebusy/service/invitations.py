@@ -10,24 +10,28 @@ again: calendars take it for the copy that it is (RFC 5546, 2.1.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
 from freebusy.domain.event import NEVER_INVITED, UPSTREAM, Attendee, Delivery, InvitationDue, ManagedEvent, SentMark
 from freebusy.domain.identifiers import hashed
-from freebusy.ports import (
-    AccountStore,
-    ApplicationStore,
-    EventStore,
-    InvitationLog,
-    InvitationQueue,
-    InvitationWriter,
-    Mailer,
-)
 from freebusy.service.accounts import is_connected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from freebusy.domain.account import Account
+    from freebusy.ports import (
+        AccountStore,
+        ApplicationStore,
+        EventStore,
+        InvitationLog,
+        InvitationQueue,
+        InvitationWriter,
+        Mailer,
+    )
 
 _TRIES = 40
 _UTC = "Etc/UTC"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import InvalidRequest, NotFound
 from freebusy.domain.free_busy import Period
 from freebusy.domain.managed_availability import (
@@ -17,9 +16,14 @@ from freebusy.domain.managed_availability import (
 )
 from freebusy.domain.stretches import merged
 from freebusy.domain.weekly_rules import hours
-from freebusy.ports import ManagedAvailabilityStore
 from freebusy.service.accounts import require_calendars
 from freebusy.service.free_busy import default_window
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from freebusy.domain.account import Account
+    from freebusy.ports import ManagedAvailabilityStore
 
 # --- What a query needs to know --------------------------------------------------------------------
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import Upstream
 from freebusy.domain.errors import NotFound
-from freebusy.ports import AccountStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freebusy.ports import AccountStore
 
 
 class Moving(NamedTuple):

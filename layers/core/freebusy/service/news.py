@@ -6,11 +6,15 @@ happened is lost on the way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from freebusy.domain.channel import News, NotificationType
-from freebusy.service.invitations import EventState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.service.invitations import EventState
 
 
 @dataclass(frozen=True, slots=True)

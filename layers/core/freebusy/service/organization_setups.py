@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import ProviderCredential, ProviderName
-from freebusy.domain.application import Introduction
 from freebusy.domain.errors import (
     AuthorizationRefused,
     MailboxUnknown,
@@ -20,18 +19,23 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import PROOF, ProofRecord, Setup
-from freebusy.domain.service_account import Delegation
-from freebusy.ports import (
-    ApplicationStore,
-    DomainRecords,
-    OrganizationCalendars,
-    ServiceAccountStore,
-    SetupStore,
-    TokenStore,
-    Vault,
-)
 from freebusy.service.organization_connecting import connect_organization
 from freebusy.service.trips import application_of, introduction, issue_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.domain.application import Introduction
+    from freebusy.domain.service_account import Delegation
+    from freebusy.ports import (
+        ApplicationStore,
+        DomainRecords,
+        OrganizationCalendars,
+        ServiceAccountStore,
+        SetupStore,
+        TokenStore,
+        Vault,
+    )
 
 logger = logging.getLogger(__name__)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Account, Profile, ProviderName
 from freebusy.domain.availability import Group, Member
 from freebusy.domain.errors import MembersUnreadable, ProviderError, RefusedBecause, UnreadableMember
 from freebusy.domain.free_busy import FreeBusyStatus, Period
-from freebusy.ports import AccountStore, EventStore, ManagedAvailabilityStore
 from freebusy.service.audit import note
-from freebusy.service.calendar_reader import CalendarReader, Reading
 
-if TYPE_CHECKING:  # only queries with such options load what these are
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from freebusy.domain.account import Account, Profile, ProviderName
     from freebusy.domain.constraints import Constraint
     from freebusy.domain.managed_availability import ManagedAvailability
+    from freebusy.ports import AccountStore, EventStore, ManagedAvailabilityStore
+    from freebusy.service.calendar_reader import CalendarReader, Reading
     from freebusy.service.counted_events import CountedEvents
 
 TIME_BOX = 10.0

@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import InvalidRequest
-from freebusy.ports import SecretVersions
+
+if TYPE_CHECKING:
+    from freebusy.ports import SecretVersions
 
 Held = Mapping[str, Any]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from freebusy.domain.availability import Query
-from freebusy.domain.errors import UnreadableMember
 from freebusy.domain.free_busy import Period
 from freebusy.domain.sequence import Sequences, Step, find_sequences
 from freebusy.service.participants import (
@@ -19,6 +18,11 @@ from freebusy.service.participants import (
     Turns,
     longest_buffers,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.domain.errors import UnreadableMember
 
 
 @dataclass(frozen=True, slots=True)

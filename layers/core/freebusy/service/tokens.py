@@ -28,12 +28,12 @@ from freebusy.domain.identifiers import (
 )
 from freebusy.domain.pkce import proves
 from freebusy.domain.scopes import Permission, permissions
-from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
 from freebusy.service.audit import note
 
-if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
+if TYPE_CHECKING:
     from freebusy.domain.application import Application
     from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
 
 
 @dataclass(frozen=True, slots=True)

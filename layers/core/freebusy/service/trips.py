@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, AuthorizationCode
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound
 from freebusy.domain.identifiers import hashed, new_authorization_code
-from freebusy.ports import ApplicationStore, TokenStore
 from freebusy.service import consent_trouble
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, trip_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.ports import ApplicationStore, TokenStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,22 @@ import time
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import MOVED, Account, Profile
 from freebusy.domain.channel import News, NotificationType
 from freebusy.domain.errors import CredentialRevoked
 from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
-from freebusy.domain.upstream_due import UpstreamDue
-from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
 from freebusy.service.announcing import announce
 from freebusy.service.audit import By, note, note_caller
-from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS
-from freebusy.service.upstream_events import AnswerReader
+
+if TYPE_CHECKING:
+    from freebusy.domain.upstream_due import UpstreamDue
+    from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
+    from freebusy.service.calendar_reader import CalendarReader
+    from freebusy.service.upstream_events import AnswerReader
 
 SECONDS = 10.0
 """For all requests to Cronofy that one piece of work may take."""

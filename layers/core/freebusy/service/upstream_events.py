@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile
 from freebusy.domain.errors import CredentialRevoked, EventRefused, ProviderError, StorageUnavailable
@@ -26,10 +26,14 @@ from freebusy.domain.event import (
 from freebusy.domain.event_changes import same_address
 from freebusy.domain.free_busy import Period
 from freebusy.domain.recurrence import occurrences
-from freebusy.ports import AccountStore, Clock, EventStore, InvitationLog, UpstreamEvents
-from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.carriers import carrying
 from freebusy.service.invitations import Outcome, note_delivery, recipient_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.ports import AccountStore, Clock, EventStore, InvitationLog, UpstreamEvents
+    from freebusy.service.calendar_reader import CalendarReader
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ While Cronofy is asked, an item under the hash of a handle says which request it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.short_lived import item_of, key_of, live, taken
@@ -13,6 +12,8 @@ from freebusy.adapters.dynamodb.table import Item, Table, Value, may_be_ours, nu
 from freebusy.domain.access_request import AccessRequest, Granted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _KIND, _ANSWER = "ACCESS", "ACCESS_ANSWER"

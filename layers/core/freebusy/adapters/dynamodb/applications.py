@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _DIRECTORY = "APPLICATIONS"

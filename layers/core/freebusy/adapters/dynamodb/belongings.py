@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,8 @@ from freebusy.adapters.dynamodb.managed_availability import managed_availability
 from freebusy.adapters.dynamodb.table import Key, Table, chunks, may_be_ours, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _BETWEEN_LOOKS = 200

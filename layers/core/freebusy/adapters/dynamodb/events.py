@@ -8,7 +8,6 @@ their own, so that the table's stream shows when it has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +30,14 @@ from freebusy.domain.event import (
     When,
 )
 from freebusy.domain.event_span import span
-from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from freebusy.domain.free_busy import Period
 
 EVENT_PREFIX = "EVENT#"
 """How the sort keys of events begin, in the table's stream too."""

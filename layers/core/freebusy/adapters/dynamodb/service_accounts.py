@@ -5,7 +5,6 @@ Beside it lies an item per organization, by which an application has one service
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import account_key, grant_values, grants_of
@@ -17,6 +16,8 @@ from freebusy.domain.service_account import Organization, ServiceAccount
 from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 5

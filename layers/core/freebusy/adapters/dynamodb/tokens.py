@@ -5,7 +5,6 @@ What may be used once is used by a conditional delete: of many callers one gets 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import GrantList, profile_of, profile_values
@@ -16,6 +15,8 @@ from freebusy.domain.authorization import AuthorizationCode, AuthorizationReques
 from freebusy.domain.errors import StorageUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TOMBSTONE_LIFETIME = 3600

@@ -27,10 +27,11 @@ from freebusy.adapters.imip.text import cleaned, is_mail_address, one_line, shor
 from freebusy.adapters.imip.wording import Letter, letter, with_links
 from freebusy.adapters.imip.zones import moment
 from freebusy.domain.errors import MailRefused
-from freebusy.domain.event import Attendee, ManagedEvent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from freebusy.domain.event import Attendee, ManagedEvent
 
 # The older of the two header interfaces: the newer one (email.policy.SMTP) inserts blanks into long display names
 # that are not ASCII, and takes 2 ms of a message where this one takes 0.4.

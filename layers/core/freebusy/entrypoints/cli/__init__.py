@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +18,9 @@ from freebusy.entrypoints.cli import applications, invitations, keys, people, pr
 from freebusy.entrypoints.cli.deployment import LAPTOP_STACK_FILE, Deployment
 from freebusy.entrypoints.cli.output import in_columns, in_one_line, say
 from freebusy.entrypoints.cli.parsing import add_options, commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _REFUSED = 2
 _INTERRUPTED = 130

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import secret_vault
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
-from freebusy.entrypoints.cli.deployment import Deployment
 from freebusy.entrypoints.cli.moving import add_undo, moved
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment
 from freebusy.entrypoints.cli.parsing import CLIENT_ID, Command, Commands, add_command, add_group
-from freebusy.ports import SecretVault
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -32,6 +28,13 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import SecretVault
 
 _DEPLOYMENTS = "default"
 """Instead of an upstream or a limit of its own: the deployment's."""

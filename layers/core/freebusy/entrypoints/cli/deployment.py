@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
 
 from freebusy.bootstrap import application_registry
 from freebusy.entrypoints.cli.output import CommandRefused
+
+if TYPE_CHECKING:
+    import argparse
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from freebusy.bootstrap import redelivery
-from freebusy.entrypoints.cli.deployment import Deployment
-from freebusy.entrypoints.cli.output import Answer
 from freebusy.entrypoints.cli.parsing import ACCOUNTS, Commands, add_command, add_group
 from freebusy.service.invitations import deliver_again
+
+if TYPE_CHECKING:
+    import argparse
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.entrypoints.cli.output import Answer
 
 
 def add_commands(commands: Commands) -> None:

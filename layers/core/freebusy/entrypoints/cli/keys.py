@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from operator import itemgetter
 from time import sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import key_rotation
-from freebusy.entrypoints.cli.deployment import Deployment
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment, say
 from freebusy.entrypoints.cli.parsing import Commands, add_command, add_group
-from freebusy.ports import ApplicationRegistry
 from freebusy.service.applications import find_application
 from freebusy.service.key_rotation import SETTLING_SECONDS, KeyRotation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import ApplicationRegistry
 
 
 def add_commands(commands: Commands) -> None:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import (
     access_request_store,
@@ -20,15 +20,17 @@ from freebusy.bootstrap import (
 )
 from freebusy.domain.identifiers import is_service_account
 from freebusy.entrypoints.audit import line_of, record_of
-from freebusy.entrypoints.cli.deployment import Deployment
 from freebusy.entrypoints.cli.moving import add_undo, moved
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment
 from freebusy.entrypoints.cli.parsing import ACCOUNTS, CLIENT_ID, Commands, add_command, add_group
-from freebusy.ports import AuditLog, Belongings
 from freebusy.service.applications import find_application
 from freebusy.service.audit import By, Notes
 from freebusy.service.erasure import people_of
 from freebusy.service.export import export_account
+
+if TYPE_CHECKING:
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import AuditLog, Belongings
 
 _LONGEST_ERASURE = 900.0
 _BETWEEN_LOOKS = 2.0

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from getpass import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from freebusy.bootstrap import provider_secrets
 from freebusy.domain.errors import ProviderError
-from freebusy.entrypoints.cli.deployment import Deployment
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment
 from freebusy.entrypoints.cli.parsing import Commands, add_command, add_group
 from freebusy.service.provider_secrets import ProviderSecret, replace_secret, restore_secret
+
+if TYPE_CHECKING:
+    import argparse
+
+    from freebusy.entrypoints.cli.deployment import Deployment
 
 _SECRETS = {
     "google": ("GoogleSecretArn", "the old secret of the OAuth client, in the Cloud console"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
 from pydantic_core import PydanticCustomError
@@ -14,6 +13,9 @@ from freebusy.entrypoints.times import format_local, format_time
 from freebusy.entrypoints.wire.event_fields import GivenMoment, Moment, Zone
 from freebusy.entrypoints.wire.reading import ReadQuery, given, read_query
 from freebusy.entrypoints.wire.validation import OwnId, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def _time(moment: Moment) -> Moment:

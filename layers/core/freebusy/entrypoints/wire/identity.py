@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.account import Account, Profile
 from freebusy.service.accounts import is_connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from freebusy.domain.account import Account, Profile
     from freebusy.domain.service_account import Resource, ServiceAccount
 
 MANAGED_CALENDAR_NAME = "Cronofy Calendar"
