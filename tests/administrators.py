@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from freebusy.domain.account import Identity, ProviderName, Upstream
@@ -53,11 +53,11 @@ def a_request(**changes: Any) -> OrganizationRequest:
     usual = OrganizationRequest(
         "app", REDIRECT_URI, "where I was ⏰", MANAGE_ACCOUNTS, "free_busy_write", GOOGLE, CHALLENGE
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def a_setup(**changes: Any) -> Setup:
-    return replace(Setup(a_request(), ADA, "browser", NOW), **changes)
+    return Setup(a_request(), ADA, "browser", NOW)._replace(**changes)
 
 
 @dataclass

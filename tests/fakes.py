@@ -111,7 +111,7 @@ class FakeAccounts:
             if key:
                 self._subs[key] = sub
             profiles = sorted((*account.profiles, profile), key=lambda each: each.managed)
-            self._accounts[sub] = replace(account, profiles=tuple(profiles))
+            self._accounts[sub] = account._replace(profiles=tuple(profiles))
             return True
 
     def connect(
@@ -166,7 +166,7 @@ class FakeAccounts:
                 return False
             changed = replace(profile, moving=moving)
             profiles = tuple(changed if each is profile else each for each in account.profiles)
-            self._accounts[sub] = replace(account, profiles=profiles)
+            self._accounts[sub] = account._replace(profiles=profiles)
             return True
 
     def note_withdrawn(self, sub: str, profile_id: str, *, withdrawn: bool) -> None:
@@ -175,7 +175,7 @@ class FakeAccounts:
             if account and profile:
                 changed = replace(profile, withdrawn=withdrawn)
                 profiles = tuple(changed if each is profile else each for each in account.profiles)
-                self._accounts[sub] = replace(account, profiles=profiles)
+                self._accounts[sub] = account._replace(profiles=profiles)
 
     def move(self, account: Account, before: Profile, after: Profile, moved: Profile) -> bool:
         with self._lock:
@@ -186,7 +186,7 @@ class FakeAccounts:
             self._subs[key] = account.sub
             self._write(account.sub, after)
             known = self._accounts[account.sub]
-            self._accounts[account.sub] = replace(known, moved=(*known.moved, moved))
+            self._accounts[account.sub] = known._replace(moved=(*known.moved, moved))
             return True
 
     def of_person(self, identity: Identity) -> list[str]:
@@ -225,7 +225,7 @@ class FakeAccounts:
 
     def expect_events(self, sub: str) -> None:
         with self._lock:
-            self._accounts[sub] = replace(self._existing(sub), has_events=True)
+            self._accounts[sub] = self._existing(sub)._replace(has_events=True)
 
     def revoke_grants(self, sub: str, grant_ids: Collection[str] | None = None) -> None:
         with self._lock:
@@ -245,7 +245,7 @@ class FakeAccounts:
     def _list_grants(self, holder: Account | ServiceAccount, grants: Iterable[Grant]) -> None:
         listed = {grant.grant_id: grant for grant in grants}
         if isinstance(holder, Account):
-            self._accounts[holder.sub] = replace(holder, grants=listed)
+            self._accounts[holder.sub] = holder._replace(grants=listed)
         else:
             self.service_accounts.put(replace(holder, grants=listed))
 
@@ -283,7 +283,7 @@ class FakeAccounts:
                 for profile in profiles
             )
 
-        self._accounts[sub] = replace(account, profiles=written(account.profiles), moved=written(account.moved))
+        self._accounts[sub] = account._replace(profiles=written(account.profiles), moved=written(account.moved))
 
 
 class FakeServiceAccounts:
@@ -391,7 +391,7 @@ class FakeTokens:
             token = self.find(refresh_hash, now)
             if token is None or token.rotated_at is not None:
                 return False
-            self._tokens[refresh_hash] = replace(token, rotated_at=now, derived_with=derived_with)
+            self._tokens[refresh_hash] = token._replace(rotated_at=now, derived_with=derived_with)
             self._tokens[successor_hash] = successor
             return True
 
@@ -486,7 +486,7 @@ class FakeSetups:
         with self._lock:
             if (setup := self.find(handle_hash, now)) is None:
                 return False
-            self._setups[handle_hash] = replace(setup, browser_hash=browser_hash)
+            self._setups[handle_hash] = setup._replace(browser_hash=browser_hash)
             return True
 
     def consume(self, handle_hash: str, *, browser_hash: str, now: int) -> bool:
@@ -763,7 +763,7 @@ class FakeEvents:
             stored = self.find(event.sub, event.event_id)
             if (stored and stored.version) != over:
                 return False
-            self._events[event.sub, event.event_id] = replace(event, version=1 if over is None else over + 1)
+            self._events[event.sub, event.event_id] = event._replace(version=1 if over is None else over + 1)
             return True
 
     def overlapping(self, sub: str, window: Period) -> Sequence[ManagedEvent]:
@@ -832,7 +832,7 @@ class FakeManagedAvailability:
         return sum(self._stored.pop(sub, None) is not None for sub in gone)
 
     def _write(self, sub: str, client_id: str | None = None, **changed: Any) -> bool:
-        self._stored[sub] = replace(self.find(sub), **changed)
+        self._stored[sub] = self.find(sub)._replace(**changed)
         if client_id:
             self._applications[sub] = client_id
         return True

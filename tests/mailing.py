@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email import message_from_bytes
 from functools import partial
 
@@ -106,8 +106,8 @@ class World:
     def note(self, email: str, **changes: object) -> None:
         """Something about an attendee, as answers and reports of the mail service write it."""
         event = self.event
-        attendees = tuple(replace(each, **changes) if each.email == email else each for each in event.attendees)
-        self._written(lambda: self.events.save(replace(event, attendees=attendees), over=event.version))
+        attendees = tuple(each._replace(**changes) if each.email == email else each for each in event.attendees)
+        self._written(lambda: self.events.save(event._replace(attendees=attendees), over=event.version))
 
     def _written(self, write) -> None:
         """As the table's stream has it: what was stored before and after."""

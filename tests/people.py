@@ -85,7 +85,7 @@ def colleague(sub: str = "acc_1", service_account: ServiceAccount | None = None)
         credential_expires_at=0,
         service_account=giver.sub,
     )
-    return replace(account, profiles=(delegated, managed))
+    return account._replace(profiles=(delegated, managed))
 
 
 def email_of(sub: str) -> str:
@@ -180,4 +180,4 @@ def managed(
         created_at=NOW,
         updated_at=NOW,
     )
-    return replace(event, **changed)  # type: ignore[arg-type]
+    return event._replace(**changed)  # type: ignore[arg-type]

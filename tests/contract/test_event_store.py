@@ -77,7 +77,7 @@ def event(event_id: str = "booking-7", **changes: Any) -> ManagedEvent:
         created_at=NOW,
         updated_at=NOW,
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def at(start: int, end: int, **more: Any) -> Details:
@@ -126,7 +126,7 @@ class TestEvents:
             pytest.param(EVERYTHING, id="everything"),
             pytest.param(event("x"), id="an event id of one character"),
             pytest.param(event("é🗓/#?" * 100), id="an event id of 500 characters"),
-            pytest.param(replace(EVERYTHING, deleted=True), id="deleted"),
+            pytest.param(EVERYTHING._replace(deleted=True), id="deleted"),
         ],
     )
     def test_an_event_comes_back_as_it_was_stored(self, stores, stored):
@@ -305,7 +305,7 @@ class TestAccounts:
         assert not stores.accounts.find("acc_1").has_events
         stores.accounts.expect_events("acc_1")
         stores.accounts.expect_events("acc_1")
-        assert stores.accounts.find("acc_1") == replace(connected(), has_events=True)
+        assert stores.accounts.find("acc_1") == connected()._replace(has_events=True)
 
     def test_an_account_that_is_gone_expects_nothing(self, stores):
         with pytest.raises(NotFound):

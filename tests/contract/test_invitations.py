@@ -41,8 +41,7 @@ from tests.invitations import (
     timed,
 )
 
-FULL = replace(
-    INTERVIEW,
+FULL = INTERVIEW._replace(
     description="Bring a pencil.\nAnd paper.",
     location=Location("Room 4", "52.52", "13.405"),
     url="https://acme.example/interviews/7",
@@ -52,8 +51,8 @@ FULL = replace(
     extended_transparency=ExtendedTransparency.OUT_OF_OFFICE,
 )
 WEEKLY = RecurrenceRule("weekly", by_day=("MO", "TH"), count=60, exceptions=(at("2030-01-14T10:00", "Europe/Berlin"),))
-SERIES = replace(FULL, when=timed("2030-01-07T10:00", "2030-01-07T11:00", "Europe/Berlin"), recurrence=(WEEKLY,))
-HOLIDAY = replace(FULL, when=all_day("2030-01-07", "2030-01-09"), transparency=Transparency.TRANSPARENT)
+SERIES = FULL._replace(when=timed("2030-01-07T10:00", "2030-01-07T11:00", "Europe/Berlin"), recurrence=(WEEKLY,))
+HOLIDAY = FULL._replace(when=all_day("2030-01-07", "2030-01-09"), transparency=Transparency.TRANSPARENT)
 
 EVENTS = [
     pytest.param(an_event(), id="nothing but the necessary"),
@@ -368,7 +367,7 @@ def test_ical_js_reads_what_was_written(ical_js):
 
 @pytest.mark.parametrize(("asked", "changes"), MESSAGES)
 def test_ical_js_finds_every_kind_of_message_sound(ical_js, asked, changes):
-    events = [replace(each.values[0], **changes) for each in EVENTS]
+    events = [each.values[0]._replace(**changes) for each in EVENTS]
     for seen, event in zip(ical_js([invitation(event, **asked).ics for event in events]), events, strict=True):
         assert seen["uid"] == event.uid
         assert seen["sequence"] == event.sequence

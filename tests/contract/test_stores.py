@@ -148,7 +148,7 @@ def account(sub: str = "acc_1", *profiles: Profile, client_id: str = "app") -> A
 
 def code(**changes: Any) -> AuthorizationCode:
     usual = AuthorizationCode("app", "acc_1", "pro_1", "https://app.example/cb", "free_busy_write", None, LATER)
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def request(**changes: Any) -> AuthorizationRequest:
@@ -165,11 +165,11 @@ def request(**changes: Any) -> AuthorizationRequest:
         relink_sub="acc_1",
         relink_profile_id="pro_1",
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def token(kind: TokenKind = TokenKind.REFRESH, **changes: Any) -> TokenRecord:
-    return replace(TokenRecord(kind, "app", LATER, "acc_1", "grant-1", "free_busy_write"), **changes)
+    return TokenRecord(kind, "app", LATER, "acc_1", "grant-1", "free_busy_write")._replace(**changes)
 
 
 def application(client_id: str = "app", **changes: Any) -> Application:
@@ -180,7 +180,7 @@ def application(client_id: str = "app", **changes: Any) -> Application:
         secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW, b"\x00sealed"),),
         created_at=NOW,
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 class TestAccounts:
@@ -190,7 +190,7 @@ class TestAccounts:
         assert stores.accounts.find("acc_1") == stored
 
     def test_what_is_unknown_about_a_person_stays_unknown(self, stores):
-        stored = replace(account("acc_1", free_busy_profile(identity=BEN)), name=None, grants={})
+        stored = account("acc_1", free_busy_profile(identity=BEN))._replace(name=None, grants={})
         stores.accounts.create(stored)
         assert stores.accounts.find("acc_1") == stored
 
@@ -291,7 +291,7 @@ class TestPeopleOfCronofy:
         assert stores.accounts.sub_of("app", replace(ANA_AT_CRONOFY, upstream=Upstream.DIRECT)) is None
 
     def test_all_accounts_of_a_person_there_are_found_whatever_their_application(self, stores):
-        other = replace(account("acc_2", free_busy_profile("pro_2", ANA_AT_CRONOFY)), client_id="other")
+        other = account("acc_2", free_busy_profile("pro_2", ANA_AT_CRONOFY))._replace(client_id="other")
         assert stores.accounts.create(other)
         stores.accounts.create(account("acc_3", free_busy_profile("pro_3", ANA)))
         assert sorted(stores.accounts.of_person(ANA_AT_CRONOFY)) == ["acc_1", "acc_2"]
@@ -367,7 +367,7 @@ class TestPeople:
     def _connected(self, stores):
         """Ana to two applications, in one of them beside Ben."""
         stores.accounts.create(account("acc_1", free_busy_profile("pro_1", ANA), free_busy_profile("pro_2", BEN)))
-        stores.accounts.create(replace(account("acc_2", free_busy_profile("pro_3", ANA)), client_id="other"))
+        stores.accounts.create(account("acc_2", free_busy_profile("pro_3", ANA))._replace(client_id="other"))
 
     def test_somebody_is_found_in_all_applications_and_with_nobody_else(self, stores):
         assert sorted(stores.accounts.of_person(ANA)) == ["acc_1", "acc_2"]
@@ -519,7 +519,7 @@ class TestDelegatedProfiles:
 
     @pytest.fixture
     def account(self, stores):
-        account = replace(colleague(), grants={})
+        account = colleague()._replace(grants={})
         assert stores.accounts.create(account)
         return account
 
@@ -638,16 +638,16 @@ class TestServiceAccounts:
 
     def test_many_are_found_at_once(self, stores):
         stores.service_accounts.connect(self.SER)
-        stores.accounts.create(replace(colleague(), grants={}))
+        stores.accounts.create(colleague()._replace(grants={}))
         assert stores.service_accounts.find_many(["ser_1", "ser_2", "acc_1"]) == {"ser_1": self.SER}
 
     def test_accounts_and_service_accounts_are_not_taken_for_each_other(self, stores):
         stores.service_accounts.connect(self.SER)
-        assert stores.accounts.create(replace(colleague(), grants={}))
+        assert stores.accounts.create(colleague()._replace(grants={}))
         assert stores.accounts.find("ser_1") is None
         assert stores.accounts.find_many(["ser_1", "acc_1"]).keys() == {"acc_1"}
         assert stores.service_accounts.find("acc_1") is None
-        assert stores.accounts.holder("acc_1") == replace(colleague(), grants={})
+        assert stores.accounts.holder("acc_1") == colleague()._replace(grants={})
         assert stores.accounts.holder("ser_2") is None
 
     def test_a_code_buys_a_grant_of_the_organization(self, stores):
@@ -672,7 +672,7 @@ class TestOrganizationsAtCronofy:
         assert stores.service_accounts.find("ser_1") == self.SER
 
     def test_it_is_connected_once_for_each_application_whatever_its_kind(self, stores):
-        other_kind = replace(self.SER.organization, provider=ProviderName.MICROSOFT)
+        other_kind = self.SER.organization._replace(provider=ProviderName.MICROSOFT)
         assert stores.service_accounts.connect(replace(self.SER, sub="ser_2", organization=other_kind)) == "ser_1"
 
     def test_it_is_not_the_one_that_is_reached_directly(self, stores):
@@ -726,7 +726,7 @@ class TestGrants:
     @pytest.fixture(autouse=True)
     def _account(self, stores):
         grants = {name: Grant(name, "free_busy_write", NOW) for name in ("grant-0", "grant-1", "grant-2")}
-        stores.accounts.create(replace(account("acc_1"), grants=grants))
+        stores.accounts.create(account("acc_1")._replace(grants=grants))
 
     def grants(self, stores) -> set[str]:
         return set(stores.accounts.find("acc_1").grants)
@@ -820,7 +820,7 @@ class TestCodes:
 
     def test_an_account_keeps_its_newest_grants(self, stores):
         grants = {f"grant-{age}": Grant(f"grant-{age}", "s", NOW - age) for age in range(MOST_GRANTS)}
-        stores.accounts.create(replace(account("acc_3", free_busy_profile(identity=BEN)), grants=grants))
+        stores.accounts.create(account("acc_3", free_busy_profile(identity=BEN))._replace(grants=grants))
         bought = code(sub="acc_3")
         stores.tokens.save_code("code", bought)
         newest = Grant("newest", "s", NOW + 1)
@@ -915,8 +915,8 @@ class TestOrganizationTrips:
         [
             pytest.param(TRIP, id="everything"),
             pytest.param(
-                replace(
-                    TRIP, request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
+                TRIP._replace(
+                    request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
                 ),
                 id="what must be",
             ),
@@ -956,7 +956,7 @@ class TestSetups:
             pytest.param(
                 a_setup(
                     request=a_request(application_state=None, provider=MAX.organization.provider, code_challenge=None),
-                    administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
+                    administrator=MAX._replace(identity=replace(MAX.identity, name=None)),
                 ),
                 id="what must be",
             ),
@@ -1148,8 +1148,7 @@ class TestApplications:
 
     def test_a_change_replaces_everything_that_hangs_on_the_application(self, stores):
         before = application(origins=("https://a.example", "https://b.example"))
-        after = replace(
-            before,
+        after = before._replace(
             name="Planner",
             redirect_uris=("https://new.example/cb",),
             origins=("https://b.example", "https://c.example"),
@@ -1168,7 +1167,7 @@ class TestApplications:
         before = application()
         stores.applications.create(before)
         for upstream in (Upstream.CRONOFY, Upstream.DIRECT, None):
-            after = replace(before, upstream=upstream)
+            after = before._replace(upstream=upstream)
             assert stores.applications.change(before, after)
             assert stores.applications.find("app") == after
             before = after
@@ -1177,7 +1176,7 @@ class TestApplications:
         before = application()
         stores.applications.create(before)
         for limit in (500, 0, None):
-            after = replace(before, requests_per_minute=limit)
+            after = before._replace(requests_per_minute=limit)
             assert stores.applications.change(before, after)
             assert stores.applications.find("app") == after
             before = after
@@ -1195,7 +1194,7 @@ class TestApplications:
 
     def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
         before = application(secrets=(OLD_SECRET,))
-        after = replace(before, secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
+        after = before._replace(secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
         stores.applications.create(before)
         assert stores.applications.change(before, after)
         assert stores.applications.find("app") == after
@@ -1212,10 +1211,10 @@ class TestApplications:
     )
     def test_a_change_of_what_has_changed_meanwhile_is_not_made(self, stores, meanwhile):
         before = application()
-        changed = replace(before, **meanwhile)
+        changed = before._replace(**meanwhile)
         stores.applications.create(before)
         assert stores.applications.change(before, changed)
-        assert not stores.applications.change(before, replace(before, name="Late"))
+        assert not stores.applications.change(before, before._replace(name="Late"))
         assert stores.applications.find("app") == changed
 
     def test_a_change_of_what_is_gone_makes_nothing(self, stores):

@@ -181,7 +181,7 @@ def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
             own = not profile.managed and profile.service_account is None
             sealed = wired.vault.seal(credential, **whose) if own else None
             profiles.append(replace(profile, sealed_credential=sealed))
-        stored = replace(account, profiles=tuple(profiles))
+        stored = account._replace(profiles=tuple(profiles))
         wired.accounts.create(stored)
         scope = account.grants["g1"].scope
         record = TokenRecord(TokenKind.ACCESS, account.client_id, NOW + 60, account.sub, "g1", scope)

@@ -71,7 +71,7 @@ def mail(wired, monkeypatch) -> Mail:
     boto3.client("sesv2").list_email_identities()
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     registry.create(Application("client-1", "Acme", ("https://acme.test/cb",)))
-    wired.accounts.create(replace(connected(), email=KIM.email))
+    wired.accounts.create(connected()._replace(email=KIM.email))
     wired.events.save(an_event(attendees=(KIM, LEE, MAX)), over=None)
     mail = Mail(wired)
     monkeypatch.setattr(wired.mailer, "send", mail.send)

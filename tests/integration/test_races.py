@@ -149,7 +149,7 @@ def test_a_code_is_redeemed_once(race, accounts, tokens):
 
         def redeem(caller, code_hash=code_hash):
             grant = Grant(f"{code_hash}-{caller}", "free_busy_write", NOW)
-            bought = {f"{code_hash}-{caller}": replace(REFRESH, grant_id=grant.grant_id)}
+            bought = {f"{code_hash}-{caller}": REFRESH._replace(grant_id=grant.grant_id)}
             return tokens.redeem_code(code_hash, code=CODE, grant=grant, tokens=bought, now=NOW)
 
         winner = winner_of(race(redeem))
@@ -164,7 +164,7 @@ def test_codes_of_one_account_are_all_redeemed_and_only_the_newest_grants_stay(r
     sub = f"acc_{uuid4().hex}"
     old = tuple(Grant(f"old-{age:02}", "free_busy_write", NOW - 1 - age) for age in range(MOST_GRANTS - 4))
     accounts.create(account(sub, uuid4().hex, old))
-    code = replace(CODE, sub=sub)
+    code = CODE._replace(sub=sub)
     codes = [uuid4().hex for _ in range(CALLERS)]
     for code_hash in codes:
         tokens.save_code(code_hash, code)

@@ -190,8 +190,8 @@ class Deliveries(RuleBasedStateMachine):
     def note(self, event_id: str, email: str, **changes: Any) -> None:
         event = self.events.find("acc_1", event_id)
         if event:
-            attendees = tuple(replace(each, **changes) if each.email == email else each for each in event.attendees)
-            self.written(event_id, lambda: self.events.save(replace(event, attendees=attendees), over=event.version))
+            attendees = tuple(each._replace(**changes) if each.email == email else each for each in event.attendees)
+            self.written(event_id, lambda: self.events.save(event._replace(attendees=attendees), over=event.version))
 
     def written(self, event_id: str, write: Callable[[], Any]) -> None:
         before = self.events.find("acc_1", event_id)

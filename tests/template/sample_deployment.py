@@ -431,7 +431,7 @@ def store_trip(
 def store_setup(wired: Dependencies, administrator: Administrator) -> None:
     provider = administrator.organization.provider
     client_id = NEW_ID if provider is ProviderName.GOOGLE else CLIENT_ID
-    request = replace(organization_request(provider), client_id=client_id)
+    request = organization_request(provider)._replace(client_id=client_id)
     wired.setups.save(hashed(HANDLE), Setup(request, administrator, hashed(BROWSER_SECRET), NOW - 3600))
 
 
@@ -465,7 +465,7 @@ def store_colleague(wired: Dependencies) -> None:
 def store_mail(wired: Dependencies) -> None:
     """An event that was mailed, and the answer to it."""
     event = an_event()
-    assert wired.events.save(replace(event, updated_at=event.created_at), over=None)
+    assert wired.events.save(event._replace(updated_at=event.created_at), over=None)
     s3 = boto3.client("s3")
     s3.create_bucket(
         Bucket=wired.settings.inbound_bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from math import inf
 from uuid import uuid4
@@ -37,7 +36,7 @@ class TestErasingPeople:
         """The sub of an account with an event and a page."""
         sub, dynamodb = deployment.connected(created["client_id"]), deployment.dynamodb
         event = an_event()
-        event = replace(event, sub=sub, organizer=sub, updated_at=event.created_at)
+        event = event._replace(sub=sub, organizer=sub, updated_at=event.created_at)
         DynamoEvents(dynamodb, deployment.table).save(event, over=None)
         DynamoPages(dynamodb, deployment.table).save({sub: b"{}"}, sub=sub, client_id="app", expires_at=NOW)
         return sub

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -239,7 +238,7 @@ class TestChanges:
 
         def overtaken(before, after):
             if next(attempts) == 0:
-                assert change(before, replace(before, name="Planner"))
+                assert change(before, before._replace(name="Planner"))
             return change(before, after)
 
         monkeypatch.setattr(registry, "change", overtaken)

@@ -500,7 +500,7 @@ class TestConnectingAgain:
         account = colleague()
         there = Identity(ProviderName.GOOGLE, "acc_there", ANA.email, upstream=Upstream.CRONOFY)
         profile = replace(account.profiles[0], identity=there, provider=there.provider, sealed_credential=b"sealed")
-        world.accounts.create(replace(account, client_id="app", profiles=(profile, account.managed_profile)))
+        world.accounts.create(account._replace(client_id="app", profiles=(profile, account.managed_profile)))
         with pytest.raises(AuthorizationRefused, match="organization_decides"):
             world.depart_again(account.sub, profile.profile_id)
         world.accounts.mark_moving(account.sub, profile.profile_id, moving=True)

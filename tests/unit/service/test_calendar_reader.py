@@ -113,7 +113,7 @@ def test_a_provider_without_registration_is_the_operators_business():
 def test_a_credential_that_does_not_open_asks_for_a_new_consent():
     account = connected()
     foreign = replace(account.free_busy_profiles[0], sealed_credential=b"not a sealed credential")
-    reading = Reading(replace(account, profiles=(foreign, account.managed_profile)))
+    reading = Reading(account._replace(profiles=(foreign, account.managed_profile)))
     with pytest.raises(CredentialRevoked):
         reading.read()
 
@@ -186,7 +186,7 @@ class TestAMailboxOfAnOrganizationAtCronofy:
         identity = replace(profile.identity, upstream=Upstream.CRONOFY)
         of_organization = replace(profile, identity=identity, service_account="ser_1")
         reading = Reading(
-            replace(account, profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}
+            account._replace(profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}
         )
         reading.reader = replace(reading.reader, providers={ProviderName.MANAGED: reading.calendars})
         reading.accounts.service_accounts.connect(organization_at_cronofy())

@@ -90,7 +90,7 @@ class Overtaken(FakeAccounts):
     """Somebody else makes the account between our look and our write."""
 
     def create(self, account):
-        super().create(replace(account, sub="acc_rival"))
+        super().create(account._replace(sub="acc_rival"))
         return super().create(account)
 
 

@@ -648,7 +648,7 @@ class TestForChannels:
         account = world.accounts.find("acc_0")
         if account is None:
             (person,) = world.people(1)
-            account = replace(person, channels=channels)
+            account = person._replace(channels=channels)
             world.accounts.create(account)
         world.read([account])
         return world.accounts.find("acc_0").profiles[0].withdrawn

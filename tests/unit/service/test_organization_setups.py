@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.account import Disconnected, Grant, ProviderName
@@ -364,7 +362,7 @@ class TestApplications:
         tab = office.tab()
         office.delegate(ADA)
         before = office.applications.find("app")
-        office.applications.change(before, replace(before, redirect_uris=("https://app.example/new",)))
+        office.applications.change(before, before._replace(redirect_uris=("https://app.example/new",)))
         with pytest.raises(AuthorizationRefused, match="unregistered_redirect_uri"):
             office.check(tab)
 

@@ -357,7 +357,7 @@ class TestSigningInAgain:
         [
             pytest.param(EMPLOYEE, id="a colleague"),
             pytest.param(STRANGER, id="an administrator of another organization"),
-            pytest.param(replace(EMPLOYEE, identity=replace(EMPLOYEE.identity, email="ada@example.com")), id="address"),
+            pytest.param(EMPLOYEE._replace(identity=replace(EMPLOYEE.identity, email="ada@example.com")), id="address"),
         ],
     )
     def test_is_for_the_same_administrator_alone(self, office, tab, who):

@@ -75,7 +75,7 @@ class TestTheWayThere:
     )
     def test_is_the_applications_own_choice(self, deployments, applications, host):
         office = Office(upstream=deployments)
-        known = FakeApplications(replace(APP, upstream=applications))
+        known = FakeApplications(APP._replace(upstream=applications))
         office.trips = replace(office.trips, applications=known)
         assert office.depart().location.startswith(f"https://{host}/")
 

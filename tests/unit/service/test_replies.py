@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.errors import MailIgnored, StorageUnavailable
@@ -125,7 +123,7 @@ class BusyEvents(FakeEvents):
         if over is not None and self._late:
             self._late -= 1
             meanwhile = stored(self)
-            assert super().save(replace(meanwhile, revision=meanwhile.revision + 1), over=meanwhile.version)
+            assert super().save(meanwhile._replace(revision=meanwhile.revision + 1), over=meanwhile.version)
         return super().save(event, over=over)
 
 

@@ -40,8 +40,8 @@ def ended(account, accounts, cronofy, profile=None):
 def of_another_application(account):
     """The same person, connected to another application of this deployment."""
     profile, managed = account.profiles
-    other = replace(account, sub="acc_2", client_id="client-2")
-    return replace(other, profiles=(replace(profile, profile_id="pro_2"), replace(managed, profile_id="pro_m2")))
+    other = account._replace(sub="acc_2", client_id="client-2")
+    return other._replace(profiles=(replace(profile, profile_id="pro_2"), replace(managed, profile_id="pro_m2")))
 
 
 def test_the_persons_token_is_revoked(cronofy):

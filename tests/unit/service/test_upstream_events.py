@@ -53,7 +53,7 @@ def at_cronofy(sub: str = "acc_1"):
     account = connected(sub)
     profile, managed = account.profiles
     identity = Identity(ProviderName.GOOGLE, f"up_{sub}", email_of(sub), upstream=Upstream.CRONOFY)
-    return replace(account, profiles=(replace(profile, identity=identity), managed))
+    return account._replace(profiles=(replace(profile, identity=identity), managed))
 
 
 @dataclass
@@ -375,7 +375,7 @@ def test_a_new_event_is_mailed_by_us(world):
 def test_what_we_mailed_ourselves_goes_on_being_mailed_by_us(world):
     """Whoever moves the other way has our invitation, and would get a second one."""
     world.upsert()
-    world.events.save(replace(world.event, carrier=None), over=world.event.version)
+    world.events.save(world.event._replace(carrier=None), over=world.event.version)
     world.queue.take()
     world.upsert(TEN)
     assert [due.recipient for due in world.queue.take()] == [recipient_of(email_of("acc_1"))]

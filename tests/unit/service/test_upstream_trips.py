@@ -25,7 +25,7 @@ def world():
 
 def chosen(world, upstream):
     """The application has an upstream of its own."""
-    world.applications = FakeApplications(replace(APP, upstream=upstream), tokens=world.tokens, accounts=world.accounts)
+    world.applications = FakeApplications(APP._replace(upstream=upstream), tokens=world.tokens, accounts=world.accounts)
 
 
 # --- Which upstream ----------------------------------------------------------------------------------

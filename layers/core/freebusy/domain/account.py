@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,8 +130,7 @@ class Profile:
         return ProviderName.MANAGED if self.upstream is Upstream.CRONOFY else self.provider
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """One completed authorization of the account by its person. Its tokens live while it is listed here."""
 
     grant_id: str
@@ -139,8 +138,7 @@ class Grant:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last.
 
     ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any. ``moved`` are

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.uri import LOOPBACK_HOSTS, split
 
@@ -47,8 +47,7 @@ class ClientSecret:
     sealed: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(NamedTuple):
     """``public`` applications (front ends) have no secret, must use PKCE and get rotating refresh tokens.
 
     ``origins`` are the browser origins that may call the API with this application's tokens (CORS). ``upstream`` is

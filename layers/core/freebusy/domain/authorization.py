@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ ROTATION_GRACE = 10
 """All in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(NamedTuple):
     """One trip through ``/oauth/authorize``, kept under the hash of the ``state`` we sent to the provider.
 
     ``browser_hash`` is the hash of a random value that only the browser's cookie holds; the PKCE verifier
@@ -45,8 +43,7 @@ class AuthorizationRequest:
     relink_profile_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnAddress:
+class ReturnAddress(NamedTuple):
     """Where a trip ends: the application's redirect URI, with its own ``state`` and our ``iss`` (RFC 9207)."""
 
     redirect_uri: str
@@ -66,8 +63,7 @@ class ReturnAddress:
         return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationCode:
+class AuthorizationCode(NamedTuple):
     """What a code stands for; bound to the application, its redirect URI and, with PKCE, its challenge.
 
     ``sub`` is an account, or a service account, which has no ``profile_id``.
@@ -94,8 +90,7 @@ class TokenKind(StrEnum):
     CLIENT_SECRET = "client_secret"  # noqa: S105 - the name of a kind, not a secret
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRecord:
+class TokenRecord(NamedTuple):
     """What is stored about a bearer value, under its hash. Times are epoch seconds; ``None`` never expires.
 
     ``sub`` and ``grant_id`` are ``None`` only for client secrets. ``rotated_at`` is set once a public

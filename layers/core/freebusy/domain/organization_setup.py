@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode, ReturnAddress
 from freebusy.domain.identifiers import hashed
@@ -22,8 +21,7 @@ PROOF = "freebusy-connect="
 """What the record that proves a domain begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRequest:
+class OrganizationRequest(NamedTuple):
     """What an application wants of an organization, and where the administrator's browser goes back to.
 
     ``scope`` is what the application may do as a service account, ``delegated_scope`` the most that it may want for
@@ -64,8 +62,7 @@ class Leg(StrEnum):
     SIGN_IN = "sign_in"
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationTrip:
+class OrganizationTrip(NamedTuple):
     """One leg of an administrator's browser through the provider, kept under the hash of the ``state`` we sent there.
 
     ``browser_hash`` is that of ``AuthorizationRequest``. ``handle`` names the setup that the administrator signs in for
@@ -79,8 +76,7 @@ class OrganizationTrip:
     handle: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """An administrator has signed in, and now lets us in at the provider, which may take days.
 
     It is kept under the hash of a random handle, which is in its address; ``browser_hash`` is the hash of what the
@@ -106,8 +102,7 @@ class Setup:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ProofRecord:
+class ProofRecord(NamedTuple):
     """A TXT record by which whoever keeps a domain's DNS says that this person may connect it to this application."""
 
     name: str

@@ -6,11 +6,10 @@ Members go by their number in the query; in a mask, bit i stands for member numb
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from heapq import heapreplace
 from itertools import accumulate, compress, repeat
 from operator import xor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.stretches import FOREVER, Pair, Stretches
 
@@ -24,8 +23,7 @@ WORTH_A_SEARCH = 4
 """Stretches per opening; where there are fewer, taking them all is quicker than searching for the right ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quorum:
+class Quorum(NamedTuple):
     """At least ``required`` of these members."""
 
     members: frozenset[int]

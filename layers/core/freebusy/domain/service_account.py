@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import Disconnected, Grant, Identity, ProviderName, Upstream
 from freebusy.domain.scopes import split
@@ -24,8 +24,7 @@ _GOOGLE_RESOURCES = "resource.calendar.google.com"
 """The domain of every Workspace's rooms, which says nothing about whose they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+class Organization(NamedTuple):
     """A Google Workspace or a Microsoft tenant, reached directly or by way of Cronofy.
 
     ``key`` never changes: Google's primary domain, Microsoft's tenant id, the id of Cronofy's service account.
@@ -57,8 +56,7 @@ class Organization:
         return self.provider is ProviderName.GOOGLE and mailbox.rpartition("@")[2].lower() == _GOOGLE_RESOURCES
 
 
-@dataclass(frozen=True, slots=True)
-class Administrator:
+class Administrator(NamedTuple):
     """Who signed in for an organization, as the provider vouches for it."""
 
     identity: Identity
@@ -92,8 +90,7 @@ class ServiceAccount:
         return self.disconnected is None
 
 
-@dataclass(frozen=True, slots=True)
-class Delegation:
+class Delegation(NamedTuple):
     """What an administrator lets us in with: at Google they enter it, at Microsoft they agree to it.
 
     ``client_id`` is that of our service account or registration; ``free_busy`` and ``resources`` are the scopes, or
@@ -105,8 +102,7 @@ class Delegation:
     resources: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """A room or another thing that can be booked, and has a calendar."""
 
     email: str

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Followers:
     """Where what was written goes on to."""
 

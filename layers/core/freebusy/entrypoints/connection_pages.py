@@ -79,5 +79,5 @@ def _with_logos_that_fit(listed: Sequence[Connection]) -> list[Connection]:
         if len(application.logo) > left:
             application = replace(application, logo=b"")
         left -= len(application.logo)
-        shown.append(replace(connection, application=application))
+        shown.append(connection._replace(application=application))
     return shown

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -57,7 +56,7 @@ class EventWriter:
             events=self._wired.events,
             now=self._wired.clock(),
         )
-        self._caller = self._caller._replace(account=replace(account, has_events=True))
+        self._caller = self._caller._replace(account=account._replace(has_events=True))
 
     def delete(self, calendar_id: str, body: Mapping[str, Any]) -> None:
         account = self._caller.account

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.account import MOVED, Upstream
 from freebusy.domain.channel import ChannelDue
@@ -18,14 +17,12 @@ _LOST = {"disconnected", "withdrawn"}
 _SAID = ("participation", "comment", "proposal", "answered", "delivery")
 
 
-@dataclass(frozen=True, slots=True)
-class EventChange:
+class EventChange(NamedTuple):
     before: EventState | None
     after: EventState
 
 
-@dataclass(frozen=True, slots=True)
-class AccountChange:
+class AccountChange(NamedTuple):
     before: AccountState
     after: AccountState
 

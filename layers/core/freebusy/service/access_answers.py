@@ -52,7 +52,7 @@ AWAITED = "awaited"
 FORGOTTEN = "forgotten"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class AccessAnswers:
     """Answers one request at a time; safe to call from several threads."""
 

@@ -36,7 +36,7 @@ def current(account: Account, *, service_accounts: ServiceAccountStore) -> Accou
         else profile
         for profile in account.profiles
     ]
-    return replace(account, profiles=tuple(profiles))
+    return account._replace(profiles=tuple(profiles))
 
 
 def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:

@@ -88,7 +88,7 @@ def register_application(  # noqa: PLR0913 - what a registration consists of
         registry.create(application)
         return application, None
     secret = new_client_secret()
-    application = replace(application, secrets=(_listed(secret, application.client_id, vault, now),))
+    application = application._replace(secrets=(_listed(secret, application.client_id, vault, now),))
     registry.create(application)
     return application, secret
 
@@ -104,7 +104,7 @@ def find_application(client_id: str, *, registry: ApplicationRegistry) -> Applic
 def rename_application(client_id: str, name: str, *, registry: ApplicationRegistry) -> Application:
     """Raises NotFound and InvalidRequest."""
     (name,) = _checked("name", checked_name, [name])
-    return _change(client_id, lambda application: replace(application, name=name), registry)
+    return _change(client_id, lambda application: application._replace(name=name), registry)
 
 
 def show_home_page(client_id: str, home_page: str, *, registry: ApplicationRegistry) -> Appearance:
@@ -134,7 +134,7 @@ def add_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Applicat
     uris = tuple(uris)
 
     def change(application: Application) -> Application:
-        return replace(application, redirect_uris=_checked_redirect_uris((*application.redirect_uris, *uris)))
+        return application._replace(redirect_uris=_checked_redirect_uris((*application.redirect_uris, *uris)))
 
     return _change(client_id, change, registry)
 
@@ -145,14 +145,14 @@ def remove_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Appli
 
     def change(application: Application) -> Application:
         left = _without("redirect_uris", application.redirect_uris, uris)
-        return replace(application, redirect_uris=_checked_redirect_uris(left))
+        return application._replace(redirect_uris=_checked_redirect_uris(left))
 
     return _change(client_id, change, registry)
 
 
 def choose_upstream(client_id: str, upstream: Upstream | None, *, registry: ApplicationRegistry) -> Application:
     """Where people who connect from now on are sent; None leaves it to the deployment. Raises NotFound."""
-    return _change(client_id, lambda application: replace(application, upstream=upstream), registry)
+    return _change(client_id, lambda application: application._replace(upstream=upstream), registry)
 
 
 def limit_requests(client_id: str, per_minute: int | None, *, registry: ApplicationRegistry) -> Application:
@@ -164,7 +164,7 @@ def limit_requests(client_id: str, per_minute: int | None, *, registry: Applicat
         checked = None if per_minute is None else checked_requests_per_minute(per_minute)
     except ValueError as error:
         raise _invalid("requests_per_minute", str(error)) from error
-    return _change(client_id, lambda application: replace(application, requests_per_minute=checked), registry)
+    return _change(client_id, lambda application: application._replace(requests_per_minute=checked), registry)
 
 
 def add_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:
@@ -172,7 +172,7 @@ def add_origins(client_id: str, origins: Iterable[str], *, registry: Application
     origins = tuple(origins)
 
     def change(application: Application) -> Application:
-        return replace(application, origins=_checked_origins((*application.origins, *origins)))
+        return application._replace(origins=_checked_origins((*application.origins, *origins)))
 
     return _change(client_id, change, registry)
 
@@ -182,7 +182,7 @@ def remove_origins(client_id: str, origins: Iterable[str], *, registry: Applicat
     origins = _checked_origins(origins)
 
     def change(application: Application) -> Application:
-        return replace(application, origins=_without("origins", application.origins, origins))
+        return application._replace(origins=_without("origins", application.origins, origins))
 
     return _change(client_id, change, registry)
 
@@ -201,7 +201,7 @@ def rotate_secret(
             raise _invalid("secrets", "a public application has no client secret")
         if len(application.secrets) >= MOST_SECRETS:
             raise _invalid("secrets", "two secrets live already: revoke one first")
-        return replace(application, secrets=(*application.secrets, _listed(secret, client_id, vault, now)))
+        return application._replace(secrets=(*application.secrets, _listed(secret, client_id, vault, now)))
 
     return _change(client_id, change, registry), secret
 
@@ -216,7 +216,7 @@ def revoke_secret(client_id: str, hint: str, *, registry: ApplicationRegistry) -
         left = tuple(secret for secret in application.secrets if secret.hint != hint)
         if len(left) != len(application.secrets) - 1:
             raise _invalid("secrets", f"exactly one secret must have the hint {hint}")
-        return replace(application, secrets=left)
+        return application._replace(secrets=left)
 
     return _change(client_id, change, registry)
 

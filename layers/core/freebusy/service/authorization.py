@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderName, Upstream
 from freebusy.domain.authorization import (
@@ -50,16 +49,14 @@ logger = logging.getLogger(__name__)
 Providers = Mapping[ProviderName, CalendarProvider]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderChoice:
+class ProviderChoice(NamedTuple):
     """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
 
     application: Introduction
     providers: tuple[ProviderName, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reconnected:
+class Reconnected(NamedTuple):
     """A profile works again, and that is all: no application waits for the browser. It may even be gone."""
 
     application: Introduction | None
@@ -186,7 +183,7 @@ def _depart(
         )
     except ProviderError as error:
         raise consent_trouble.raised(error, request.client_id) from error
-    tokens.save_authorization_request(leg.state_hash, replace(request, browser_hash=leg.browser_hash))
+    tokens.save_authorization_request(leg.state_hash, request._replace(browser_hash=leg.browser_hash))
     return Departure.on(leg, location)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import AuthorizationError
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 LONGEST_STATE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """``scope`` is what will be granted; ``provider`` is ``None`` while the person has to choose."""
 
     scope: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import Availability, Query, ResponseFormat, find_availability
 from freebusy.domain.free_busy import Period
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from freebusy.domain.explanation import Explanation, StartExplanation
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityRequest:
+class AvailabilityRequest(NamedTuple):
     """Durations in seconds. Exactly one of ``periods`` and ``starts`` (the query slots) is not empty."""
 
     groups: tuple[GroupRequest, ...]
@@ -51,8 +49,7 @@ class AvailabilityRequest:
         return Conditions(window, self.excluded, self.fail_if_unreadable)
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityAnswer:
+class AvailabilityAnswer(NamedTuple):
     """``sources``, ``turns`` (whose turn it is in groups that go round robin) and ``explanation`` where asked for."""
 
     availability: Availability
@@ -62,8 +59,7 @@ class AvailabilityAnswer:
     explanation: Explanation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartAnswer:
+class StartAnswer(NamedTuple):
     """Why one start is offered or not."""
 
     explanation: StartExplanation

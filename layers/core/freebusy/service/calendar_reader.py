@@ -47,7 +47,7 @@ Reading = Sequence[FreeBusyPeriod] | ProviderError
 """What a provider said about one profile, or why it could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class CalendarReader:
     """Reads the free/busy of profiles, renewing their credentials where needed; the managed profile's is ours."""
 

@@ -48,7 +48,7 @@ def refused_callbacks(urls: Iterable[str], *, resolver: HostResolver, local: boo
     return refused
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Callbacks:
     """``local`` allows what ``domain.callback`` allows by that name."""
 

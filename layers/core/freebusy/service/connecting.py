@@ -6,7 +6,7 @@ mailboxes of an organization, for which its administrator consented, are matched
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import (
@@ -32,8 +32,7 @@ ZONE = "Etc/UTC"
 """Of every account: a person's own zone is more than free/busy consent lets us see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(NamedTuple):
     """Somebody let this application see when they are busy."""
 
     client_id: str

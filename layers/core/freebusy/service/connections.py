@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import Account, Disconnected, Profile
 from freebusy.domain.errors import AuthorizationRefused, NotFound
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from freebusy.ports import AccountStore, ApplicationStore, EndUpstream, ServiceAccountStore
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """``profile`` is the person's own, as it stands; ``since`` is in epoch seconds, 0 where nobody knows."""
 
     application: Introduction
@@ -40,7 +39,7 @@ class Connection:
         return not self.by_organization and self.profile.disconnected is not Disconnected.REVOKED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Connections:
     accounts: AccountStore
     applications: ApplicationStore

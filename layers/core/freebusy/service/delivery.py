@@ -17,7 +17,7 @@ class Sender(Protocol):
         """Raises what has to be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Deliverer:
     """Both are made when something has to go that way; without a mail domain nothing is mailed."""
 

@@ -55,7 +55,7 @@ def request_erasure(sub: str, *, queue: ErasureQueue) -> None:
     note(sub, action="erasure.requested")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Erasure:
     """Safe to call from several threads, and for one account by several at once."""
 

@@ -6,7 +6,6 @@ An event is read, changed and written back on condition that nobody wrote it mea
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def upsert_event(  # noqa: PLR0913 - of these, two are ports
         if stored is None:
             return _new_event(account, calendar_id, wanted, now)
         changed = updated(stored, wanted, now=now)
-        return changed if changed is stored else replace(changed, carrier=kept_carrier(account, stored))
+        return changed if changed is stored else changed._replace(carrier=kept_carrier(account, stored))
 
     _write(account.sub, wanted.event_id, change, events)
 

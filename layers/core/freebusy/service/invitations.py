@@ -10,7 +10,7 @@ again: calendars take it for the copy that it is (RFC 5546, 2.1.5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -208,7 +208,7 @@ class InvitationSender:
         message = letter()
         first = before.cancelled
         if first:
-            self._log.mark(event, recipient, replace(before, cancelled=False))
+            self._log.mark(event, recipient, before._replace(cancelled=False))
         try:
             self._mailer.send(
                 message,
@@ -234,9 +234,9 @@ def note_delivery(  # noqa: PLR0913 - an attendee, what to note and where
         attendee = _attendee(event, recipient)
         if event is None or attendee is None or attendee.delivery in {delivery, *_UNREACHABLE}:
             return
-        noted = replace(
-            event,
-            attendees=tuple(replace(each, delivery=delivery) if each is attendee else each for each in event.attendees),
+        told = attendee._replace(delivery=delivery)
+        noted = event._replace(
+            attendees=tuple(told if each is attendee else each for each in event.attendees),
             updated_at=max(clock(), event.updated_at),
         )
         if events.save(noted, over=event.version):

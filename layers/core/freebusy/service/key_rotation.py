@@ -78,7 +78,7 @@ class _Look(NamedTuple):
         return not self.found.keys() & {Found.SEALED_AGAIN, Found.BUSY}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class KeyRotation:
     """Everything may raise StorageUnavailable, and can be asked for again then."""
 
@@ -195,7 +195,7 @@ class KeyRotation:
         if application is None:
             return
         looked = [self._client_secret(client_id, secret, older) for secret in application.secrets]
-        after = replace(application, secrets=tuple(secret for secret, _ in looked))
+        after = application._replace(secrets=tuple(secret for secret, _ in looked))
         written = after == application or self.registry.change(application, after)
         for secret, found in looked:
             if found is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.errors import InvalidRequest
@@ -23,8 +22,7 @@ MOST_SHOWN = 20_000
 """Occurrences in one answer; a few endless series have more than that in a century."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventsQuery:
+class EventsQuery(NamedTuple):
     """``start`` and ``end`` are epoch seconds or ``None``; ``calendar_ids`` empty means all.
 
     ``zone`` is where dates begin and end; ``last_modified`` keeps what changed at or after that second.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.errors import AuthorizationError
 from freebusy.domain.scopes import grantable
@@ -21,8 +20,7 @@ NARROWED = "narrowed"
 """Our own parameter: the administrator has let us in already, to some mailboxes, and needs no consent screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """``scope`` and ``delegated_scope`` are what will be granted; ``provider`` is ``None`` while the administrator has
     to choose.
     """

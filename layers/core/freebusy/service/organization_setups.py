@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderCredential, ProviderName
 from freebusy.domain.errors import (
@@ -51,16 +51,14 @@ class Locked:
     """This browser is not the one that the setup is bound to."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationConnected:
+class OrganizationConnected(NamedTuple):
     """The browser goes back to the application, at ``location``, with a code."""
 
     application: Introduction
     location: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """What the administrator still has to do.
 
     ``access`` and ``proof`` are reasons why the organization cannot be read, or its domain is not proven; None where
@@ -78,7 +76,7 @@ class Progress:
     checked_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrganizationSetups:
     """``prove_domains``: Google does not say who is an administrator, and once an organization has let this deployment
     in for one application, anybody who works there could connect it to another. So the domain's own DNS has to agree.

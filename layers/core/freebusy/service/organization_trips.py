@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderName, Upstream
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, ReturnAddress
@@ -49,8 +49,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationChoice:
+class OrganizationChoice(NamedTuple):
     """The administrator says first where their organization is; then the request is repeated with the answer."""
 
     application: Introduction
@@ -67,7 +66,7 @@ def setup_url(public_url: str, handle: str) -> str:
     return f"{public_url}/enterprise_connect/setup/{handle}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrganizationTrips:
     """``begin`` and ``sign_in_again`` send an administrator's browser off, ``come_back`` receives it.
 

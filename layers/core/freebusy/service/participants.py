@@ -30,8 +30,7 @@ Pair = tuple[int, int]
 _DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRequest:
+class MemberRequest(NamedTuple):
     """One entry of a group; ``path`` is where errors point to.
 
     ``calendar_ids`` are those that count (``None``: what the rules say, or else all). ``before`` and ``after`` are
@@ -52,23 +51,20 @@ class MemberRequest:
     constraints: tuple[Constraint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RoundRobin:
+class RoundRobin(NamedTuple):
     """Members go by how many events with all of ``tags`` they have in the query's time and ``days`` days before."""
 
     days: int
     tags: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRequest:
+class GroupRequest(NamedTuple):
     members: tuple[MemberRequest, ...]
     required: int
     round_robin: RoundRobin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(NamedTuple):
     """What holds for all who are asked about.
 
     ``window`` is all the time that can matter to the answer, buffers included. Neither the events named in
@@ -111,7 +107,7 @@ class Sources(NamedTuple):
     calendars: Sequence[Source]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ParticipantReader:
     """Looks up everybody at once: accounts, rules and events in as few reads as possible, calendars side by side.
 

@@ -41,7 +41,7 @@ class SignedIn:
     handle: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class PersonTrips:
     """``begin`` sends a person's browser off, ``come_back`` receives it; ``signed_in`` recognises it from then on."""
 

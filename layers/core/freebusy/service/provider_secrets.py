@@ -26,7 +26,7 @@ _ALONE = re.compile(r'(?:(?![{}"\[\]])[!-~])+')
 """A client secret, and nothing that was meant to be JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ProviderSecret:
     """``understood`` is what functions make of it, None where that is nothing, and ``holding`` what they would want.
 

@@ -6,7 +6,7 @@ An access or refresh token lives only while its grant is listed on its account, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from freebusy.domain.account import Account, Disconnected, Grant, Profile
 from freebusy.domain.authorization import (
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who sent a request: an application, by its client secret; or an account or a service account under a grant, by
     its access token.
     """

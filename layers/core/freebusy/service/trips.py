@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, AuthorizationCode
@@ -34,8 +34,7 @@ class Departure:
         return cls(location, trip_of(leg.state), leg.browser_secret)
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(NamedTuple):
     """The browser goes back to the application, with a code or with an error."""
 
     location: str

@@ -57,7 +57,7 @@ def state_of(handle: str) -> str:
     return hashed(f"the answer to {handle}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamAccess:
     """Asks Cronofy, and knows what it answered."""
 
@@ -115,7 +115,7 @@ class Answer:
     error_key: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamAnswers:
     """Takes in what Cronofy answers."""
 

@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more; or nobody is
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamWork:
     """Does what is due, one piece at a time; safe to call from several threads.
 

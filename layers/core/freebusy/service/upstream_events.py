@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile
@@ -42,7 +42,7 @@ READ_SECONDS = 5.0
 """For all requests that one event, or the answers to all events, may take."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamDelivery:
     """Writes what is due; safe to call from several threads."""
 
@@ -69,7 +69,7 @@ class UpstreamDelivery:
             self._write(account, profile, event)
         except EventRefused:
             self._note(event, Delivery.REFUSED)
-            self.log.mark(event, UPSTREAM, replace(before, revision=event.revision, version=event.version))
+            self.log.mark(event, UPSTREAM, before._replace(revision=event.revision, version=event.version))
             return Outcome.REFUSED
         self.log.mark(event, UPSTREAM, SentMark(event.revision, event.deleted, event.version))
         if event.person.delivery is Delivery.REFUSED:
@@ -93,7 +93,7 @@ class UpstreamDelivery:
         note_delivery(event.sub, event.event_id, person, delivery, events=self.events, clock=self.clock)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class AnswerReader:
     """Takes in what people answered to the invitations that Cronofy mailed."""
 
@@ -155,13 +155,13 @@ class AnswerReader:
         told = {same_address(email): participation for email, participation in answers.attendees.items()}
         person, *others = event.attendees
         counted = (
-            replace(person, participation=answers.person or person.participation),
-            *(replace(each, participation=told.get(same_address(each.email), each.participation)) for each in others),
+            person._replace(participation=answers.person or person.participation),
+            *(each._replace(participation=told.get(same_address(each.email), each.participation)) for each in others),
         )
         if counted == event.attendees:
             return True
         updated_at = max(self.clock(), event.updated_at)
-        return self.events.save(replace(event, attendees=counted, updated_at=updated_at), over=event.version)
+        return self.events.save(event._replace(attendees=counted, updated_at=updated_at), over=event.version)
 
 
 def _are_about(answers: UpstreamAnswers, event: ManagedEvent) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from freebusy.ports import UpstreamHandles, UpstreamQueue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamNotifications:
     """``has_signed`` says whether Cronofy has signed a body so."""
 

@@ -25,7 +25,7 @@ RENEWAL_SECONDS = 30
 _Used = TypeVar("_Used")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrganizationsAtCronofy:
     """Safe to call from several threads. That an organization is gone is noticed when something is asked of it:
     its mailboxes have credentials of their own, and tell for themselves.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.access_request import MOST_AT_ONCE
 from freebusy.domain.channel import LONGEST_CALLBACK_URL, MOST_CHANNELS
@@ -63,8 +63,7 @@ class Caller(StrEnum):
     ORGANIZATION = "service_account_token"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Of one status. Without ``kind`` it has no body."""
 
     about: str

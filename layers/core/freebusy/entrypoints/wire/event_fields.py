@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictStr
 from pydantic_core import PydanticCustomError
@@ -149,8 +148,7 @@ class Tags(BaseModel):
 # --- Times and places ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A time in epoch seconds, or a date: its midnight in UTC. ``zone`` is the one that was said with it."""
 
     seconds: int

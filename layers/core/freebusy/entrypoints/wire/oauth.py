@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.errors import TokenError
 from freebusy.domain.identifiers import is_service_account
@@ -40,8 +40,7 @@ class RefreshGrant:
     refresh_token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(NamedTuple):
     client: Client
     grant: CodeGrant | RefreshGrant
 

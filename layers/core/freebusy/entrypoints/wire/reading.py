@@ -7,9 +7,8 @@ Unknown parameters are ignored, as the contract has it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools.event_handler import Response
@@ -35,8 +34,7 @@ PAGES_LIFETIME = 3600
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadQuery:
+class ReadQuery(NamedTuple):
     """Bounds and ``last_modified`` in epoch seconds; ``flags`` holds the names of the booleans that are true."""
 
     zone: ZoneInfo
