@@ -34,7 +34,8 @@ from freebusy.entrypoints import audit
 from freebusy.settings import settings
 from tests import api
 from tests.api import Answer
-from tests.fakes import FakeAccounts, FakeTokens
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.tokens import FakeTokens
 from tests.people import CLIENT_ID, connected
 from tests.tables import create_table
 

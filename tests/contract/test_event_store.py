@@ -31,7 +31,9 @@ from freebusy.domain.event import (
 )
 from freebusy.domain.free_busy import Period
 from freebusy.ports import AccountStore, EventStore, InvitationLog
-from tests.fakes import NOW, FakeAccounts, FakeEvents, FakeInvitationLog
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.people import connected
 from tests.tables import create_table
 

@@ -11,7 +11,7 @@ from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
 from tests.api import call
 from tests.asking import DAY, SECRET, ask, at, found
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, connected, managed
 
 

@@ -9,7 +9,7 @@ from freebusy.domain.event import Attendee, Details, Location, Participation, Wh
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from tests.api import call
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import busy, connected, managed
 
 TOKEN = "access token of acc_1"

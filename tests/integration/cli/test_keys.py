@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from freebusy.entrypoints.cli import main
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.integration.cli.deployment import CREDENTIAL
 
 pytestmark = pytest.mark.emulator

@@ -9,7 +9,10 @@ from freebusy.domain.account import MOVED, Disconnected, Profile, ProviderCreden
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.identifiers import hashed
 from freebusy.service.key_rotation import MOST_LOOKS, QUIET_SECONDS, KeyRotation, Rotated
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSecretVault, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault, FakeVault
 from tests.people import CLIENT_ID, connected, organization, organization_at_cronofy
 
 SETTLING = 600
