@@ -34,21 +34,18 @@ class FakeInvitationQueue:
 
 
 class FakeAccessQueue:
-    """``waiting`` is what nobody took yet, ``delays`` how long each is kept back; ``postponed`` are receipts, each with
-    how often it was received.
-    """
+    """``waiting`` is what nobody took yet, ``delays`` how long each is kept back."""
 
     def __init__(self) -> None:
         self.waiting: list[str] = []
         self.delays: list[int] = []
-        self.postponed: list[tuple[str, int]] = []
 
     def put(self, request_ids: Sequence[str], *, delay: int = 0) -> None:
         self.waiting += request_ids
         self.delays += [delay] * len(request_ids)
 
     def postpone(self, receipt: str, *, received: int) -> None:
-        self.postponed.append((receipt, received))
+        raise AssertionError("nothing has to wait")
 
 
 class FakeUpstreamQueue:
