@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,8 @@ from freebusy.entrypoints import audit
 from freebusy.settings import settings
 from tests import api
 from tests.api import Answer
-from tests.fakes import FakeAccounts, FakeTokens
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.tokens import FakeTokens
 from tests.people import CLIENT_ID, connected
 from tests.tables import create_table
 
@@ -78,7 +79,7 @@ def person(number: int, wired: Dependencies, credential: ProviderCredential | No
     sealed = wired.vault.seal(
         credential or made_up_credential(number), client_id=CLIENT_ID, profile_id=profile.profile_id
     )
-    return replace(account, profiles=(replace(profile, sealed_credential=sealed), account.managed_profile))
+    return account._replace(profiles=(profile._replace(sealed_credential=sealed), account.managed_profile))
 
 
 def sub_of(number: int) -> str:

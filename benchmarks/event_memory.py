@@ -26,7 +26,8 @@ from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.event import InvitationDue, ManagedEvent
 from freebusy.domain.identifiers import hashed
 from tests.api import Context, handler
-from tests.fakes import FakeApplications, FakeEvents, FakeInvitationLog
+from tests.fakes.applications import FakeApplications
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.people import CLIENT_ID
 
 EVENTS, BATCH = 10_000, 10

@@ -153,7 +153,7 @@ def _what_failed(cloudformation: Any) -> str:
     events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
     reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason')}" for event in failed]
-    return "; ".join(reasons) or "the log of the emulator may say why"
+    return "; ".join(reasons) or "no resource says why"
 
 
 def _uploaded(template: Mapping[str, Any], endpoint: str) -> str:

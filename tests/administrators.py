@@ -16,7 +16,12 @@ from freebusy.service.organization_trips import OrganizationChoice, Organization
 from freebusy.service.tokens import IssuedTokens
 from freebusy.service.trips import Departure, Return
 from freebusy.service.upstream_organizations import OrganizationsAtCronofy
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSetups, FakeTokens, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.setups import FakeSetups
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeVault
 from tests.organizations import (
     FakeDomainRecords,
     FakeOrganizationCalendars,

@@ -14,7 +14,7 @@ from freebusy.domain.identifiers import hashed
 from freebusy.service.invitations import recipient_of
 from tests.api import Answer, call
 from tests.browsers import APP, Deployment, refresh
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 CANARY = "canary"
 WHO = Identity(ProviderName.GOOGLE, "canary-subject", "ana.canary@example.com", "Ana Canary")

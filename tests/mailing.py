@@ -14,16 +14,12 @@ from freebusy.domain.event import ManagedEvent, When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.invitations import EventState, InvitationSender, Outcome, due_after, recipient_of
-from tests.fakes import (
-    NOW,
-    FakeAccounts,
-    FakeApplications,
-    FakeClock,
-    FakeEvents,
-    FakeInvitationLog,
-    FakeInvitationQueue,
-    FakeMailer,
-)
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents, FakeInvitationLog
+from tests.fakes.mail import FakeMailer
+from tests.fakes.queues import FakeInvitationQueue
 from tests.people import CLIENT_ID, connected
 
 HOUR = 3600

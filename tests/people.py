@@ -11,7 +11,8 @@ from freebusy.domain.errors import AccessTokenRejected, ProviderError
 from freebusy.domain.event import Attendee, Details, ManagedEvent, When
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Organization, ServiceAccount, mailbox_identity
-from tests.fakes import NOW, FakeVault
+from tests.fakes.clock import NOW
+from tests.fakes.vaults import FakeVault
 
 CLIENT_ID = "client-1"
 

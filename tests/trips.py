@@ -22,7 +22,12 @@ from freebusy.service.authorization import (
 )
 from freebusy.service.tokens import IssuedTokens, exchange_code
 from freebusy.service.trips import Departure, Return
-from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeProvider, FakeTokens, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import FakeClock
+from tests.fakes.providers import FakeProvider
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeVault
 
 PUBLIC_URL = "https://calendar.example.com"
 REDIRECT_URI = "https://app.example/callback"

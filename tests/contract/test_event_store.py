@@ -3,7 +3,7 @@ emulators know it, pass the same rules."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -31,7 +31,9 @@ from freebusy.domain.event import (
 )
 from freebusy.domain.free_busy import Period
 from freebusy.ports import AccountStore, EventStore, InvitationLog
-from tests.fakes import NOW, FakeAccounts, FakeEvents, FakeInvitationLog
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.people import connected
 from tests.tables import create_table
 
@@ -131,7 +133,7 @@ class TestEvents:
     )
     def test_an_event_comes_back_as_it_was_stored(self, stores, stored):
         assert stores.events.save(stored, over=None)
-        assert stores.events.find("acc_1", stored.event_id) == replace(stored, version=1)
+        assert stores.events.find("acc_1", stored.event_id) == stored._replace(version=1)
 
     def test_every_write_raises_the_version(self, stores):
         stores.events.save(event(), over=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -73,7 +72,7 @@ MESSAGES = [
 @pytest.mark.parametrize(("asked", "changes"), MESSAGES)
 @pytest.mark.parametrize("event", EVENTS)
 def test_the_message_has_the_shape_that_mail_programs_render(event, asked, changes):
-    received = invitation(replace(event, **changes), **asked)
+    received = invitation(event._replace(**changes), **asked)
     method = "CANCEL" if asked["cancel"] else "REQUEST"
 
     assert [part.get_content_type() for part in received.message.walk()] == [
@@ -95,7 +94,7 @@ def test_the_message_has_the_shape_that_mail_programs_render(event, asked, chang
 @pytest.mark.parametrize(("asked", "changes"), MESSAGES)
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_line_ends_and_fits_as_the_standards_want(event, asked, changes):
-    raw = raw_invitation(replace(event, **changes), **asked)
+    raw = raw_invitation(event._replace(**changes), **asked)
     assert raw.isascii()
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert max(map(len, raw.split(b"\r\n"))) <= 78
@@ -160,7 +159,7 @@ RULES = [
 @pytest.mark.parametrize(("asked", "changes", "required", "statuses", "alarms"), RULES)
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_method_has_what_it_must_and_nothing_that_it_may_not(event, asked, changes, required, statuses, alarms):
-    received = invitation(replace(event, **changes), **asked)
+    received = invitation(event._replace(**changes), **asked)
     properties = [name for name, _ in received.event.property_items(recursive=False) if name not in {"BEGIN", "END"}]
 
     assert required <= set(properties)

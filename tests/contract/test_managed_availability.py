@@ -25,7 +25,8 @@ from freebusy.domain.managed_availability import (
     WeeklyPeriod,
 )
 from freebusy.ports import ManagedAvailabilityStore
-from tests.fakes import NOW, FakeManagedAvailability
+from tests.fakes.clock import NOW
+from tests.fakes.managed_availability import FakeManagedAvailability
 from tests.tables import create_table
 
 HOUR = 3600

@@ -48,17 +48,15 @@ from freebusy.ports import (
     TokenStore,
 )
 from tests.administrators import MAX, a_request, a_setup
-from tests.fakes import (
-    NOW,
-    FakeAccessRequests,
-    FakeAccounts,
-    FakeAnswers,
-    FakeApplications,
-    FakePages,
-    FakePermits,
-    FakeSetups,
-    FakeTokens,
-)
+from tests.fakes.access_requests import FakeAccessRequests
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW
+from tests.fakes.kept_answers import FakeAnswers
+from tests.fakes.pages import FakePages
+from tests.fakes.permits import FakePermits
+from tests.fakes.setups import FakeSetups
+from tests.fakes.tokens import FakeTokens
 from tests.people import colleague, organization, organization_at_cronofy
 from tests.tables import create_table
 

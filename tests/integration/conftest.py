@@ -25,7 +25,9 @@ from freebusy.settings import settings
 from tests import browsers
 from tests.asking import SECRET
 from tests.browsers import Deployment, Headquarters
-from tests.fakes import NOW, FakeAccounts, FakeProvider
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.providers import FakeProvider
 from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
 from tests.people import CLIENT_ID, FakeCalendars, connected
 from tests.tables import create_table

@@ -12,7 +12,7 @@ from freebusy.domain.errors import StorageUnavailable
 from freebusy.settings import settings
 from tests.api import call
 from tests.browsers import ANA, PUBLIC_URL, REDIRECT_URI, REQUEST, Browser, brought, links
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import colleague
 from tests.pictures import png
 

@@ -10,7 +10,7 @@ from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from tests.asking import SECRET, ask, at, found, group, refused
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, connected, managed
 
 HOUR, DAY = 3600, 86_400

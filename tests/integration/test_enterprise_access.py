@@ -18,7 +18,8 @@ from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES, Resource
 from tests.access import ROOM
 from tests.api import Answer, call
-from tests.fakes import NOW, FakeHosts
+from tests.fakes.callbacks import FakeHosts
+from tests.fakes.clock import NOW
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import CLIENT_ID, connected, organization
 

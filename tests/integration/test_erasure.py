@@ -24,7 +24,7 @@ from freebusy.service.connecting import Consent, connect_mailbox, connect_upstre
 from freebusy.service.erasure import LONGEST_REQUEST, MAIL_FIRST
 from tests.api import Context, handler
 from tests.browsers import APP, BEN, FRONT_END, OTHER_APP, OTHER_SECRET, lives, post, token_body
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.footprint import WHO, ask_for_mailbox, connect_at_cronofy, dump, leave_traces, mentions, names_of
 from tests.people import connected, organization, organization_at_cronofy
 from tests.records import standard_record

@@ -18,7 +18,9 @@ from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.entrypoints.openapi.operations import OPERATIONS, Caller, Operation, Section
 from tests.api import Answer, call
-from tests.fakes import NOW, FakeAccessQueue, FakeHosts
+from tests.fakes.callbacks import FakeHosts
+from tests.fakes.clock import NOW
+from tests.fakes.queues import FakeAccessQueue
 from tests.people import connected, organization
 from tests.template.deployment import routes
 

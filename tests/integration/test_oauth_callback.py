@@ -8,7 +8,7 @@ from freebusy.domain.account import Disconnected
 from freebusy.domain.errors import ConsentIncomplete, ProviderMisconfigured
 from tests.api import call
 from tests.browsers import ANA, BEN, PUBLIC_URL, REDIRECT_URI, Browser, brought
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 
 def assert_is_page(answer, status):

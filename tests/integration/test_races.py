@@ -53,7 +53,9 @@ from freebusy.service.idempotency import carry_out_once
 from freebusy.service.organization_reader import OrganizationReader
 from freebusy.service.rate_limits import RateLimiter
 from tests.administrators import a_setup
-from tests.fakes import NOW, FakeApplications, FakeClock, FakeSecretVault
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import busy, colleague, organization, organization_at_cronofy
 from tests.tables import create_table

@@ -27,7 +27,7 @@ from tests.browsers import (
     refresh,
     token_body,
 )
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 OTHER = {"client_id": OTHER_APP, "client_secret": OTHER_SECRET}

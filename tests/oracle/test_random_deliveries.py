@@ -25,7 +25,10 @@ from freebusy.domain.event import Attendee, Delivery, InvitationDue, ManagedEven
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.invitations import EventState, InvitationSender, due_after, recipient_of
-from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeEvents, FakeInvitationLog
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import FakeClock
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.mailing import BEN, CALENDAR, CLEO, NINE, PERSON, TEN, Sent, state_of
 from tests.people import CLIENT_ID, connected
 

@@ -49,7 +49,7 @@ from freebusy.service.announcing import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
-from tests.fakes import FakeCallbackSender, FakeHosts
+from tests.fakes.callbacks import FakeCallbackSender, FakeHosts
 from tests.invitations import MAIL_DOMAIN, an_event
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import colleague, email_of, organization

@@ -14,7 +14,7 @@ from freebusy.domain.account import Account, Identity, Profile, ProviderCredenti
 from freebusy.domain.errors import TokenError
 from freebusy.service.applications import authenticate_client
 from local.emulator import client
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 CALLBACK = "https://app.example/callback"
 CREDENTIAL = ProviderCredential("access", "refresh", NOW)

@@ -11,7 +11,7 @@ from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.vault import KmsSecretVault
 from freebusy.entrypoints.cli import main
 from local.emulator import client
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.integration.cli.deployment import CALLBACK
 from tests.pictures import png
 

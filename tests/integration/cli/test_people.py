@@ -23,7 +23,7 @@ from freebusy.entrypoints.cli import main
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.erasure import Erasure
 from local.emulator import client
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.invitations import an_event
 from tests.people import organization
 

@@ -10,7 +10,7 @@ import pytest
 
 from freebusy.adapters.audit_log import MOST_RECORDS, AuditLogInFiles, CloudWatchAuditLog
 from freebusy.domain.errors import AuditUnavailable
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 SUB, OTHER, LONGER = "acc_1", "acc_2", "acc_12"
 

@@ -35,7 +35,7 @@ from freebusy.domain.event import (
 from freebusy.domain.event_changes import Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.entrypoints.wire.event_request import event_upsert
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import CREDENTIAL
 
 HOUR = 3600

@@ -23,7 +23,10 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
-from tests.fakes import NOW, FakeApplications, FakeSecretVault, FakeTokens
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeSecretVault
 from tests.pictures import png
 
 CALLBACK = "https://app.example/callback"

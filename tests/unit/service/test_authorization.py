@@ -19,7 +19,7 @@ from freebusy.domain.errors import (
 from freebusy.domain.identifiers import hashed
 from freebusy.service.authorization import ProviderChoice, Reconnected, relink_url
 from freebusy.service.trips import Departure, Return
-from tests.fakes import FakeAccounts
+from tests.fakes.accounts import FakeAccounts
 from tests.people import colleague
 from tests.trips import (
     ANA,

@@ -16,7 +16,10 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import Period
 from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents
+from tests.fakes.vaults import FakeVault
 from tests.organizations import no_organizations
 from tests.people import FakeCalendars, busy, connected, organization_at_cronofy
 
@@ -183,7 +186,7 @@ class TestAMailboxOfAnOrganizationAtCronofy:
     def reading(self):
         account = connected()
         profile, managed = account.profiles
-        identity = replace(profile.identity, upstream=Upstream.CRONOFY)
+        identity = profile.identity._replace(upstream=Upstream.CRONOFY)
         of_organization = replace(profile, identity=identity, service_account="ser_1")
         reading = Reading(
             account._replace(profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}

@@ -5,7 +5,8 @@ import pytest
 from freebusy.domain.account import Disconnected, ProviderCredential, ProviderName
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.connecting import Consent, connect, connect_mailbox
-from tests.fakes import NOW, FakeAccounts
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
 from tests.people import organization
 from tests.trips import ANA, REDIRECT_URI, World
 

@@ -23,7 +23,9 @@ from freebusy.domain.event import (
 )
 from freebusy.domain.event_changes import MOST_ATTENDEES, MOST_LISTED, EventUpsert, Invitee
 from freebusy.service.events import delete_all_events, delete_event, upsert_event
-from tests.fakes import NOW, FakeAccounts, FakeEvents
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents
 from tests.people import connected
 
 HOUR = 3600

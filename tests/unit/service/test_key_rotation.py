@@ -9,7 +9,10 @@ from freebusy.domain.account import MOVED, Disconnected, Profile, ProviderCreden
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.identifiers import hashed
 from freebusy.service.key_rotation import MOST_LOOKS, QUIET_SECONDS, KeyRotation, Rotated
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSecretVault, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault, FakeVault
 from tests.people import CLIENT_ID, connected, organization, organization_at_cronofy
 
 SETTLING = 600
@@ -204,7 +207,7 @@ def test_a_mailbox_of_an_organization_at_cronofy_has_a_credential_of_its_own(wor
     of_organization = replace(
         cem.profiles[0],
         service_account="ser_1",
-        identity=replace(cem.profiles[0].identity, upstream=Upstream.CRONOFY),
+        identity=cem.profiles[0].identity._replace(upstream=Upstream.CRONOFY),
     )
     world.accounts.create(cem._replace(profiles=(of_organization, *cem.profiles[1:])))
     assert world.rotate() == [Rotated(CLIENT_ID, resealed=5, checked=5, forgotten=2, left=())]

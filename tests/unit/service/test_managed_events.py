@@ -7,7 +7,8 @@ from freebusy.domain.event import Details, Participation, RecurrenceRule, Transp
 from freebusy.domain.free_busy import Period
 from freebusy.service.event_times import busy_periods
 from freebusy.service.managed_events import MOST_SHOWN, EventsQuery, read_events
-from tests.fakes import NOW, FakeEvents
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents
 from tests.people import connected, managed
 
 HOUR, DAY = 3600, 86400

@@ -14,16 +14,12 @@ from freebusy.service.announcing import announce
 from freebusy.service.callbacks import Callbacks
 from freebusy.service.notifications import REST_SECONDS, Notifier, Outcome
 from tests.access import secret_of
-from tests.fakes import (
-    NOW,
-    FakeAccounts,
-    FakeApplications,
-    FakeCallbackSender,
-    FakeChannels,
-    FakeClock,
-    FakeHosts,
-    FakeSecretVault,
-)
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.callbacks import FakeCallbackSender, FakeHosts
+from tests.fakes.channels import FakeChannels
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault
 from tests.people import CLIENT_ID, connected
 
 DUE = ChannelDue("acc_1", "chn_1", 1)

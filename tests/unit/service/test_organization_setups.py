@@ -15,7 +15,9 @@ from freebusy.domain.organization_setup import SETUP_LIFETIME, ProofRecord
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.service.organization_setups import Locked
 from tests.administrators import ADA, EMPLOYEE, MAX, Office, Tab
-from tests.fakes import FakeServiceAccounts, FakeTokens, FakeVault
+from tests.fakes.service_accounts import FakeServiceAccounts
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeVault
 from tests.trips import CHALLENGE, OTHER_APP, PUBLIC_URL, VERIFIER
 
 

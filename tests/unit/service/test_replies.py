@@ -9,7 +9,7 @@ from freebusy.domain.event import Delivery, ManagedEvent, Participation
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.reply import Ignored, Receipt, Report, Verdict
 from freebusy.service.replies import count_answer, note_delivery
-from tests.fakes import FakeEvents
+from tests.fakes.events import FakeEvents
 from tests.invitations import KIM, MAIL_DOMAIN, an_event
 from tests.replies import ORGANIZER, STAMP, FakeMailbox, mail, receipt
 

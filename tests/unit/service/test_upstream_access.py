@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.access_request import LONGEST_DELAY, PATIENCE
@@ -21,7 +19,8 @@ from freebusy.domain.errors import (
 from freebusy.domain.identifiers import hashed
 from freebusy.service.upstream_access import PAUSE, Answer
 from tests.access import ANA, BEN, HOOK, World, wanted
-from tests.fakes import NOW, FakeVault
+from tests.fakes.clock import NOW
+from tests.fakes.vaults import FakeVault
 from tests.people import organization_at_cronofy
 
 ANSWERS = "https://calendar.example.com/enterprise_connect/answers/"
@@ -372,5 +371,5 @@ def test_by_one_caller_at_a_time(world):
 
 def test_a_credential_that_does_not_open_needs_the_administrator():
     world = Cronofys()
-    world.service_accounts.put(replace(world.service_accounts.find("ser_1"), sealed_credential=b"somebody else's"))
+    world.service_accounts.put(world.service_accounts.find("ser_1")._replace(sealed_credential=b"somebody else's"))
     assert world.outcome() == "service_account_disconnected"

@@ -9,7 +9,8 @@ import pytest
 from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderCredential, ProviderName
 from freebusy.domain.errors import ProviderError, ProviderUnavailable
 from freebusy.service.upstream_authorization import end_upstream
-from tests.fakes import FakeAccounts, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.vaults import FakeVault
 from tests.unit.service.test_upstream_events import at_cronofy
 
 

@@ -16,7 +16,12 @@ from freebusy.service.audit import By, begin
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.upstream_channels import Outcome, UpstreamWork
 from freebusy.service.upstream_notifications import UpstreamNotifications
-from tests.fakes import NOW, FakeAccounts, FakeChannels, FakeUpstreamHandles, FakeUpstreamQueue, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.channels import FakeChannels
+from tests.fakes.clock import NOW
+from tests.fakes.queues import FakeUpstreamQueue
+from tests.fakes.upstream_channels import FakeUpstreamHandles
+from tests.fakes.vaults import FakeVault
 from tests.people import CLIENT_ID
 from tests.unit.service.test_upstream_events import NINE, World, at_cronofy
 

@@ -37,7 +37,11 @@ from freebusy.service.event_times import busy_periods
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.invitations import EventState, Outcome, deliver_again, due_after, recipient_of
 from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeInvitationLog, FakeInvitationQueue, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents, FakeInvitationLog
+from tests.fakes.queues import FakeInvitationQueue
+from tests.fakes.vaults import FakeVault
 from tests.mailing import state_of
 from tests.people import FakeCalendars, connected, email_of
 

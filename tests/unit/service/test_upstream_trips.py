@@ -12,7 +12,7 @@ from freebusy.service.accounts import revoke_profile
 from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.linking import issue_link_token
 from freebusy.service.tokens import revoke_account
-from tests.fakes import FakeApplications
+from tests.fakes.applications import FakeApplications
 from tests.trips import ANA, ANA_AT_CRONOFY, APP, BEN, World, brought, callback_of
 
 ANA_AT_GOOGLE = replace(ANA, email="Ana@Example.com")
