@@ -27,9 +27,9 @@ from moto.core.models import botocore_stubber
 
 from freebusy.bootstrap import Dependencies, dependencies
 from freebusy.domain.account import Account, ProviderCredential, ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.entrypoints import audit
 from freebusy.settings import settings
 from tests import api

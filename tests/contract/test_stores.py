@@ -31,11 +31,12 @@ from freebusy.domain.account import (
     Upstream,
 )
 from freebusy.domain.application import Appearance, Application, ClientSecret
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.errors import NotFound
 from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
 from freebusy.domain.service_account import mailbox_identity
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.ports import (
     AccessRequestStore,
     AccountStore,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from threading import RLock
 
 from freebusy.domain.application import Appearance, Application
-from freebusy.domain.authorization import TokenKind, TokenRecord
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.fakes.access_requests import FakeAccessRequests
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.kept_answers import FakeAnswers

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from threading import RLock
 
 from freebusy.domain.account import Grant
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
+from freebusy.domain.token import TokenRecord
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.erasing import erase_from
 

@@ -18,8 +18,8 @@ from moto import mock_aws
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
 from freebusy.domain.account import Account, ProviderCredential, ProviderName
 from freebusy.domain.application import Application, ClientSecret
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.measures import Measure, taken
 from freebusy.settings import settings
 from tests import browsers

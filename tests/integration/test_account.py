@@ -1,9 +1,9 @@
 import pytest
 
 from freebusy.domain.account import Disconnected, ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.measures import Measure
 from tests.api import call
 from tests.fakes.clock import NOW

@@ -3,11 +3,11 @@ import json
 import pytest
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import CalendarUnreadable, CredentialRevoked, ProviderUnavailable
 from freebusy.domain.event import Participation
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.api import call
 from tests.asking import DAY, SECRET, ask, at, found
 from tests.fakes.clock import NOW

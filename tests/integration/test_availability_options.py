@@ -3,12 +3,12 @@
 import pytest
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import CredentialRevoked
 from freebusy.domain.event import Details, Participation, Transparency, When
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.asking import SECRET, ask, at, found, group, refused
 from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, connected, managed

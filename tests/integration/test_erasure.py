@@ -14,12 +14,13 @@ from freebusy.adapters.queue import pause
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.access_request import Granted
 from freebusy.domain.account import Disconnected, Identity, ProviderCredential, ProviderName, Upstream
-from freebusy.domain.authorization import AuthorizationCode, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.errors import NotFound, StorageUnavailable
 from freebusy.domain.idempotency import KeyedRequest
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import OrganizationRequest, Setup
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, ServiceAccount
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.connecting import Consent, connect_mailbox, connect_upstream_mailbox
 from freebusy.service.erasure import LONGEST_REQUEST, MAIL_FIRST
 from tests.api import Context, handler

@@ -38,13 +38,14 @@ from freebusy.domain.account import (
     ProviderName,
 )
 from freebusy.domain.application import Application
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.channel import MOST_CHANNELS, Channel, News, NotificationType
 from freebusy.domain.errors import InvalidRequest, RequestInProgress, StorageUnavailable
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.domain.idempotency import Answered, KeyedRequest
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.announcing import announce
 from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.connecting import connect_mailbox

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 import pytest
 
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.authorization import ROTATION_GRACE
+from freebusy.domain.token import ROTATION_GRACE
 from tests.api import call
 from tests.browsers import (
     ANA,

@@ -25,7 +25,7 @@ from freebusy.domain.account import (
     Upstream,
 )
 from freebusy.domain.application import Application, ClientSecret
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.callback import is_signed
 from freebusy.domain.channel import Channel, News, NotificationType
 from freebusy.domain.errors import CallbackFailed, CallbackGone
@@ -44,6 +44,7 @@ from freebusy.domain.service_account import (
     Resource,
     ServiceAccount,
 )
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.entrypoints.wire.reading import PAGE_SIZE
 from freebusy.service.announcing import announce
 from freebusy.service.connecting import connect_mailbox

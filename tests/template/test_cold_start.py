@@ -18,6 +18,7 @@ import pytest
 
 from benchmarks.imports import MODELS, NEEDS
 from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT
+from tests.template.used_modules import is_module, used_modules
 
 CORE = ROOT / "layers" / "core"
 
@@ -71,6 +72,10 @@ class TestAFunctionThatIsReady:
     def test_has_loaded_no_adapter_and_no_command_line(self, function):
         unwanted = ("freebusy.adapters.", "freebusy.entrypoints.cli")
         assert not [module for module in started(function)["modules"] if module.startswith(unwanted)]
+
+    def test_has_loaded_no_module_of_ours_that_it_does_not_use(self, function):
+        loaded = {module for module in started(function)["modules"] if is_module(module)}
+        assert loaded - used_modules(function) == set()
 
     def test_has_loaded_pydantic_only_to_read_nested_bodies(self, function):
         assert ("pydantic" in packages(function)) == (function in NESTED)

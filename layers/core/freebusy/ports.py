@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ProviderName,
     )
     from freebusy.domain.application import Appearance, Application
-    from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
     from freebusy.domain.callback import Destination
     from freebusy.domain.channel import Channel, ChannelDue
     from freebusy.domain.data_key import DataKey
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from freebusy.domain.person import Person, PersonSession, PersonTrip
     from freebusy.domain.reply import Letter
     from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
+    from freebusy.domain.token import TokenRecord
     from freebusy.domain.upstream_due import UpstreamDue
 
 

@@ -5,9 +5,9 @@ from itertools import count
 import pytest
 
 from freebusy.domain.application import MOST_ORIGINS, MOST_REDIRECT_URIS, Appearance, Application
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,

@@ -12,7 +12,7 @@ from freebusy.entrypoints.http import bearer_of
 from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
 from freebusy.service.audit import By, note, note_caller
-from freebusy.service.tokens import Caller, authenticate, require
+from freebusy.service.callers import Caller, authenticate, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

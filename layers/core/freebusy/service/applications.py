@@ -20,9 +20,9 @@ from freebusy.domain.application import (
     checked_redirect_uri,
     checked_requests_per_minute,
 )
-from freebusy.domain.authorization import TokenKind
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
+from freebusy.domain.token import TokenKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

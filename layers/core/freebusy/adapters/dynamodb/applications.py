@@ -9,9 +9,9 @@ from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes
 from freebusy.adapters.dynamodb.tokens import token_item
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import Appearance, Application, ClientSecret
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
+from freebusy.domain.token import TokenKind, TokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
