@@ -28,7 +28,7 @@ from freebusy.adapters.ses import SesMailer
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.application import Application
 from freebusy.domain.event import Attendee, Conferencing, Details, InvitationDue, Location, RecurrenceRule
-from freebusy.service.invitations import recipient_of
+from freebusy.service.due_invitations import recipient_of
 from tests.api import Context, handler
 from tests.invitations import INTERVIEW, MAIL_DOMAIN, an_event, timed
 from tests.people import CLIENT_ID

@@ -11,7 +11,7 @@ from freebusy.domain.account import Account, Identity, Profile, ProviderCredenti
 from freebusy.domain.channel import Channel, NotificationType
 from freebusy.domain.event import SentMark
 from freebusy.domain.identifiers import hashed
-from freebusy.service.invitations import recipient_of
+from freebusy.service.due_invitations import recipient_of
 from tests.api import Answer, call
 from tests.browsers import APP, Deployment, refresh
 from tests.fakes.clock import NOW

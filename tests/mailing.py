@@ -12,8 +12,9 @@ from freebusy.adapters.imip.message import build
 from freebusy.domain.application import Application
 from freebusy.domain.event import ManagedEvent, When
 from freebusy.domain.event_changes import EventUpsert, Invitee
+from freebusy.service.due_invitations import EventState, due_after, recipient_of
 from freebusy.service.events import delete_event, upsert_event
-from freebusy.service.invitations import EventState, InvitationSender, Outcome, due_after, recipient_of
+from freebusy.service.invitations import InvitationSender, Outcome
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.applications import FakeApplications
 from tests.fakes.clock import NOW, FakeClock

@@ -10,7 +10,7 @@ from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.entrypoints.authentication import organization
 from freebusy.entrypoints.http import MANY_THINGS, answer, body_of, public_url, resolver, serve
 from freebusy.entrypoints.idempotency import once
-from freebusy.entrypoints.wire.identity import resources_json
+from freebusy.entrypoints.wire.resources import resources_json
 from freebusy.service.resources import list_resources
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.browser import arrive, browser_secret, parameters_of
 from freebusy.entrypoints.http import public_url
 from freebusy.entrypoints.pages import page_resolver, serve_pages
-from freebusy.service.authorization import finish_authorization
+from freebusy.service.consenting import finish_authorization
 from freebusy.service.person_trips import is_of_person
 
 if TYPE_CHECKING:

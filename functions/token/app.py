@@ -10,8 +10,8 @@ from freebusy.entrypoints.http import answer, public_url, resolver, serve
 from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.oauth import Client, CodeGrant, metadata_json, revocation, token_request, tokens_json
-from freebusy.service.applications import authenticate_client
 from freebusy.service.audit import By, note_caller
+from freebusy.service.callers import authenticate_client
 from freebusy.service.erasure import request_erasure, require_may_erase
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
 

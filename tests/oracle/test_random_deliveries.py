@@ -23,8 +23,9 @@ from freebusy.domain.application import Application
 from freebusy.domain.errors import MailRefused, MailUnavailable
 from freebusy.domain.event import Attendee, Delivery, InvitationDue, ManagedEvent, Participation
 from freebusy.domain.event_changes import EventUpsert, Invitee
+from freebusy.service.due_invitations import EventState, due_after, recipient_of
 from freebusy.service.events import delete_event, upsert_event
-from freebusy.service.invitations import EventState, InvitationSender, due_after, recipient_of
+from freebusy.service.invitations import InvitationSender
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.applications import FakeApplications
 from tests.fakes.clock import FakeClock

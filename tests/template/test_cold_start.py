@@ -36,10 +36,11 @@ def files():
 opened = files() if sys.platform == "linux" else set()
 before = set(sys.modules)
 import app
+loaded = set(sys.modules) - before
 from freebusy.bootstrap import dependencies
 from freebusy.settings import settings
 print(json.dumps({
-    "modules": sorted(set(sys.modules) - before),
+    "modules": sorted(loaded),
     "opened": sorted(files() - opened) if sys.platform == "linux" else [],
     "threads": threading.active_count(),
     "made": dependencies.cache_info().currsize + settings.cache_info().currsize,

@@ -12,7 +12,7 @@ from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import TokenError
-from freebusy.service.applications import authenticate_client
+from freebusy.service.callers import authenticate_client
 from local.emulator import client
 from tests.fakes.clock import NOW
 

@@ -9,7 +9,7 @@ import pytest
 from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.domain.event import Attendee, SentMark
 from freebusy.entrypoints.cli import main
-from freebusy.service.invitations import recipient_of
+from freebusy.service.due_invitations import recipient_of
 from local.emulator import client
 from tests.invitations import KIM, an_event
 

@@ -8,7 +8,7 @@ from freebusy.domain.event import InvitationDue
 from freebusy.entrypoints.invitations import invitation_due
 from freebusy.entrypoints.records import UnreadableRecord, access_request_id, groups_of, messages_of
 from freebusy.entrypoints.stream import EventChange, change_of
-from freebusy.service.invitations import recipient_of
+from freebusy.service.due_invitations import recipient_of
 from tests.records import access_record, due_record, queue_record, stream_record
 
 

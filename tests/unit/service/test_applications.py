@@ -4,14 +4,14 @@ from itertools import count
 
 import pytest
 
-from freebusy.domain.application import MOST_ORIGINS, MOST_REDIRECT_URIS, Appearance, Application
+from freebusy.domain.application import Appearance, Application
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.registration import MOST_ORIGINS, MOST_REDIRECT_URIS
 from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
-    authenticate_client,
     erase_application,
     find_application,
     register_application,
@@ -23,6 +23,7 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
+from freebusy.service.callers import authenticate_client
 from tests.fakes.applications import FakeApplications
 from tests.fakes.clock import NOW
 from tests.fakes.tokens import FakeTokens

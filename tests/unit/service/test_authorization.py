@@ -17,8 +17,8 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.identifiers import hashed
-from freebusy.service.authorization import ProviderChoice, Reconnected, relink_url
-from freebusy.service.trips import Departure, Return
+from freebusy.service.authorization import relink_url
+from freebusy.service.trips import Departure, ProviderChoice, Reconnected, Return
 from tests.fakes.accounts import FakeAccounts
 from tests.people import colleague
 from tests.trips import (

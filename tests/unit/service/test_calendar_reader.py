@@ -186,7 +186,7 @@ class TestAMailboxOfAnOrganizationAtCronofy:
     def reading(self):
         account = connected()
         profile, managed = account.profiles
-        identity = profile.identity._replace(upstream=Upstream.CRONOFY)
+        identity = replace(profile.identity, upstream=Upstream.CRONOFY)
         of_organization = replace(profile, identity=identity, service_account="ser_1")
         reading = Reading(
             account._replace(profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}

@@ -7,7 +7,8 @@ import pytest
 from freebusy.domain.account import Disconnected
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
 from freebusy.domain.event import Attendee, Delivery, Details, InvitationDue, ManagedEvent, Participation, SentMark
-from freebusy.service.invitations import EventState, Outcome, deliver_again, due_after, recipient_of
+from freebusy.service.due_invitations import EventState, deliver_again, due_after, recipient_of
+from freebusy.service.invitations import Outcome
 from tests.fakes.queues import FakeInvitationQueue
 from tests.mailing import BEN, CALENDAR, CLEO, NINE, PERSON, TEN, World, state_of
 from tests.people import CLIENT_ID, connected

@@ -207,7 +207,7 @@ def test_a_mailbox_of_an_organization_at_cronofy_has_a_credential_of_its_own(wor
     of_organization = replace(
         cem.profiles[0],
         service_account="ser_1",
-        identity=cem.profiles[0].identity._replace(upstream=Upstream.CRONOFY),
+        identity=replace(cem.profiles[0].identity, upstream=Upstream.CRONOFY),
     )
     world.accounts.create(cem._replace(profiles=(of_organization, *cem.profiles[1:])))
     assert world.rotate() == [Rotated(CLIENT_ID, resealed=5, checked=5, forgotten=2, left=())]

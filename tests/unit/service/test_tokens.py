@@ -133,10 +133,10 @@ class TestBearers:
     def test_a_scope_permits_what_it_implies(self, world, scope, permission, allowed):
         caller = who(world, connect(world, scope=scope).access_token)
         if allowed:
-            require(caller, permission)
+            require(caller.scope, permission)
         else:
             with pytest.raises(InsufficientScope):
-                require(caller, permission)
+                require(caller.scope, permission)
 
 
 class TestCodes:
@@ -462,7 +462,7 @@ class TestServiceAccounts:
     def test_they_permit_nothing_that_an_account_permits(self, world, code):
         caller = who(world, exchange(world, code).access_token)
         with pytest.raises(InsufficientScope):
-            require(caller, Permission.READ_FREE_BUSY)
+            require(caller.scope, Permission.READ_FREE_BUSY)
 
     def test_revoking_disconnects_the_organization(self, world, code):
         issued = exchange(world, code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from freebusy.domain.access_request import LONGEST_DELAY, PATIENCE
@@ -371,5 +373,5 @@ def test_by_one_caller_at_a_time(world):
 
 def test_a_credential_that_does_not_open_needs_the_administrator():
     world = Cronofys()
-    world.service_accounts.put(world.service_accounts.find("ser_1")._replace(sealed_credential=b"somebody else's"))
+    world.service_accounts.put(replace(world.service_accounts.find("ser_1"), sealed_credential=b"somebody else's"))
     assert world.outcome() == "service_account_disconnected"

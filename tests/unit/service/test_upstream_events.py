@@ -33,9 +33,10 @@ from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.delivery import Deliverer
+from freebusy.service.due_invitations import EventState, deliver_again, due_after, recipient_of
 from freebusy.service.event_times import busy_periods
 from freebusy.service.events import delete_event, upsert_event
-from freebusy.service.invitations import EventState, Outcome, deliver_again, due_after, recipient_of
+from freebusy.service.invitations import Outcome
 from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.clock import NOW, FakeClock

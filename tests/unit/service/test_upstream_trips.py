@@ -9,9 +9,9 @@ import pytest
 from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.errors import AuthorizationRefused, NotFound, OtherAccessMode
 from freebusy.service.accounts import revoke_profile
-from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.linking import issue_link_token
 from freebusy.service.tokens import revoke_account
+from freebusy.service.trips import ProviderChoice, Reconnected
 from tests.fakes.applications import FakeApplications
 from tests.trips import ANA, ANA_AT_CRONOFY, APP, BEN, World, brought, callback_of
 

@@ -14,9 +14,8 @@ from freebusy.entrypoints.cookies import forgotten, keeping, kept
 from freebusy.entrypoints.http import public_url
 from freebusy.entrypoints.languages import locale_of
 from freebusy.entrypoints.pages import choose_provider, reconnected
-from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.provider_leg import trip_of
-from freebusy.service.trips import Departure, Return
+from freebusy.service.trips import Departure, ProviderChoice, Reconnected, Return
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

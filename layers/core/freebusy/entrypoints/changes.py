@@ -11,7 +11,7 @@ from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import UnreadableRecord, batch_failures
 from freebusy.entrypoints.stream import AccountChange, EventChange, change_of, name_of, sequence_number
 from freebusy.service.announcing import announce
-from freebusy.service.invitations import due_after
+from freebusy.service.due_invitations import due_after
 from freebusy.service.news import account_news, event_news, is_due_upstream
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freebusy.domain.account import MOVED, Upstream
 from freebusy.domain.channel import ChannelDue
 from freebusy.entrypoints.records import UnreadableRecord
-from freebusy.service.invitations import EventState, recipient_of
+from freebusy.service.due_invitations import EventState, recipient_of
 from freebusy.service.news import AccountState
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.application import (
+from freebusy.domain.application import Appearance, Application, ClientSecret
+from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable
+from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
+from freebusy.domain.registration import (
     MOST_ORIGINS,
     MOST_REDIRECT_URIS,
     MOST_SECRETS,
-    Appearance,
-    Application,
-    ClientSecret,
     checked_home_page,
     checked_logo,
     checked_name,
@@ -20,46 +20,17 @@ from freebusy.domain.application import (
     checked_redirect_uri,
     checked_requests_per_minute,
 )
-from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
-from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
-from freebusy.domain.token import TokenKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from freebusy.domain.account import Upstream
-    from freebusy.ports import ApplicationRegistry, ApplicationStore, SecretVault, TokenStore
+    from freebusy.ports import ApplicationRegistry, SecretVault
 
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _HINT_LENGTH = 13
-
-
-def authenticate_client(
-    client_id: str, secret: str | None, *, applications: ApplicationStore, tokens: TokenStore, now: int
-) -> Application:
-    """The application that is calling the token endpoint (RFC 6749, 2.3.1).
-
-    A public application is known by its ``client_id`` alone and sends no secret. A secret is looked up by its
-    hash, so how long a comparison takes says nothing about it. Raises TokenError ``invalid_client``.
-    """
-    application = applications.find(client_id)
-    if application is None:
-        raise _unrecognised("client_id is not known")
-    if application.public:
-        if secret:
-            raise _unrecognised("this application is public and has no client_secret: leave it out")
-        return application
-    if not secret:
-        raise _unrecognised("client_secret is required")
-    token = tokens.find(hashed(secret), now)
-    if token is None or token.kind is not TokenKind.CLIENT_SECRET or token.client_id != client_id:
-        # Guessing 256 bits is hopeless, and counting guesses would let anybody lock an application out: so they are
-        # written down, for its developers also forget to put in a new secret.
-        logger.warning("a client secret is wrong", extra={"client_id": client_id})
-        raise _unrecognised("client_secret is wrong")
-    return application
 
 
 def register_application(  # noqa: PLR0913 - what a registration consists of
@@ -277,7 +248,3 @@ def _without(field: str, listed: tuple[str, ...], removed: tuple[str, ...]) -> t
 
 def _invalid(field: str, description: str) -> InvalidRequest:
     return InvalidRequest.of(field, "errors.invalid", description)
-
-
-def _unrecognised(description: str) -> TokenError:
-    return TokenError("invalid_client", description)

@@ -17,6 +17,17 @@ def can_be_invited(profile: Profile) -> bool:
     return profile.disconnected is not Disconnected.REVOKED
 
 
+def is_connected(account: Account, profile: Profile) -> bool:
+    """Whether the profile works.
+
+    The managed profile needs no credential of its own: it works as long as the account has a free/busy profile whose
+    person can be invited. Our mail still reaches somebody whose credential merely lapsed.
+    """
+    if not profile.managed:
+        return profile.connected
+    return any(map(can_be_invited, account.free_busy_profiles))
+
+
 def carrier_of(account: Account) -> str | None:
     """For a new event: the ``subject`` at Cronofy if the first way that is open leads there; None for our own mail."""
     first = next(filter(can_be_invited, account.free_busy_profiles), None)

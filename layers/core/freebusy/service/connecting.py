@@ -21,11 +21,11 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
-from freebusy.domain.service_account import ServiceAccount, mailbox_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import AccountStore, TokenStore, Vault
 
 ZONE = "Etc/UTC"
@@ -77,6 +77,8 @@ def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: 
     What the application, or the person through it, disconnected is not connected here: a request from before that may
     be answered after it, and may be answered again for days. Raises as ``connect``.
     """
+    from freebusy.domain.service_account import mailbox_identity  # people connect without an organization
+
     identity = mailbox_identity(service_account.organization, mailbox)
 
     def new() -> Profile:

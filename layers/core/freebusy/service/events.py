@@ -13,8 +13,7 @@ from freebusy.domain.errors import InsufficientScope, InvalidRequest, NotFound, 
 from freebusy.domain.event import Attendee, ManagedEvent
 from freebusy.domain.event_changes import EventUpsert, created, deleted, updated
 from freebusy.domain.identifiers import new_event_uid, new_organizer
-from freebusy.service.accounts import is_connected
-from freebusy.service.carriers import carrier_of, kept_carrier
+from freebusy.service.carriers import carrier_of, is_connected, kept_carrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -13,7 +13,7 @@ from freebusy.domain.channel import News, NotificationType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from freebusy.service.invitations import EventState
+    from freebusy.service.due_invitations import EventState
 
 
 class AccountState(NamedTuple):

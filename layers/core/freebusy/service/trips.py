@@ -15,7 +15,11 @@ from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, trip_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from freebusy.ports import ApplicationStore, TokenStore
+    from freebusy.domain.account import ProviderName
+    from freebusy.domain.authorization import AuthorizationRequest
+    from freebusy.ports import ApplicationStore, CalendarProvider, TokenStore
+
+    Providers = Mapping[ProviderName, CalendarProvider]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,19 @@ class Return(NamedTuple):
     location: str
 
 
+class ProviderChoice(NamedTuple):
+    """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
+
+    application: Introduction
+    providers: tuple[ProviderName, ...]
+
+
+class Reconnected(NamedTuple):
+    """A profile works again, and that is all: no application waits for the browser. It may even be gone."""
+
+    application: Introduction | None
+
+
 def application_of(parameters: Mapping[str, str], applications: ApplicationStore) -> Application:
     """The application that a request names, if its ``redirect_uri`` can be trusted. Raises AuthorizationRefused."""
     application = applications.find(parameters.get("client_id", ""))
@@ -54,6 +71,13 @@ def introduction(application: Application, applications: ApplicationStore) -> In
     """How a page introduces the application to whoever decides about it."""
     shown = applications.appearance(application.client_id)
     return Introduction(application.name, shown.home_page, shown.logo)
+
+
+def provider_of(request: AuthorizationRequest, providers: Providers) -> CalendarProvider:
+    """Raises AuthorizationError."""
+    if request.provider not in providers:
+        raise AuthorizationError("server_error", "this provider is no longer offered here", "provider_misconfigured")
+    return providers[request.provider]
 
 
 def returning_leg(callback_name: str, answer: Mapping[str, str], browser_secret: str | None) -> ProviderLeg:

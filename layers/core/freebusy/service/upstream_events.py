@@ -27,7 +27,8 @@ from freebusy.domain.event_changes import same_address
 from freebusy.domain.free_busy import Period
 from freebusy.domain.recurrence import occurrences
 from freebusy.service.carriers import carrying
-from freebusy.service.invitations import Outcome, note_delivery, recipient_of
+from freebusy.service.due_invitations import recipient_of
+from freebusy.service.invitations import Outcome, note_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import secret_vault
 from freebusy.domain.account import Upstream
-from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
+from freebusy.domain.application import MOST_LOGO_BYTES
 from freebusy.entrypoints.cli.moving import add_undo, moved
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment
 from freebusy.entrypoints.cli.parsing import CLIENT_ID, Command, Commands, add_command, add_group
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from freebusy.domain.application import Appearance, Application
     from freebusy.entrypoints.cli.deployment import Deployment
     from freebusy.ports import SecretVault
 

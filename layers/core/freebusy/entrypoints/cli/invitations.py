@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freebusy.bootstrap import redelivery
 from freebusy.entrypoints.cli.parsing import ACCOUNTS, Commands, add_command, add_group
-from freebusy.service.invitations import deliver_again
+from freebusy.service.due_invitations import deliver_again
 
 if TYPE_CHECKING:
     import argparse
