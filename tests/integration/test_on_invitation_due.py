@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -187,7 +186,7 @@ def test_groups_are_mailed_side_by_side(mail, monkeypatch):
 
 def test_a_deleted_event_is_taken_back_only_where_it_was_sent(mail):
     mail.handle(record(KIM))
-    gone = replace(mail.event, deleted=True, sequence=1, revision=2, revised_at=mail.event.revised_at + 60)
+    gone = mail.event._replace(deleted=True, sequence=1, revision=2, revised_at=mail.event.revised_at + 60)
     assert mail.wired.events.save(gone, over=1)
     assert mail.handle(record(KIM, 2), record(LEE, 1), record(LEE, 2)) == []
     assert mail.received() == [KIM.email, KIM.email]
