@@ -8,6 +8,8 @@ import tomllib
 
 import pytest
 
+from freebusy.adapters.queue import LONGEST_PAUSE
+from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.measures import Measure
 from tests.template.deployment import (
     ANSWERING,
@@ -17,10 +19,14 @@ from tests.template.deployment import (
     RESOURCES,
     ROOT,
     TEMPLATE,
+    as_list,
     holds,
     metrics,
     of_type,
     own,
+    resources_of,
+    sources,
+    statements,
     watched,
 )
 
@@ -29,6 +35,31 @@ GUIDE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
 COSTS = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 MOST_METRICS = 10
 """Of one alarm that adds up. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+
+
+TABLE = RESOURCES["Table"]["Properties"]
+PROVIDERS = ["Google", "Microsoft", "Cronofy"]
+
+
+def fetched() -> list[str]:
+    """The queues that functions fetch from."""
+    return [
+        source["EventSourceArn"]["Fn::GetAtt"][0]
+        for function in REACTING
+        for source in sources(function)
+        if "StartingPosition" not in source
+    ]
+
+
+def let_wait() -> list[str]:
+    """Those whose functions say themselves how long what fails has to wait."""
+    return [
+        queue
+        for function in REACTING
+        for statement in statements(function)
+        if "sqs:ChangeMessageVisibility" in as_list(statement["Action"])
+        for queue, _ in resources_of(statement["Resource"])
+    ]
 
 
 def alarms_on(metric_name: str) -> list[str]:
@@ -63,9 +94,11 @@ class TestAlarm:
         assert watched(ALARMS[name]) or own(ALARMS[name])
         assert watched(ALARMS[name]) <= set(RESOURCES)
 
-    def test_counts_what_functions_measure(self, name):
+    def test_counts_what_functions_measure_by_its_dimensions(self, name):
+        """A metric with other dimensions is another metric, which nobody writes."""
         for metric in own(ALARMS[name]):
-            assert metric["MetricName"] in set(Measure)
+            dimensions = [dimension["Name"] for dimension in metric.get("Dimensions", [])]
+            assert sorted(dimensions) == sorted(Measure(metric["MetricName"]).dimensions)
 
 
 @pytest.mark.parametrize("folder", LOGICAL_ID)
@@ -113,14 +146,78 @@ def test_alarms_go_to_a_topic_that_is_there_whether_or_not_somebody_is_mailed():
     assert TEMPLATE["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": "Alarms"}
 
 
-@pytest.mark.parametrize("provider", ["Google", "Microsoft", "Cronofy"])
+@pytest.mark.parametrize("index", [None, *(each["IndexName"] for each in TABLE["GlobalSecondaryIndexes"])])
+@pytest.mark.parametrize("metric", ["ReadThrottleEvents", "WriteThrottleEvents"])
+def test_the_table_is_watched_with_its_global_indexes(metric, index):
+    """None of which are in the measure of the table."""
+    dimensions = {"TableName": {"Ref": "Table"}} | ({"GlobalSecondaryIndexName": index} if index else {})
+    looked_at = [each for each in metrics(ALARMS["TableThrottled"]) if each["MetricName"] == metric]
+    assert dimensions in [{each["Name"]: each["Value"] for each in one["Dimensions"]} for one in looked_at]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_that_fails_raises_an_alarm_where_it_is_offered(provider):
-    """From so many calls on: of one call, a failure would be all."""
     alarm = ALARMS[f"{provider}Failing"]
     assert alarm["Condition"] == f"Offers{provider}"
     assert {each["Value"] for metric in own(alarm) for each in metric["Dimensions"]} == {provider.lower()}
-    share = alarm["Properties"]["Metrics"][0]
-    assert share["Expression"] == "IF(calls >= 20, 100 * failed, 0)"
+    assert {query["MetricStat"]["Period"] for query in alarm["Properties"]["Metrics"][1:]} == {3600}
+
+
+@pytest.mark.parametrize(
+    ("calls", "failed", "rings"),
+    [
+        pytest.param(14, 14, True, id="a hundred people's provider is down"),
+        pytest.param(137, 14, True, id="a thousand people's provider has been down for six minutes"),
+        pytest.param(137, 13, False, id="or for less"),
+        pytest.param(4, 4, False, id="one person's mailbox"),
+        pytest.param(50_000, 400, False, id="what fails now and then"),
+    ],
+)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_hour_of_a_provider_raises_an_alarm_in_small_deployments_too(provider, calls, failed, rings):
+    """A thousand people make 137 calls an hour as docs/cost.md has them."""
+    properties = ALARMS[f"{provider}Failing"]["Properties"]
+    share = properties["Metrics"][0]["Expression"]
+    known = {"IF": lambda test, yes, no: yes if test else no, "calls": calls, "failed": failed}
+    assert (eval(share, known) > properties["Threshold"]) == rings  # noqa: S307 - the template's own arithmetic
+    assert properties["EvaluationPeriods"] == 1
+
+
+def test_a_registration_that_is_refused_once_raises_an_alarm():
+    """Nobody's patience mends a dead client secret, however few ask."""
+    alarm = ALARMS["ProvidersMisconfigured"]
+    for provider, query in zip(PROVIDERS, alarm["Properties"]["Metrics"][1:], strict=True):
+        condition, measured, _ = query["Fn::If"]
+        assert condition == f"Offers{provider}"
+        assert measured["MetricStat"]["Metric"]["Dimensions"] == [
+            {"Name": "Provider", "Value": provider.lower()},
+            {"Name": "Reason", "Value": ProviderMisconfigured.reason},
+        ]
+    assert (alarm["Properties"]["Threshold"], alarm["Properties"]["EvaluationPeriods"]) == (0, 1)
+
+
+@pytest.mark.parametrize("queue", let_wait())
+def test_what_fails_for_long_raises_an_alarm_and_so_does_what_nobody_fetches(queue):
+    (name,) = [
+        name
+        for name, alarm in ALARMS.items()
+        if "Wait" in {metric["MetricName"] for metric in own(alarm)} and watched(alarm) == {queue}
+    ]
+    looked_at = {metric["MetricName"]: metric["Dimensions"] for metric in metrics(ALARMS[name])}
+    dimensions = [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
+    assert looked_at == {"Wait": dimensions, "ApproximateAgeOfOldestMessage": dimensions}
+    properties = ALARMS[name]["Properties"]
+    (period,) = {query["MetricStat"]["Period"] for query in properties["Metrics"][1:]}
+    assert properties["DatapointsToAlarm"] == 1
+    assert properties["EvaluationPeriods"] * period > 1.5 * LONGEST_PAUSE  # It would come and go with each try.
+
+
+@pytest.mark.parametrize("queue", sorted({*fetched()} - {*let_wait()}))
+def test_where_nothing_is_let_wait_what_fails_is_dead_before_it_is_late(queue):
+    properties = RESOURCES[queue]["Properties"]
+    (name,) = [name for name in alarms_on("ApproximateAgeOfOldestMessage") if watched(ALARMS[name]) == {queue}]
+    tries = properties["RedrivePolicy"]["maxReceiveCount"] * properties["VisibilityTimeout"]
+    assert tries < ALARMS[name]["Properties"]["Threshold"]
 
 
 def test_functions_measure_unless_the_operator_says_otherwise():
@@ -149,6 +246,26 @@ def test_what_alarms_cost_is_said_as_it_is():
     )
     assert int(metrics_told) == counted
     assert float(told) == pytest.approx(counted * 0.10)
+
+
+def test_what_polling_costs_is_said_as_it_is():
+    """Long polls of 20 seconds, by five pollers for each queue that a function fetches from."""
+    told = re.findall(
+        r"\| polling \| 5 pollers each for (\d) × `queue` and (\d) × `fifo`, ([\d,]+) requests each \| ([\d.]+) \|",
+        COSTS,
+    )
+    ((standard, fifo, requests, price),) = told
+    kinds = [RESOURCES[queue]["Properties"].get("FifoQueue", False) for queue in fetched()]
+    assert (int(standard), int(fifo)) == (kinds.count(False), kinds.count(True))
+    assert int(requests.replace(",", "")) == 730 * 3600 / 20
+    millions = 5 * 730 * 3600 / 20 / 1e6
+    assert float(price) == pytest.approx(millions * (int(standard) * 0.40 + int(fifo) * 0.50), abs=0.005)
+
+
+def test_what_costs_without_use_adds_up():
+    (table,) = re.findall(r"## Without any use, a month\n\n(.+?)\n\n", COSTS, re.DOTALL)
+    *prices, together = [float(price) for price in re.findall(r"\|[ *]+([\d.]+)[ *]+\|$", table, re.MULTILINE)]
+    assert together == pytest.approx(sum(prices))
 
 
 def _queries(alarm):
