@@ -78,7 +78,7 @@ def person(number: int, wired: Dependencies, credential: ProviderCredential | No
     sealed = wired.vault.seal(
         credential or made_up_credential(number), client_id=CLIENT_ID, profile_id=profile.profile_id
     )
-    return replace(account, profiles=(replace(profile, sealed_credential=sealed), account.managed_profile))
+    return account._replace(profiles=(replace(profile, sealed_credential=sealed), account.managed_profile))
 
 
 def sub_of(number: int) -> str:

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from os import devnull
 from pathlib import Path
@@ -95,7 +95,7 @@ def _mailing(wired: Dependencies, log: TextIO) -> Callable[[], None]:
     invited = Attendee(account.email)
     for number in range(BATCH):
         event = an_event(INTERVIEW, invited, client_id=CLIENT_ID, sub=sub_of(0), event_id=f"booking-{number}")
-        event = replace(event, uid=f"{event.uid}{number}", organizer=f"{event.organizer}{number}")
+        event = event._replace(uid=f"{event.uid}{number}", organizer=f"{event.organizer}{number}")
         if not wired.events.save(event, over=None):
             raise RuntimeError("the event is stored already")
     replay_aws(wired)
