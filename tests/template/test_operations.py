@@ -8,7 +8,6 @@ import tomllib
 
 import pytest
 
-from freebusy.adapters.queue import LONGEST_PAUSE
 from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.measures import Measure
 from tests.template.deployment import (
@@ -19,14 +18,10 @@ from tests.template.deployment import (
     RESOURCES,
     ROOT,
     TEMPLATE,
-    as_list,
     holds,
     metrics,
     of_type,
     own,
-    resources_of,
-    sources,
-    statements,
     watched,
 )
 
@@ -39,27 +34,6 @@ MOST_METRICS = 10
 
 TABLE = RESOURCES["Table"]["Properties"]
 PROVIDERS = ["Google", "Microsoft", "Cronofy"]
-
-
-def fetched() -> list[str]:
-    """The queues that functions fetch from."""
-    return [
-        source["EventSourceArn"]["Fn::GetAtt"][0]
-        for function in REACTING
-        for source in sources(function)
-        if "StartingPosition" not in source
-    ]
-
-
-def let_wait() -> list[str]:
-    """Those whose functions say themselves how long what fails has to wait."""
-    return [
-        queue
-        for function in REACTING
-        for statement in statements(function)
-        if "sqs:ChangeMessageVisibility" in as_list(statement["Action"])
-        for queue, _ in resources_of(statement["Resource"])
-    ]
 
 
 def alarms_on(metric_name: str) -> list[str]:
@@ -196,30 +170,6 @@ def test_a_registration_that_is_refused_once_raises_an_alarm():
     assert (alarm["Properties"]["Threshold"], alarm["Properties"]["EvaluationPeriods"]) == (0, 1)
 
 
-@pytest.mark.parametrize("queue", let_wait())
-def test_what_fails_for_long_raises_an_alarm_and_so_does_what_nobody_fetches(queue):
-    (name,) = [
-        name
-        for name, alarm in ALARMS.items()
-        if "Wait" in {metric["MetricName"] for metric in own(alarm)} and watched(alarm) == {queue}
-    ]
-    looked_at = {metric["MetricName"]: metric["Dimensions"] for metric in metrics(ALARMS[name])}
-    dimensions = [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]
-    assert looked_at == {"Wait": dimensions, "ApproximateAgeOfOldestMessage": dimensions}
-    properties = ALARMS[name]["Properties"]
-    (period,) = {query["MetricStat"]["Period"] for query in properties["Metrics"][1:]}
-    assert properties["DatapointsToAlarm"] == 1
-    assert properties["EvaluationPeriods"] * period > 1.5 * LONGEST_PAUSE  # It would come and go with each try.
-
-
-@pytest.mark.parametrize("queue", sorted({*fetched()} - {*let_wait()}))
-def test_where_nothing_is_let_wait_what_fails_is_dead_before_it_is_late(queue):
-    properties = RESOURCES[queue]["Properties"]
-    (name,) = [name for name in alarms_on("ApproximateAgeOfOldestMessage") if watched(ALARMS[name]) == {queue}]
-    tries = properties["RedrivePolicy"]["maxReceiveCount"] * properties["VisibilityTimeout"]
-    assert tries < ALARMS[name]["Properties"]["Threshold"]
-
-
 def test_functions_measure_unless_the_operator_says_otherwise():
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["METRICS_NAMESPACE"] == {"Fn::If": ["MeasuresItself", OWN_METRICS, ""]}
@@ -250,12 +200,12 @@ def test_what_alarms_cost_is_said_as_it_is():
 
 def test_what_polling_costs_is_said_as_it_is():
     """Long polls of 20 seconds, by five pollers for each queue that a function fetches from."""
-    told = re.findall(
+    ((standard, fifo, requests, price),) = re.findall(
         r"\| polling \| 5 pollers each for (\d) × `queue` and (\d) × `fifo`, ([\d,]+) requests each \| ([\d.]+) \|",
         COSTS,
     )
-    ((standard, fifo, requests, price),) = told
-    kinds = [RESOURCES[queue]["Properties"].get("FifoQueue", False) for queue in fetched()]
+    queues = [queue["Properties"] for queue in of_type("AWS::SQS::Queue").values()]
+    kinds = [queue.get("FifoQueue", False) for queue in queues if "RedrivePolicy" in queue]
     assert (int(standard), int(fifo)) == (kinds.count(False), kinds.count(True))
     assert int(requests.replace(",", "")) == 730 * 3600 / 20
     millions = 5 * 730 * 3600 / 20 / 1e6
