@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,7 @@ def person(number: int, wired: Dependencies, credential: ProviderCredential | No
     sealed = wired.vault.seal(
         credential or made_up_credential(number), client_id=CLIENT_ID, profile_id=profile.profile_id
     )
-    return account._replace(profiles=(profile._replace(sealed_credential=sealed), account.managed_profile))
+    return account._replace(profiles=(replace(profile, sealed_credential=sealed), account.managed_profile))
 
 
 def sub_of(number: int) -> str:

@@ -122,7 +122,8 @@ def _record(number: int, email: str) -> dict[str, Any]:
     return {
         "messageId": str(number),
         "receiptHandle": str(number),
-        "attributes": {"MessageGroupId": str(number), "ApproximateReceiveCount": "1"},
+        "attributes": {"MessageGroupId": str(number), "ApproximateReceiveCount": "1", "SentTimestamp": "1893488400000"},
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:invitations.fifo",
         "body": json.dumps(asdict(due)),
     }
 

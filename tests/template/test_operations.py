@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.measures import Measure
 from tests.template.deployment import (
     ANSWERING,
@@ -29,6 +30,10 @@ GUIDE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
 COSTS = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 MOST_METRICS = 10
 """Of one alarm that adds up. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+
+
+TABLE = RESOURCES["Table"]["Properties"]
+PROVIDERS = ["Google", "Microsoft", "Cronofy"]
 
 
 def alarms_on(metric_name: str) -> list[str]:
@@ -63,9 +68,11 @@ class TestAlarm:
         assert watched(ALARMS[name]) or own(ALARMS[name])
         assert watched(ALARMS[name]) <= set(RESOURCES)
 
-    def test_counts_what_functions_measure(self, name):
+    def test_counts_what_functions_measure_by_its_dimensions(self, name):
+        """A metric with other dimensions is another metric, which nobody writes."""
         for metric in own(ALARMS[name]):
-            assert metric["MetricName"] in set(Measure)
+            dimensions = [dimension["Name"] for dimension in metric.get("Dimensions", [])]
+            assert sorted(dimensions) == sorted(Measure(metric["MetricName"]).dimensions)
 
 
 @pytest.mark.parametrize("folder", LOGICAL_ID)
@@ -113,14 +120,54 @@ def test_alarms_go_to_a_topic_that_is_there_whether_or_not_somebody_is_mailed():
     assert TEMPLATE["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": "Alarms"}
 
 
-@pytest.mark.parametrize("provider", ["Google", "Microsoft", "Cronofy"])
+@pytest.mark.parametrize("index", [None, *(each["IndexName"] for each in TABLE["GlobalSecondaryIndexes"])])
+@pytest.mark.parametrize("metric", ["ReadThrottleEvents", "WriteThrottleEvents"])
+def test_the_table_is_watched_with_its_global_indexes(metric, index):
+    """None of which are in the measure of the table."""
+    dimensions = {"TableName": {"Ref": "Table"}} | ({"GlobalSecondaryIndexName": index} if index else {})
+    looked_at = [each for each in metrics(ALARMS["TableThrottled"]) if each["MetricName"] == metric]
+    assert dimensions in [{each["Name"]: each["Value"] for each in one["Dimensions"]} for one in looked_at]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_that_fails_raises_an_alarm_where_it_is_offered(provider):
-    """From so many calls on: of one call, a failure would be all."""
     alarm = ALARMS[f"{provider}Failing"]
     assert alarm["Condition"] == f"Offers{provider}"
     assert {each["Value"] for metric in own(alarm) for each in metric["Dimensions"]} == {provider.lower()}
-    share = alarm["Properties"]["Metrics"][0]
-    assert share["Expression"] == "IF(calls >= 20, 100 * failed, 0)"
+    assert {query["MetricStat"]["Period"] for query in alarm["Properties"]["Metrics"][1:]} == {3600}
+
+
+@pytest.mark.parametrize(
+    ("calls", "failed", "rings"),
+    [
+        pytest.param(14, 14, True, id="a hundred people's provider is down"),
+        pytest.param(137, 14, True, id="a thousand people's provider has been down for six minutes"),
+        pytest.param(137, 13, False, id="or for less"),
+        pytest.param(4, 4, False, id="one person's mailbox"),
+        pytest.param(50_000, 400, False, id="what fails now and then"),
+    ],
+)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_hour_of_a_provider_raises_an_alarm_in_small_deployments_too(provider, calls, failed, rings):
+    """A thousand people make 137 calls an hour as docs/cost.md has them."""
+    properties = ALARMS[f"{provider}Failing"]["Properties"]
+    share = properties["Metrics"][0]["Expression"]
+    known = {"IF": lambda test, yes, no: yes if test else no, "calls": calls, "failed": failed}
+    assert (eval(share, known) > properties["Threshold"]) == rings  # noqa: S307 - the template's own arithmetic
+    assert properties["EvaluationPeriods"] == 1
+
+
+def test_a_registration_that_is_refused_once_raises_an_alarm():
+    """Nobody's patience mends a dead client secret, however few ask."""
+    alarm = ALARMS["ProvidersMisconfigured"]
+    for provider, query in zip(PROVIDERS, alarm["Properties"]["Metrics"][1:], strict=True):
+        condition, measured, _ = query["Fn::If"]
+        assert condition == f"Offers{provider}"
+        assert measured["MetricStat"]["Metric"]["Dimensions"] == [
+            {"Name": "Provider", "Value": provider.lower()},
+            {"Name": "Reason", "Value": ProviderMisconfigured.reason},
+        ]
+    assert (alarm["Properties"]["Threshold"], alarm["Properties"]["EvaluationPeriods"]) == (0, 1)
 
 
 def test_functions_measure_unless_the_operator_says_otherwise():
@@ -149,6 +196,26 @@ def test_what_alarms_cost_is_said_as_it_is():
     )
     assert int(metrics_told) == counted
     assert float(told) == pytest.approx(counted * 0.10)
+
+
+def test_what_polling_costs_is_said_as_it_is():
+    """Long polls of 20 seconds, by five pollers for each queue that a function fetches from."""
+    ((standard, fifo, requests, price),) = re.findall(
+        r"\| polling \| 5 pollers each for (\d) × `queue` and (\d) × `fifo`, ([\d,]+) requests each \| ([\d.]+) \|",
+        COSTS,
+    )
+    queues = [queue["Properties"] for queue in of_type("AWS::SQS::Queue").values()]
+    kinds = [queue.get("FifoQueue", False) for queue in queues if "RedrivePolicy" in queue]
+    assert (int(standard), int(fifo)) == (kinds.count(False), kinds.count(True))
+    assert int(requests.replace(",", "")) == 730 * 3600 / 20
+    millions = 5 * 730 * 3600 / 20 / 1e6
+    assert float(price) == pytest.approx(millions * (int(standard) * 0.40 + int(fifo) * 0.50), abs=0.005)
+
+
+def test_what_costs_without_use_adds_up():
+    (table,) = re.findall(r"## Without any use, a month\n\n(.+?)\n\n", COSTS, re.DOTALL)
+    *prices, together = [float(price) for price in re.findall(r"\|[ *]+([\d.]+)[ *]+\|$", table, re.MULTILINE)]
+    assert together == pytest.approx(sum(prices))
 
 
 def _queries(alarm):

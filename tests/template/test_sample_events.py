@@ -160,7 +160,7 @@ REACTIONS = {
     "on_event_changed_disconnected": {"dynamodb:Query", "dynamodb:UpdateItem"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_event_changed_upstream": {"sqs:SendMessage"},
-    "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
+    "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail", "ses:SendRawEmail"},
     "on_invitation_due_cronofy": {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
         "kms:Decrypt",
