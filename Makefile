@@ -61,7 +61,7 @@ build: $(SAM) ## build functions and layers into .aws-sam, and say how large the
 deploy: $(SAM) ## build, and deploy with what samconfig.toml says (ARGS="--region eu-central-1" says where)
 	@case "$(ARGS)" in (*--region*|*--profile*) ;; (*) \
 	 grep -q '^region = ' samconfig.toml || .local/venvs/sam/bin/python -c 'import boto3, sys; sys.exit(not boto3.Session().region_name)' || \
-	 { echo 'Which region? Put it into samconfig.toml, or say it: make deploy ARGS="--region eu-central-1"'; exit 1; };; esac
+	 { echo 'Which region? export AWS_DEFAULT_REGION=eu-central-1, or make deploy ARGS="--region eu-central-1"'; exit 1; };; esac
 	@$(MAKE) --no-print-directory build ARGS=
 	@.local/venvs/sam/bin/sam deploy $(ARGS)
 
