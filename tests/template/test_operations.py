@@ -1,4 +1,4 @@
-"""What the operator is told and can set: alarms to one topic, a dashboard, concurrency, snapshots, tags."""
+"""What the operator is told and can set: alarms to one topic, a dashboard, concurrency, tags."""
 
 from __future__ import annotations
 
@@ -224,14 +224,36 @@ def _queries(alarm):
 
 
 class TestDashboard:
-    TEXT = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    WIDGETS = json.loads(TEXT)["widgets"]
+    TEXT, ADDED = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    WIDGETS = json.loads(TEXT.replace("${AndOrganizations}", ""))["widgets"]
 
     def test_names_only_what_is_always_deployed(self):
         named = {name.partition(".")[0] for name in re.findall(r"\$\{([\w.:]+)\}", self.TEXT)}
-        resources = {name for name in named if not name.startswith("AWS::")}
+        resources = {name for name in named - set(self.ADDED) if not name.startswith("AWS::")}
         assert resources <= set(RESOURCES)
         assert not [name for name in resources if "Condition" in RESOURCES[name]]
+
+    def test_has_a_name_of_its_own_in_every_region(self):
+        """Dashboards belong to an account: a second one of the same name would take the place of the first."""
+        assert RESOURCES["Dashboard"]["Properties"]["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+
+    @pytest.mark.parametrize("metric", ["Errors", "Duration", "ConcurrentExecutions", "Throttles"])
+    def test_shows_every_function_by_its_own_name(self, metric):
+        """A search by the stack's name would find other stacks, and miss names that CloudFormation cut off."""
+        (shown,) = [
+            widget["properties"]["metrics"]
+            for widget in self.WIDGETS
+            if widget["properties"].get("metrics", [[]])[0][:2] == ["AWS/Lambda", metric]
+        ]
+        always = [f"${{{name}}}" for name in LOGICAL_ID.values() if "Condition" not in RESOURCES[name]]
+        assert sorted(row[-1] for row in shown) == sorted(always)
+        assert "{AWS/Lambda" not in self.TEXT
+
+    def test_shows_the_function_of_organizations_where_they_can_connect(self):
+        condition, row, nothing = self.ADDED["AndOrganizations"]["Fn::If"]
+        assert condition == RESOURCES["EnterpriseConnectFunction"]["Condition"]
+        assert json.loads(f"[[]{row['Fn::Sub']}]")[1] == ["...", "${EnterpriseConnectFunction}"]
+        assert nothing == ""
 
     def test_shows_every_queue(self):
         for queue in of_type("AWS::SQS::Queue"):
@@ -285,29 +307,41 @@ class TestConcurrency:
             assert mapping["Properties"].get("ScalingConfig", {"MaximumConcurrency": 0})["MaximumConcurrency"] <= least
 
 
-class TestSnapshots:
-    @pytest.mark.parametrize("folder", ANSWERING)
-    def test_start_functions_that_somebody_waits_for_where_the_operator_says_so(self, folder):
-        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
-        assert properties["SnapStart"] == {"ApplyOn": {"Fn::If": ["UsesSnapStart", "PublishedVersions", "None"]}}
-        assert parameter("SnapStart")["Default"] == "false"
-
-    @pytest.mark.parametrize("folder", ANSWERING)
-    def test_are_of_versions_and_a_version_follows_the_layers_too(self, folder):
-        """Our code is in the layers: with the function's own folder alone, a deployment would change nothing."""
-        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
-        assert properties["AutoPublishAlias"] == "live"
-        assert properties["AutoPublishAliasAllProperties"] is True
-
-    @pytest.mark.parametrize("folder", REACTING)
-    def test_are_not_paid_for_where_nobody_waits(self, folder):
-        assert not {"SnapStart", "AutoPublishAlias"} & set(RESOURCES[LOGICAL_ID[folder]]["Properties"])
-
-
 def test_everything_that_a_deployment_makes_is_tagged():
     """CloudFormation hands the tags of a stack on to all its resources that can have some."""
     deploy = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]["deploy"]["parameters"]
     assert deploy["tags"] == "application=freebusy-connect"
+
+
+LONGEST_STACK_NAME = 64
+MOST_CHARACTERS = {
+    ("AccessLogs", "LogGroupName"): 512,
+    ("Alarms", "DisplayName"): 100,
+    ("ConfigurationSet", "Name"): 64,
+    ("CoreLayer", "LayerName"): 140,
+    ("CredentialKeyAlias", "AliasName"): 256,
+    ("Dashboard", "DashboardName"): 255,
+    ("DependenciesLayer", "LayerName"): 140,
+    ("FunctionLogs", "LogGroupName"): 512,
+    ("HttpApi", "Name"): 128,
+    ("InboundRules", "RuleSetName"): 64,
+}
+"""Of what is named for the stack, by AWS. All else has a name of CloudFormation's, which cuts it to fit."""
+
+
+def test_whatever_is_named_for_the_stack_fits_its_longest_name():
+    """CloudFormation takes 128 characters, so the guide says so."""
+    named = {
+        (resource, name): value.get("Fn::Sub", "${AWS::StackName}")
+        for resource, each in RESOURCES.items()
+        for name, value in each.get("Properties", {}).items()
+        if name.endswith("Name") and "AWS::StackName" in json.dumps(value)
+    }
+    assert set(named) == set(MOST_CHARACTERS)
+    for key, text in named.items():
+        name = text.replace("${AWS::StackName}", "s" * LONGEST_STACK_NAME).replace("${AWS::Region}", "ap-southeast-1")
+        assert len(name) <= MOST_CHARACTERS[key]
+    assert f"at most {LONGEST_STACK_NAME} characters" in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
