@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from benchmarks.imports import MODELS, NEEDS
-from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT
+from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT, TEMPLATE
 
 CORE = ROOT / "layers" / "core"
 
@@ -34,11 +34,14 @@ def files():
     return {os.readlink(fd) for fd in fds if os.path.exists(fd)}
 opened = files() if sys.platform == "linux" else set()
 before = set(sys.modules)
+sought = []
+sys.addaudithook(lambda event, told: event == "open" and sought.append(str(told[0])))
 import app
 from freebusy.bootstrap import dependencies
 from freebusy.settings import settings
 print(json.dumps({
     "modules": sorted(set(sys.modules) - before),
+    "plugins": [path for path in sought if path.endswith("entry_points.txt")],
     "opened": sorted(files() - opened) if sys.platform == "linux" else [],
     "threads": threading.active_count(),
     "made": dependencies.cache_info().currsize + settings.cache_info().currsize,
@@ -49,10 +52,12 @@ print(json.dumps({
 @cache
 def started(function: str) -> dict[str, Any]:
     """How a fresh interpreter is once it has imported the function."""
+    told_to_all = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT / 'functions' / function}{os.pathsep}{CORE}",
         "TABLE_NAME": "table",
+        **{name: value for name, value in told_to_all.items() if isinstance(value, str)},
     }
     told = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(told.stdout)
@@ -75,6 +80,10 @@ class TestAFunctionThatIsReady:
     def test_has_loaded_pydantic_only_to_read_nested_bodies(self, function):
         assert ("pydantic" in packages(function)) == (function in NESTED)
 
+    def test_has_looked_for_plugins_in_no_package(self, function):
+        """Each would be a file to open, and there are none: PYDANTIC_DISABLE_PLUGINS."""
+        assert started(function)["plugins"] == []
+
     def test_has_made_nothing_that_bootstrap_makes(self, function):
         """No client, no setting, and so no connection: what was there at the snapshot may be gone at the restore."""
         assert started(function)["made"] == 0
@@ -94,6 +103,12 @@ def test_what_answers_loads_nothing_of_those_who_react(function):
     assert not {f"freebusy.entrypoints.{name}" for name in ("invitations", "notifications", "records")} & set(
         started(function)["modules"]
     )
+
+
+@pytest.mark.parametrize("function", ["availability_rules", "available_periods"])
+def test_what_keeps_hours_loads_neither_the_engine_nor_the_fields_of_events(function):
+    others = {"freebusy.domain.stretches", "freebusy.entrypoints.wire.event_fields"}
+    assert not others & set(started(function)["modules"])
 
 
 def made_by(answer: dict[str, Any], sample: str) -> list[str]:
