@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.imports import MODELS, NEEDS
-from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT
+from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT, TEMPLATE
 from tests.template.used_modules import is_module, used_modules
 
 CORE = ROOT / "layers" / "core"
@@ -31,12 +31,15 @@ def files():
     return {os.readlink(fd) for fd in fds if os.path.exists(fd)}
 opened = files() if sys.platform == "linux" else set()
 before = set(sys.modules)
+sought = []
+sys.addaudithook(lambda event, told: event == "open" and sought.append(str(told[0])))
 import app
 loaded = set(sys.modules) - before
 from freebusy.bootstrap import dependencies
 from freebusy.settings import settings
 print(json.dumps({
     "modules": sorted(loaded),
+    "plugins": [path for path in sought if path.endswith("entry_points.txt")],
     "opened": sorted(files() - opened) if sys.platform == "linux" else [],
     "threads": threading.active_count(),
     "made": dependencies.cache_info().currsize + settings.cache_info().currsize,
@@ -47,10 +50,12 @@ print(json.dumps({
 @cache
 def started(function: str) -> dict[str, Any]:
     """How a fresh interpreter is once it has imported the function."""
+    told_to_all = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT / 'functions' / function}{os.pathsep}{CORE}",
         "TABLE_NAME": "table",
+        **{name: value for name, value in told_to_all.items() if isinstance(value, str)},
     }
     told = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(told.stdout)
@@ -76,6 +81,10 @@ class TestAFunctionThatIsReady:
 
     def test_has_loaded_pydantic_only_to_read_nested_bodies(self, function):
         assert ("pydantic" in packages(function)) == (function in NESTED)
+
+    def test_has_looked_for_plugins_in_no_package(self, function):
+        """Each would be a file to open, and there are none: PYDANTIC_DISABLE_PLUGINS."""
+        assert started(function)["plugins"] == []
 
     def test_has_made_nothing_that_bootstrap_makes(self, function):
         """No client, no setting, and so no connection: requests that need none do not wait for them."""

@@ -280,7 +280,7 @@ class Participants:
         return [(start, end) for start, end, status in reading or () if status is not free]
 
     def _rules(self, asked: MemberRequest) -> Sequence[Pair]:
-        from freebusy.service.managed_availability import bounds_of
+        from freebusy.domain.bookable import bounds_of
 
         return bounds_of(self.managed[asked.sub], asked.rule_ids, self.conditions.window)
 
@@ -322,7 +322,7 @@ def _counting(member: MemberRequest, account: Account, managed: Mapping[str, Man
     """The profiles whose calendars count for this member; a managed one that never held an event is not looked at."""
     calendar_ids = member.calendar_ids
     if calendar_ids is None and member.managed_availability:
-        from freebusy.service.managed_availability import calendars_of
+        from freebusy.domain.bookable import calendars_of
 
         calendar_ids = calendars_of(managed[member.sub], member.rule_ids)
     return (

@@ -15,7 +15,7 @@ from freebusy.domain.managed_availability import (
     AvailabilityRule,
     WeeklyPeriod,
 )
-from freebusy.entrypoints.wire.event_fields import Zone
+from freebusy.entrypoints.wire.moments import Zone
 from freebusy.entrypoints.wire.validation import Identifier, OwnId, validated
 
 if TYPE_CHECKING:

@@ -21,12 +21,10 @@ from freebusy.entrypoints.wire.event_fields import (
     Email,
     EventId,
     Frequency,
-    GivenMoment,
     JoinUrl,
     Latitude,
     Line,
     Longitude,
-    Moment,
     Name,
     Repetitions,
     Summary,
@@ -34,8 +32,8 @@ from freebusy.entrypoints.wire.event_fields import (
     Text,
     Url,
     Weekday,
-    Zone,
 )
+from freebusy.entrypoints.wire.moments import GivenMoment, Moment, Zone
 from freebusy.entrypoints.wire.validation import AS_OBJECT, Minutes, validated
 
 if TYPE_CHECKING:
