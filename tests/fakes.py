@@ -48,7 +48,7 @@ from freebusy.domain.managed_availability import (
 )
 from freebusy.domain.organization_setup import OrganizationTrip, Setup
 from freebusy.domain.pkce import challenge_of
-from freebusy.domain.service_account import Organization, ServiceAccount
+from freebusy.domain.service_account import NOBODY_YET, Leaving, Organization, ServiceAccount
 from freebusy.domain.upstream_due import UpstreamDue
 
 NOW = 1_800_000_000
@@ -309,6 +309,7 @@ class FakeServiceAccounts:
                 organization=wanted.organization,
                 administrator=wanted.administrator,
                 delegated_scope=wanted.delegated_scope,
+                leaving=NOBODY_YET,
             )
             self._write(changed, sealed=b"")
             return known.sub
@@ -342,6 +343,14 @@ class FakeServiceAccounts:
             if known is None or (version is not None and known.version != version):
                 return False
             self._write(known, sealed=b"", because=because, now=now)
+            return True
+
+    def note_leaving(self, sub: str, leaving: Leaving, *, version: int) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or known.version != version:
+                return False
+            self._kept[sub] = replace(known, leaving=leaving, version=version + 1)
             return True
 
     def put(self, service_account: ServiceAccount) -> None:

@@ -291,6 +291,15 @@ class TestComingAgain:
         timeouts = [each["Properties"].get("Timeout", usual) for each in of_type("AWS::Serverless::Function").values()]
         assert min(pause(received) for _ in range(100)) > LONGEST_REQUEST > max(timeouts)
 
+    def test_a_pass_without_any_time_left_is_not_taken_for_one_that_found_nothing(
+        self, wired, erasing, sub, monkeypatch
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr("freebusy.service.erasure.PASS_SECONDS", -1)
+            assert not erasing.handle({"sub": sub})
+        assert erasing.erase(sub) == 2
+        assert wired.accounts.find(sub) is None
+
     def test_what_somebody_wrote_meanwhile_does_not_stay(self, wired, erasing, sub):
         """A refresh, an event and a page of requests that had read the account before it was gone."""
         account = wired.accounts.find(sub)

@@ -28,7 +28,7 @@ def erase_accounts(event: Mapping[str, Any], *, erasure: Erasure, queue: Erasure
         if removed:
             told = "erased, and looked at again in a minute"
             logger.info(told, message_id=message.message_id, account=sub, removed=removed)
-            return _A_MINUTE
+            return max(_A_MINUTE, message.received)
         notes = begin()
         note(sub)
         write_record(record_of(notes, "account.erased", message.message_id, "done"))

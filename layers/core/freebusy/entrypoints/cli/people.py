@@ -25,7 +25,7 @@ from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, mom
 from freebusy.entrypoints.cli.parsing import ACCOUNTS, CLIENT_ID, Commands, add_command, add_group
 from freebusy.service.applications import find_application
 from freebusy.service.audit import By, Notes
-from freebusy.service.erasure import people_of
+from freebusy.service.erasure import people_among, people_of
 from freebusy.service.export import export_account
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _show_organization(options: argparse.Namespace, deployment: Deployment) -> A
         "administrator": found.administrator.email,
         "delegated_scope": found.delegated_scope,
         "disconnected": found.disconnected,
-        "accounts": account_store(*deployment.dynamodb).of_organization(found),
+        "accounts": [*people_of(found, accounts=account_store(*deployment.dynamodb))],
         "created_at": moment(found.created_at),
     }
 
@@ -158,7 +158,8 @@ def _erase_organization(options: argparse.Namespace, deployment: Deployment) -> 
     if not is_service_account(sub):
         raise CommandRefused(f"{sub} is no organization: its id begins with ser_")
     found = service_account_store(*deployment.dynamodb).find(sub)
-    with_it = people_of(found, accounts=account_store(*deployment.dynamodb)).erased if found else []
+    accounts = account_store(*deployment.dynamodb)
+    with_it = people_among([*people_of(found, accounts=accounts)], found, accounts=accounts).erased if found else []
     return {"organization": sub, **_erase(options, deployment, sub, *with_it)}
 
 
