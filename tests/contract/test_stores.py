@@ -1359,6 +1359,15 @@ class TestErasure:
         assert not any(self.traces(stores, "app"))
         assert all(self.traces(stores, "other"))
 
+    def test_one_that_is_locked_out_is_unknown_and_its_people_are_there(self, stores):
+        assert stores.applications.lock_out("app") > 0
+        assert stores.applications.find("app") is None
+        assert stores.tokens.find("app-secret-1", NOW) is None
+        assert sum(self.traces(stores, "app")) > 10
+        assert stores.applications.lock_out("app") == 0
+        assert stores.applications.erase("app") > 50
+        assert not any(self.traces(stores, "app"))
+
     def test_an_application_that_is_gone_is_erased_to_no_effect(self, stores):
         stores.applications.erase("app")
         assert stores.applications.erase("app") == 0

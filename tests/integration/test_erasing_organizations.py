@@ -27,6 +27,7 @@ from freebusy.adapters.dynamodb.belongings import DynamoBelongings
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.table import Table
+from freebusy.adapters.dynamodb.upstream_channels import DynamoUpstreamHandles
 from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import Account, Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.service_account import ServiceAccount
@@ -75,6 +76,7 @@ class Company:
             service_accounts=self.service_accounts,
             requests=DynamoAccessRequests(dynamodb, self.name),
             setups=DynamoSetups(dynamodb, self.name),
+            handles=DynamoUpstreamHandles(dynamodb, self.name),
             belongings=DynamoBelongings(dynamodb, self.name),
             queue=self.queue,
             end_upstream=lambda holder, *_: self.ended.append(holder.sub),

@@ -85,6 +85,11 @@ class ApplicationRegistry(ApplicationStore, Protocol):
     def show_as(self, client_id: str, appearance: Appearance) -> None:
         """What people are shown from now on, of an application that exists."""
 
+    def lock_out(self, client_id: str) -> int:
+        """Nobody can authenticate as the application any more, and no new authorization can start; how many items of
+        it that removed.
+        """
+
     def erase(self, client_id: str) -> int:
         """Removes the application and everything that belongs to it; returns how many items that were.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import Account, Disconnected
 from freebusy.domain.errors import TokenError
+from freebusy.domain.identifiers import channel_handle, hashed
 from freebusy.service.audit import note
 from freebusy.service.tokens import end_authorization
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         ErasureQueue,
         ServiceAccountStore,
         SetupStore,
+        UpstreamHandles,
     )
 
 MAIL_FIRST = 60
@@ -72,6 +74,7 @@ class Erasure:
     service_accounts: ServiceAccountStore
     requests: AccessRequestStore
     setups: SetupStore
+    handles: UpstreamHandles
     belongings: Belongings
     queue: ErasureQueue
     end_upstream: EndUpstream
@@ -154,9 +157,12 @@ class Erasure:
         """
         for profile in account.free_busy_profiles:
             if profile.service_account == organization.sub:
+                at_cronofy = profile in account.at_cronofy
+                if at_cronofy:
+                    self.handles.forget(hashed(channel_handle(account.sub, profile.sealed_for)))
                 if not self.accounts.remove_profile(account, profile):
                     return False
-                if profile in account.at_cronofy:
+                if at_cronofy:
                     self.end_upstream(account, profile)
         return True
 

@@ -29,6 +29,8 @@ from freebusy.service.erasure import people_among, people_of
 from freebusy.service.export import export_account
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from freebusy.entrypoints.cli.deployment import Deployment
     from freebusy.ports import AuditLog, Belongings
 
@@ -178,13 +180,19 @@ def _erase(options: argparse.Namespace, deployment: Deployment, sub: str, *with_
         raise CommandRefused(f"nothing is stored about {sub}")
     if not options.yes:
         confirm(f"This erases everything about {sub} and {len(with_it)} more, for good; no meeting is cancelled", sub)
-    erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put([sub])
-    given_up = monotonic() + _LONGEST_ERASURE
-    while any(map(stored.count, (sub, *with_it))):
-        if monotonic() > given_up:
-            raise CommandRefused(f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log")
-        sleep(_BETWEEN_LOOKS)
+    late = f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log"
+    erase_by_queue([sub], deployment, left=lambda: any(map(stored.count, (sub, *with_it))), late=late)
     return {"erased": [{"kind": kind, "items": number} for kind, number in there.items()]}
+
+
+def erase_by_queue(subs: Sequence[str], deployment: Deployment, *, left: Callable[[], bool], late: str) -> None:
+    """Waits until there is nothing ``left``; raises CommandRefused, which says it is ``late``."""
+    erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put(subs)
+    given_up = monotonic() + _LONGEST_ERASURE
+    while left():
+        if monotonic() > given_up:
+            raise CommandRefused(late)
+        sleep(_BETWEEN_LOOKS)
 
 
 def _count(stored: Belongings, *subs: str) -> dict[str, int]:
