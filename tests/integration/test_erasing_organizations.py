@@ -225,7 +225,7 @@ def test_it_is_erased_when_nothing_is_left_of_anybody_whoever_was_killed_on_the_
 
     def mortal(sub: str, key: Any) -> bool:
         nonlocal kills
-        if chance.random() < 0.1:
+        if chance.random() < 0.4:
             kills += 1
             raise Killed
         return erase(sub, key)
