@@ -48,12 +48,12 @@ class DynamoBelongings:
         others = [key for key in keys if _kind(key) != "identity"]
         last = [key for key in keys if _kind(key) == "identity"] if identities else []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for keys in (*chunks(others, _BETWEEN_LOOKS), last):
+            for some in (*chunks(others, _BETWEEN_LOOKS), last):
                 if time.monotonic() > deadline:
-                    found.update(map(_kind, keys))  # Perhaps it is there no more, but nobody has looked.
+                    found.update(map(_kind, some))  # Perhaps it is there no more, but nobody has looked.
                     break
-                gone = pool.map(partial(self._erase, sub), keys)
-                found.update(_kind(key) for key, was_there in zip(keys, gone, strict=True) if was_there)
+                gone = pool.map(partial(self._erase, sub), some)
+                found.update(_kind(key) for key, was_there in zip(some, gone, strict=True) if was_there)
         return dict(sorted(found.items()))
 
     def _keys(self, sub: str) -> list[Key]:
