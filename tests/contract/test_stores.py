@@ -35,7 +35,7 @@ from freebusy.domain.authorization import AuthorizationCode, AuthorizationReques
 from freebusy.domain.errors import NotFound
 from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
-from freebusy.domain.service_account import mailbox_identity
+from freebusy.domain.service_account import Leaving, mailbox_identity
 from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.ports import (
     AccessRequestStore,
@@ -629,7 +629,17 @@ class TestServiceAccounts:
         assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW, version=0)
         assert stores.service_accounts.find("ser_1").sealed_credential == b"sealed"
 
+    def test_how_far_its_people_have_got_is_noted_by_one_and_forgotten_when_it_is_connected_again(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.note_leaving("ser_1", Leaving("IDENTITY#1", NOW), version=0)
+        assert not stores.service_accounts.note_leaving("ser_1", Leaving("IDENTITY#2"), version=0)
+        noted = stores.service_accounts.find("ser_1")
+        assert noted == replace(self.SER, leaving=Leaving("IDENTITY#1", NOW), version=1)
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.find("ser_1") == replace(self.SER, version=2)
+
     def test_what_is_gone_is_not_made_by_writing_to_it(self, stores):
+        assert not stores.service_accounts.note_leaving("ser_1", Leaving(), version=0)
         assert not stores.service_accounts.renew("ser_1", sealed=b"sealed", version=0)
         assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=NOW)
         stores.accounts.revoke_grants("ser_1")
@@ -1346,6 +1356,15 @@ class TestErasure:
         assert stores.applications.erase("app") > 60
         assert not any(self.traces(stores, "app"))
         assert all(self.traces(stores, "other"))
+
+    def test_one_that_is_locked_out_is_unknown_and_its_people_are_there(self, stores):
+        assert stores.applications.lock_out("app") > 0
+        assert stores.applications.find("app") is None
+        assert stores.tokens.find("app-secret-1", NOW) is None
+        assert sum(self.traces(stores, "app")) > 10
+        assert stores.applications.lock_out("app") == 0
+        assert stores.applications.erase("app") > 50
+        assert not any(self.traces(stores, "app"))
 
     def test_an_application_that_is_gone_is_erased_to_no_effect(self, stores):
         stores.applications.erase("app")

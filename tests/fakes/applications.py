@@ -76,6 +76,15 @@ class FakeApplications:
             self._list_secrets(after)
             return True
 
+    def lock_out(self, client_id: str) -> int:
+        with self._lock:
+            application = self._applications.pop(client_id, None)
+            if application is None:
+                return 0
+            for secret in application.secrets:
+                self._tokens.delete(secret.secret_hash)
+            return 1 + len(application.secrets)
+
     def erase(self, client_id: str) -> int:
         with self._lock:
             application = self._applications.pop(client_id, None)

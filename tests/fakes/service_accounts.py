@@ -5,7 +5,7 @@ from dataclasses import replace
 from threading import RLock
 
 from freebusy.domain.account import Disconnected
-from freebusy.domain.service_account import Organization, ServiceAccount
+from freebusy.domain.service_account import NOBODY_YET, Leaving, Organization, ServiceAccount
 from tests.fakes.erasing import erase_from
 
 
@@ -32,6 +32,7 @@ class FakeServiceAccounts:
                 organization=wanted.organization,
                 administrator=wanted.administrator,
                 delegated_scope=wanted.delegated_scope,
+                leaving=NOBODY_YET,
             )
             self._write(changed, sealed=b"")
             return known.sub
@@ -65,6 +66,14 @@ class FakeServiceAccounts:
             if known is None or (version is not None and known.version != version):
                 return False
             self._write(known, sealed=b"", because=because, now=now)
+            return True
+
+    def note_leaving(self, sub: str, leaving: Leaving, *, version: int) -> bool:
+        with self._lock:
+            known = self._kept.get(sub)
+            if known is None or known.version != version:
+                return False
+            self._kept[sub] = replace(known, leaving=leaving, version=version + 1)
             return True
 
     def put(self, service_account: ServiceAccount) -> None:

@@ -150,7 +150,7 @@ REACTIONS = {
         *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
     },
     "on_erasure_requested_organization": {
-        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"),
         *("sqs:SendMessage", "sqs:ChangeMessageVisibility"),
     },
     "on_erasure_requested_unreadable": {"sqs:ChangeMessageVisibility"},

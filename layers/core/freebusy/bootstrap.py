@@ -176,6 +176,7 @@ class Dependencies:
             service_accounts=self.service_accounts,
             requests=self.access_requests,
             setups=self.setups,
+            handles=self.upstream_handles,
             belongings=belongings(self.dynamodb, self.settings.table_name),
             queue=self.erasure_queue,
             end_upstream=self.end_upstream,

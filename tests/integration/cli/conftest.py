@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
+from freebusy.adapters.dynamodb.accounts import DynamoAccounts
+from freebusy.adapters.dynamodb.belongings import DynamoBelongings
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
+from freebusy.adapters.dynamodb.setups import DynamoSetups
+from freebusy.adapters.dynamodb.upstream_channels import DynamoUpstreamHandles
+from freebusy.adapters.queue import SqsErasures
+from freebusy.domain.account import Account, Profile
+from freebusy.domain.service_account import ServiceAccount
+from freebusy.service.erasure import Erasure
 from local.emulator import client
 from tests.command_line import CommandLine
+from tests.fakes.clock import NOW
 from tests.integration.cli.deployment import CALLBACK, Deployment
 from tests.tables import table_properties
 
@@ -78,6 +90,47 @@ def refused(freebusy) -> Callable[..., str]:
         return line
 
     return run
+
+
+@pytest.fixture
+def ended_at_cronofy(deployment, monkeypatch) -> list[str]:
+    """The queue's function works each time that a command waits. What it revoked at Cronofy, with which token."""
+    ended: list[str] = []
+    sqs, dynamodb, table = client("sqs", deployment.endpoint), deployment.dynamodb, deployment.table
+    queue = SqsErasures(sqs, deployment.erasures)
+
+    def end(holder: Account | ServiceAccount, profile: Profile | None = None) -> None:
+        """Only what can still be opened can be revoked."""
+        sealed = profile.sealed_credential if profile else holder.sealed_credential
+        sealed_for = profile.sealed_for if profile else holder.sub
+        credential = deployment.vault.unseal(sealed, client_id=holder.client_id, profile_id=sealed_for)
+        ended.append(f"{holder.sub} {credential.refresh_token}")
+
+    erasure = Erasure(
+        accounts=DynamoAccounts(dynamodb, table),
+        service_accounts=DynamoServiceAccounts(dynamodb, table),
+        requests=DynamoAccessRequests(dynamodb, table),
+        setups=DynamoSetups(dynamodb, table),
+        handles=DynamoUpstreamHandles(dynamodb, table),
+        belongings=DynamoBelongings(dynamodb, table),
+        queue=queue,
+        end_upstream=lambda holder, *profile: end(holder, *profile) if _is_at_cronofy(holder) else None,
+        clock=count(NOW, 60).__next__,
+    )
+
+    def work(_: float) -> None:
+        for message in sqs.receive_message(QueueUrl=deployment.erasures).get("Messages", []):
+            sub = json.loads(message["Body"])["sub"]
+            if erasure.erase(sub):
+                queue.put([sub])
+            sqs.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
+
+    monkeypatch.setattr("freebusy.entrypoints.cli.people.sleep", work)
+    return ended
+
+
+def _is_at_cronofy(holder: Account | ServiceAccount) -> bool:
+    return bool(holder.at_cronofy) if isinstance(holder, Account) else holder.organization.at_cronofy
 
 
 @pytest.fixture

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.vault import KmsSecretVault
+from freebusy.domain.account import Upstream
 from freebusy.entrypoints.cli import main
 from local.emulator import client
 from tests.fakes.clock import NOW
-from tests.integration.cli.deployment import CALLBACK
+from tests.integration.cli.deployment import CALLBACK, CREDENTIAL
+from tests.people import organization_at_cronofy
 from tests.pictures import png
 
 pytestmark = pytest.mark.emulator
@@ -140,6 +144,32 @@ class TestErasure:
         assert sum(in_use in str(item) for item in deployment.items()) > 30
         assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
         assert not any(in_use in str(item) for item in deployment.items())
+
+    def test_what_its_people_have_at_cronofy_is_revoked_there_while_it_can_be_opened(
+        self, deployment, freebusy, in_use, ended_at_cronofy
+    ):
+        person = deployment.connected(in_use, upstream=Upstream.CRONOFY)
+        giver = organization_at_cronofy(f"ser_{uuid4().hex}", client_id=in_use)
+        sealed = deployment.vault.seal(CREDENTIAL, client_id=in_use, profile_id=giver.sub)
+        service_accounts = DynamoServiceAccounts(deployment.dynamodb, deployment.table)
+        service_accounts.connect(replace(giver, sealed_credential=sealed))
+        assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
+        assert sorted(ended_at_cronofy) == sorted(f"{sub} {CREDENTIAL.refresh_token}" for sub in (person, giver.sub))
+        assert not any(in_use in str(item) for item in deployment.items())
+
+    def test_nobody_comes_while_that_is_under_way_and_it_is_gone_on_with_later(
+        self, deployment, freebusy, refused, created, ended_at_cronofy, monkeypatch
+    ):
+        client_id = created["client_id"]
+        person = deployment.connected(client_id, upstream=Upstream.CRONOFY)
+        with monkeypatch.context() as patch:
+            patch.setattr("freebusy.entrypoints.cli.people._LONGEST_ERASURE", -1)
+            assert "delete it later" in refused("applications", "delete", client_id, "--yes")
+        assert not deployment.works(client_id, created["client_secret"])
+        assert deployment.accounts.find(person)
+        freebusy("applications", "delete", client_id, "--yes")
+        assert len(ended_at_cronofy) == 1
+        assert not any(client_id in str(item) for item in deployment.items())
 
     def test_other_applications_keep_everything(self, deployment, freebusy, in_use):
         other = freebusy("applications", "create", "Other", "--redirect-uri", CALLBACK)

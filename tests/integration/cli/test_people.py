@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import count
 from math import inf
 from uuid import uuid4
 
 import pytest
 
-from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
-from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.events import DynamoEvents
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
-from freebusy.adapters.dynamodb.setups import DynamoSetups
-from freebusy.adapters.queue import SqsErasures
 from freebusy.bootstrap import belongings
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.entrypoints.cli import main
 from freebusy.service.connecting import connect_mailbox
-from freebusy.service.erasure import Erasure
 from local.emulator import client
 from tests.fakes.clock import NOW
 from tests.invitations import an_event
@@ -132,31 +126,6 @@ class TestOrganizations:
         accounts = deployment.accounts
         return connect_mailbox(giver, "eve@example.com", accounts=accounts, now=NOW).sub
 
-    @pytest.fixture
-    def worker(self, deployment, monkeypatch) -> None:
-        """What the queue's function does, each time that the command waits."""
-        sqs, dynamodb, table = client("sqs", deployment.endpoint), deployment.dynamodb, deployment.table
-        queue = SqsErasures(sqs, deployment.erasures)
-        erasure = Erasure(
-            DynamoAccounts(dynamodb, table),
-            DynamoServiceAccounts(dynamodb, table),
-            DynamoAccessRequests(dynamodb, table),
-            DynamoSetups(dynamodb, table),
-            belongings(dynamodb, table),
-            queue,
-            lambda *_: None,
-            count(NOW, 60).__next__,
-        )
-
-        def work(_: float) -> None:
-            for message in sqs.receive_message(QueueUrl=deployment.erasures).get("Messages", []):
-                sub = json.loads(message["Body"])["sub"]
-                if erasure.erase(sub):
-                    queue.put([sub])
-                sqs.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
-
-        monkeypatch.setattr("freebusy.entrypoints.cli.people.sleep", work)
-
     def test_are_listed_and_shown(self, freebusy, giver, eve):
         (listed,) = freebusy("organizations", "list", giver.client_id)
         assert listed == {"organization": giver.sub, "name": "example.com", "connected": "connected"}
@@ -173,7 +142,7 @@ class TestOrganizations:
             "created_at": "2027-01-15T08:00:00Z",
         }
 
-    @pytest.mark.usefixtures("worker")
+    @pytest.mark.usefixtures("ended_at_cronofy")
     def test_one_is_erased_with_its_people(self, deployment, freebusy, giver, eve):
         kinds = {"account": 2, "identity": 1, "organization": 1, "person": 1}
         erased = [{"kind": kind, "items": number} for kind, number in kinds.items()]

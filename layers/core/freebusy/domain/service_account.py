@@ -63,6 +63,27 @@ class Administrator(NamedTuple):
     organization: Organization
 
 
+class Leaving(NamedTuple):
+    """How far the people of an organization that is erased have got, page by page.
+
+    ``after`` is where the last page ended. Pages are queued until all are, at ``queued_at`` in epoch seconds; from then
+    on each is waited for, from the first one again.
+    """
+
+    after: str = ""
+    queued_at: int = 0
+
+
+NOBODY_YET = Leaving()
+
+
+class Mailboxes(NamedTuple):
+    """A page of an organization's: whose accounts they are on, and ``after`` what the next follows; empty for none."""
+
+    subs: list[str]
+    after: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
     """``sub`` is ``ser_…`` on the wire. There is one for an application and an organization, whoever connects it again.
@@ -70,7 +91,8 @@ class ServiceAccount:
     ``administrator`` is the one who did so last. ``delegated_scope`` is the most that may be asked for people.
     ``sealed_credential`` is the token that all its mailboxes are read with, a short-lived one that can be had again at
     any time; of an organization at Cronofy it is that of the service account there, and asks for mailboxes.
-    ``version`` rises whenever credential or connection state are written; ``disconnected_at`` is in epoch seconds.
+    ``version`` rises whenever credential, connection state or ``leaving`` are written; ``disconnected_at`` is in epoch
+    seconds.
     """
 
     sub: str
@@ -84,6 +106,7 @@ class ServiceAccount:
     disconnected: Disconnected | None = None
     disconnected_at: int = 0
     created_at: int = 0
+    leaving: Leaving = NOBODY_YET
 
     @property
     def connected(self) -> bool:

@@ -85,6 +85,9 @@ class DynamoApplications:
         adding = [self._table.putting(item) for key, item in there.items() if gone.get(key) != item]
         return not self._table.transact([changing, *removing, *adding])
 
+    def lock_out(self, client_id: str) -> int:
+        return len(self._lock_out(client_id))
+
     def erase(self, client_id: str) -> int:
         if not may_be_ours(client_id):
             return 0
@@ -97,7 +100,6 @@ class DynamoApplications:
         return (pk.removeprefix("ACCOUNT#") for pk, _ in keys)
 
     def _lock_out(self, client_id: str) -> set[Key]:
-        """Nobody can authenticate as the application any more, and no new authorization can start."""
         application = self.find(client_id)
         if application is None:
             return set()

@@ -42,15 +42,19 @@ class DynamoBelongings:
         for item in self._table.get_many(self._keys(sub)):
             yield _kind((item["pk"]["S"], item["sk"]["S"])), {name: plain(value) for name, value in item.items()}
 
-    def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
-        erased: Counter[str] = Counter()
+    def erase(self, sub: str, *, deadline: float, identities: bool = True) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        keys = self._keys(sub)
+        others = [key for key in keys if _kind(key) != "identity"]
+        last = [key for key in keys if _kind(key) == "identity"] if identities else []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for keys in chunks(self._keys(sub), _BETWEEN_LOOKS):
+            for some in (*chunks(others, _BETWEEN_LOOKS), last):
                 if time.monotonic() > deadline:
+                    found.update(map(_kind, some))  # Perhaps it is there no more, but nobody has looked.
                     break
-                gone = pool.map(partial(self._erase, sub), keys)
-                erased.update(_kind(key) for key, was_there in zip(keys, gone, strict=True) if was_there)
-        return dict(sorted(erased.items()))
+                gone = pool.map(partial(self._erase, sub), some)
+                found.update(_kind(key) for key, was_there in zip(some, gone, strict=True) if was_there)
+        return dict(sorted(found.items()))
 
     def _keys(self, sub: str) -> list[Key]:
         """The account's own first: once it is gone, nobody who comes is let in."""

@@ -6,12 +6,13 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from freebusy.bootstrap import secret_vault
+from freebusy.bootstrap import account_store, secret_vault, service_account_store
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import MOST_LOGO_BYTES
 from freebusy.entrypoints.cli.moving import add_undo, moved
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment
 from freebusy.entrypoints.cli.parsing import CLIENT_ID, Command, Commands, add_command, add_group
+from freebusy.entrypoints.cli.people import erase_by_queue
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
@@ -170,7 +171,35 @@ def _delete(options: argparse.Namespace, deployment: Deployment) -> Answer:
     if not options.yes:
         name = registry.names().get(client_id, client_id)
         confirm("This erases the application with all its accounts, for good", name)
-    return {"client_id": client_id, "erased": erase_application(client_id, registry=registry)}
+    locked_out = registry.lock_out(client_id)
+    _end_at_cronofy(client_id, deployment)
+    return {"client_id": client_id, "erased": locked_out + erase_application(client_id, registry=registry)}
+
+
+def _end_at_cronofy(client_id: str, deployment: Deployment) -> None:
+    """Revoking there takes credentials, which functions alone open: so whoever has one is erased by the queue before,
+    as long as the data keys are there that they are sealed under.
+    """
+    registry = deployment.registry
+    accounts, organizations = account_store(*deployment.dynamodb), service_account_store(*deployment.dynamodb)
+
+    def there() -> list[str]:
+        people = accounts.find_many(registry.accounts_of(client_id))
+        givers = organizations.find_many(registry.service_accounts_of(client_id))
+        return [
+            *(sub for sub, account in people.items() if account.at_cronofy),
+            *(sub for sub, giver in givers.items() if giver.organization.at_cronofy),
+        ]
+
+    late = (
+        f"{client_id} is locked out; its people are being taken off Cronofy, which goes on by itself: delete it later"
+    )
+    while subs := there():
+
+        def left(subs: list[str] = subs) -> bool:
+            return bool(accounts.find_many(subs) or organizations.find_many(subs))
+
+        erase_by_queue(subs, deployment, left=left, late=late)
 
 
 def _choose_upstream(options: argparse.Namespace, deployment: Deployment) -> Answer:

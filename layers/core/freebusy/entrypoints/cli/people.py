@@ -25,10 +25,12 @@ from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, mom
 from freebusy.entrypoints.cli.parsing import ACCOUNTS, CLIENT_ID, Commands, add_command, add_group
 from freebusy.service.applications import find_application
 from freebusy.service.audit import By, Notes
-from freebusy.service.erasure import people_of
+from freebusy.service.erasure import people_among, people_of
 from freebusy.service.export import export_account
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from freebusy.entrypoints.cli.deployment import Deployment
     from freebusy.ports import AuditLog, Belongings
 
@@ -147,7 +149,7 @@ def _show_organization(options: argparse.Namespace, deployment: Deployment) -> A
         "administrator": found.administrator.email,
         "delegated_scope": found.delegated_scope,
         "disconnected": found.disconnected,
-        "accounts": account_store(*deployment.dynamodb).of_organization(found),
+        "accounts": [*people_of(found, accounts=account_store(*deployment.dynamodb))],
         "created_at": moment(found.created_at),
     }
 
@@ -158,7 +160,8 @@ def _erase_organization(options: argparse.Namespace, deployment: Deployment) -> 
     if not is_service_account(sub):
         raise CommandRefused(f"{sub} is no organization: its id begins with ser_")
     found = service_account_store(*deployment.dynamodb).find(sub)
-    with_it = people_of(found, accounts=account_store(*deployment.dynamodb)).erased if found else []
+    accounts = account_store(*deployment.dynamodb)
+    with_it = people_among([*people_of(found, accounts=accounts)], found, accounts=accounts).erased if found else []
     return {"organization": sub, **_erase(options, deployment, sub, *with_it)}
 
 
@@ -177,13 +180,19 @@ def _erase(options: argparse.Namespace, deployment: Deployment, sub: str, *with_
         raise CommandRefused(f"nothing is stored about {sub}")
     if not options.yes:
         confirm(f"This erases everything about {sub} and {len(with_it)} more, for good; no meeting is cancelled", sub)
-    erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put([sub])
-    given_up = monotonic() + _LONGEST_ERASURE
-    while any(map(stored.count, (sub, *with_it))):
-        if monotonic() > given_up:
-            raise CommandRefused(f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log")
-        sleep(_BETWEEN_LOOKS)
+    late = f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log"
+    erase_by_queue([sub], deployment, left=lambda: any(map(stored.count, (sub, *with_it))), late=late)
     return {"erased": [{"kind": kind, "items": number} for kind, number in there.items()]}
+
+
+def erase_by_queue(subs: Sequence[str], deployment: Deployment, *, left: Callable[[], bool], late: str) -> None:
+    """Waits until there is nothing ``left``; raises CommandRefused, which says it is ``late``."""
+    erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put(subs)
+    given_up = monotonic() + _LONGEST_ERASURE
+    while left():
+        if monotonic() > given_up:
+            raise CommandRefused(late)
+        sleep(_BETWEEN_LOOKS)
 
 
 def _count(stored: Belongings, *subs: str) -> dict[str, int]:
