@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from freebusy.domain.errors import InvalidRequest, NotFound
 from freebusy.domain.managed_availability import MOST_AVAILABLE_PERIODS, MOST_RULES
-from freebusy.service.accounts import require_calendars
 
 if TYPE_CHECKING:
     from freebusy.domain.account import Account
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 def save_rule(account: Account, rule: AvailabilityRule, *, store: ManagedAvailabilityStore) -> None:
     """In place of the account's rule of that id. Raises InvalidRequest for others' calendars, and one rule too many."""
+    from freebusy.service.accounts import require_calendars  # periods are nobody's calendar
+
     require_calendars(account, frozenset(rule.calendar_ids))
     if not store.save_rule(account.sub, rule, client_id=account.client_id):
         problem = f"an account has at most {MOST_RULES} rules: delete one first"
