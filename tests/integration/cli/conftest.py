@@ -10,6 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from freebusy.adapters.audit_log import AuditLogInFiles
+from freebusy.entrypoints.audit import line_of, record_of
+from freebusy.entrypoints.cli import main
+from freebusy.service.audit import Notes
 from local.emulator import client
 from tests.command_line import CommandLine
 from tests.integration.cli.deployment import CALLBACK, Deployment
@@ -64,8 +68,34 @@ def stack_file(deployment, tmp_path) -> Path:
 
 
 @pytest.fixture
+def logged(tmp_path) -> Callable[..., str]:
+    """Writes a record down, as functions and the command line do, and says when that was."""
+
+    def write(action: str, *accounts: str, client_id: str = "", outcome: str = "done") -> str:
+        line = line_of(record_of(Notes(dict.fromkeys(accounts), client_id), action, "", outcome))
+        AuditLogInFiles(tmp_path).add(line)
+        at: str = json.loads(line)["timestamp"]
+        return at
+
+    return write
+
+
+@pytest.fixture
 def freebusy(deployment, stack_file) -> CommandLine:
     return CommandLine((f"--local={stack_file}", "--stack", deployment.stack))
+
+
+@pytest.fixture
+def misused(freebusy, capsys) -> Callable[..., str]:
+    """Runs a command with arguments that nothing can be; returns the line that says which, below the usage."""
+
+    def run(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as exited:
+            main([*freebusy.where, *arguments])
+        assert exited.value.code == 2
+        return capsys.readouterr().err.splitlines()[-1]
+
+    return run
 
 
 @pytest.fixture
@@ -78,6 +108,14 @@ def refused(freebusy) -> Callable[..., str]:
         return line
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch) -> list[float]:
+    """How long the erasure of an application has waited for requests under way, without waiting."""
+    waited: list[float] = []
+    monkeypatch.setattr("freebusy.entrypoints.cli.applications.sleep", waited.append)
+    return waited
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from operator import itemgetter
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def _wait(seconds: float) -> None:
 
 
 def _seconds(text: str) -> int:
-    """Raises ``ValueError``, which argparse turns into its usage."""
-    if (seconds := int(text)) < 0:
-        raise ValueError(text)
-    return seconds
+    """Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+    return int(text)

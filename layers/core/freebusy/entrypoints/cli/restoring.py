@@ -1,0 +1,90 @@
+"""``freebusy restore``: copies what was lost out of a restored table."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from freebusy.bootstrap import erasure_queue, snapshot
+from freebusy.domain.restoring import Wanted
+from freebusy.entrypoints.cli.erasing import audit_log_of
+from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment
+from freebusy.entrypoints.cli.parsing import Commands, add_command, holder_id
+from freebusy.service.restoring import restore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import AuditLog
+
+_DAY = 86_400
+
+
+def add_commands(commands: Commands) -> None:
+    about = "copy back what was lost, from a table that was restored beside the one in use"
+    parser = add_command(commands, "restore", _restore, about)
+    parser.add_argument("--from-table", required=True, metavar="NAME", help="the restored table")
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--account", type=holder_id, metavar="ACCOUNT", help="what belongs to this account")
+    whose.add_argument("--application", metavar="CLIENT_ID", help="what belongs to this application and its accounts")
+    whose.add_argument("--everything", action="store_true", help="all of it, by a scan of the restored table")
+    parser.add_argument("--dry-run", action="store_true", help="copy nothing, but count")
+    overwrite = "also replace what is there and differs, as it may be newer: what was revoked since is valid again"
+    parser.add_argument("--overwrite", action="store_true", help=overwrite)
+    erased = "also bring back who was erased since then, and do not ask the log who was"
+    parser.add_argument("--erased-too", action="store_true", help=erased)
+    as_of = "the moment that it shows, as 2030-01-07T09:00:00Z, where the table does not say so itself"
+    parser.add_argument("--as-of", type=_moment, metavar="TIME", help=as_of)
+
+
+def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
+    dynamodb, table_name = deployment.dynamodb
+    if options.from_table == table_name:
+        raise CommandRefused(f"{table_name} is the table in use: --from-table names the restored one")
+    restored_table = snapshot(dynamodb, options.from_table, table_name)
+    taken_at = options.as_of or restored_table.taken_at()
+    if taken_at is None:
+        raise CommandRefused(f"{options.from_table} does not say which moment it shows: say it with --as-of")
+    restored, erased = restore(
+        Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run),
+        snapshot=restored_table,
+        log=None if options.erased_too else _log_since(taken_at, deployment),
+        queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
+        clock=lambda: int(time()),
+    )
+    return {
+        "as_of": moment(taken_at),
+        "would_copy" if options.dry_run else "copied": _rows(restored.copied),
+        "left_as_they_are": _rows(restored.there),
+        "left_out": _rows(restored.left_out),
+        "erased_since": "not looked up" if options.erased_too else sorted(erased),
+    }
+
+
+def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
+    """Raises CommandRefused where the log does not reach back: who was erased would come back unseen."""
+    days = deployment.described("Parameter").get("LogRetentionDays")
+    if days and taken_at < time() - int(days) * _DAY:
+        raise CommandRefused(
+            f"the log is kept for {days} days, so nobody knows who was erased since {moment(taken_at)}: "
+            "--erased-too copies without asking it"
+        )
+    return audit_log_of(deployment)
+
+
+def _rows(counted: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"kind": kind, "items": number} for kind, number in counted.items()]
+
+
+def _moment(text: str) -> int:
+    """Epoch seconds. Raises ArgumentTypeError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2030-01-07T09:00:00Z")
+    return int(at.timestamp())
