@@ -33,12 +33,15 @@ def deployment(emulator) -> Deployment:
             "InvitationQueue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
             "Erasures": {"Type": "AWS::SQS::Queue"},
             "CredentialKey": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {"Version": "2012-10-17"}}},
+            "FunctionLogs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{stack}/functions"}},
         },
         "Outputs": {
             "TableName": {"Value": {"Ref": "Table"}},
             "InvitationQueueUrl": {"Value": {"Ref": "InvitationQueue"}},
             "ErasureQueueUrl": {"Value": {"Ref": "Erasures"}},
             "CredentialKeyId": {"Value": {"Ref": "CredentialKey"}},
+            "FunctionLogGroup": {"Value": {"Ref": "FunctionLogs"}},
+            "ApiUrl": {"Value": "https://api.example.com"},
             **{output: {"Value": {"Ref": name}} for name, output in secrets.items()},
         },
     }
