@@ -89,3 +89,18 @@ def test_our_own_commands_exist_with_their_arguments(words):
     asks_for_help = pytest.raises(SystemExit, match=r"^0$") if "--help" in words else nullcontext()
     with asks_for_help:
         _parser().parse_args(words[1:])
+
+
+def anchors(guide: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", guide.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_every_link_within_the_guides_leads_somewhere(guide):
+    links = re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)", guide.read_text(encoding="utf-8"))
+    for name, anchor in links:
+        target = guide.parent / name if name else guide
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"

@@ -228,10 +228,15 @@ class TestRefusals:
         other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
         assert "--as-of" in refused("restore", "--from-table", other, "--everything")
 
+    def test_an_id_of_which_it_holds_nothing(self, taken):
+        with pytest.raises(AssertionError, match="holds nothing of acc_000000000000000000000000"):
+            taken()("--account", "acc_000000000000000000000000")
+
     @pytest.mark.parametrize(
         "arguments",
         [
             pytest.param((), id="of whom"),
+            pytest.param(("--application", ""), id="of an application that is not named"),
             pytest.param(("--everything", "--application", "app"), id="of two"),
             pytest.param(("--account", "acc_1"), id="an account that cannot be"),
             pytest.param(("--everything", "--as-of", "yesterday"), id="no time"),

@@ -14,6 +14,8 @@ Command: TypeAlias = Callable[[argparse.Namespace, Deployment], Answer]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
+_LONGEST_LOG = 731 * 86400
+"""Seconds, the most that the template's LogRetentionDays can be."""
 
 
 def account_id(text: str) -> str:
@@ -38,15 +40,24 @@ def _id(text: str, *prefixes: str) -> str:
     return text
 
 
+def application_id(text: str) -> str:
+    """Not an empty word, as of a variable that is not set, which must not stand for all."""
+    if not text:
+        raise argparse.ArgumentTypeError("no client id is given")
+    return text
+
+
 def age(text: str) -> int:
     """Seconds, of ``90m``, ``36h`` or ``7d``. Raises ArgumentTypeError, as the others here."""
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text} is not like 90m, 36h or 7d")
-    return int(number) * _UNITS[unit]
+    if (seconds := int(number) * _UNITS[unit]) > _LONGEST_LOG:
+        raise argparse.ArgumentTypeError(f"{text} is longer than any log is kept: 731d at most")
+    return seconds
 
 
-CLIENT_ID: dict[str, Any] = {"dest": "client_id", "metavar": "CLIENT_ID"}
+CLIENT_ID: dict[str, Any] = {"dest": "client_id", "metavar": "CLIENT_ID", "type": application_id}
 ACCOUNTS: dict[str, Any] = {
     "dest": "accounts",
     "metavar": "ACCOUNT",

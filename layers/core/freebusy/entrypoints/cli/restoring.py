@@ -11,7 +11,7 @@ from freebusy.bootstrap import erasure_queue, snapshot
 from freebusy.domain.restoring import Wanted
 from freebusy.entrypoints.cli.erasing import audit_log_of
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment
-from freebusy.entrypoints.cli.parsing import Commands, add_command, holder_id
+from freebusy.entrypoints.cli.parsing import Commands, add_command, application_id, holder_id
 from freebusy.service.restoring import restore
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--from-table", required=True, metavar="NAME", help="the restored table")
     whose = parser.add_mutually_exclusive_group(required=True)
     whose.add_argument("--account", type=holder_id, metavar="ACCOUNT", help="what belongs to this account")
-    whose.add_argument("--application", metavar="CLIENT_ID", help="what belongs to this application and its accounts")
+    whose.add_argument(
+        "--application",
+        type=application_id,
+        metavar="CLIENT_ID",
+        help="what belongs to this application and its accounts",
+    )
     whose.add_argument("--everything", action="store_true", help="all of it, by a scan of the restored table")
     parser.add_argument("--dry-run", action="store_true", help="copy nothing, but count")
     overwrite = "also replace what is there and differs, as it may be newer: what was revoked since is valid again"
@@ -55,6 +60,10 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
         queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
         clock=lambda: int(time()),
     )
+    if not any((restored.copied, restored.there, restored.left_out)):
+        raise CommandRefused(
+            f"{options.from_table} holds nothing of {options.account or options.application or 'anybody'}"
+        )
     return {
         "as_of": moment(taken_at),
         "would_copy" if options.dry_run else "copied": _rows(restored.copied),
