@@ -66,7 +66,7 @@ def needed(deployment, monkeypatch) -> Callable[..., set[str]]:
     """
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": deployment.endpoint}.items():
         monkeypatch.setenv(name, value)
-    for module in ("applications", "keys", "people"):
+    for module in ("applications", "keys", "people", "restoring"):
         monkeypatch.setattr(f"freebusy.entrypoints.cli.{module}.sleep", lambda _: None)
     monkeypatch.setattr("freebusy.entrypoints.cli.people.monotonic", count(0, 1000).__next__)
     made, noted = NamedDeployment.client, set[str]()
@@ -154,7 +154,7 @@ def test_each_command_needs_just_what_the_guide_says(deployment, created, needed
         ("applications delete", (app, "--yes"), (app, "--verify")),
     ):
         used[command] = {each for arguments in runs for each in needed(*command.split(), *arguments)}
-    used["restore"].add("sqs:SendMessage")  # for those alone who are erased meanwhile
+    used["restore"].add("sqs:SendMessage")  # for those alone whose erasure was not known yet
     used["applications secrets rotate"].add("kms:GenerateDataKey")  # where it is the first one that is kept sealed
     said = documented()
     assert set(used) == set(said) == set(commands(cli._parser()))

@@ -205,7 +205,10 @@ class TestEverything:
         assert in_order(of(deployment, created["client_id"], person)) == in_order(lost)
         assert of(deployment, gone, theirs) == []
 
-    def test_who_is_erased_while_it_is_copied_is_erased_again(self, deployment, taken, person, logged, monkeypatch):
+    def test_whose_erasure_is_not_known_before_they_are_back_is_erased_again(
+        self, deployment, taken, person, logged, monkeypatch
+    ):
+        """They were erased while all was copied, or the log was late, or an earlier copy was interrupted."""
         restore = taken()
         lose(deployment, person)
         copy = DynamoSnapshot.copy
@@ -215,7 +218,8 @@ class TestEverything:
             return copy(self, *arguments, **named)
 
         monkeypatch.setattr(DynamoSnapshot, "copy", and_meanwhile)
-        restore("--everything")
+        assert restore("--everything")["erased_again"] == [person]
+        assert restore("--everything", "--dry-run")["erased_again"] == []
         (message,) = client("sqs", deployment.endpoint).receive_message(QueueUrl=deployment.erasures)["Messages"]
         assert json.loads(message["Body"]) == {"sub": person}
 

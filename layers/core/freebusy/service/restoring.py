@@ -8,33 +8,29 @@ from freebusy.domain.erasure import erased_in
 from freebusy.domain.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from freebusy.domain.restoring import Restored, Wanted
-    from freebusy.ports import AuditLog, ErasureQueue, Snapshot
+    from freebusy.ports import AccountStore, AuditLog, ErasureQueue, ServiceAccountStore, Snapshot
 
 
-def restore(
-    wanted: Wanted,
-    *,
-    snapshot: Snapshot,
-    log: AuditLog | None,
-    queue: ErasureQueue,
-    clock: Callable[[], int],
-) -> tuple[Restored, frozenset[str]]:
-    """What came back, and who was erased since: subs and client ids, of whom nothing did.
+def erased_since(taken_at: int, *, log: AuditLog, now: int) -> frozenset[str]:
+    """Subs and client ids of all whose erasure was asked for, or done. Raises AuditUnavailable."""
+    return erased_in(log.erasures(since=taken_at, until=now))
 
-    Without a log they come back as well. Who was erased while it was copied, and came back, is erased again. Raises
-    NotFound where it is just what was wanted that was erased, and StorageUnavailable and AuditUnavailable.
+
+def restore(wanted: Wanted, *, snapshot: Snapshot, erased: frozenset[str], now: int) -> Restored:
+    """Nothing comes back of the ``erased``. Raises StorageUnavailable, and NotFound where they are what is wanted."""
+    if named := erased & {wanted.sub, wanted.client_id}:
+        raise NotFound(f"{', '.join(named)} was erased since then: --erased-too brings it back all the same")
+    return snapshot.copy(wanted, leaving_out=erased, now=now)
+
+
+def erase_again(
+    erased: frozenset[str], *, accounts: AccountStore, service_accounts: ServiceAccountStore, queue: ErasureQueue
+) -> list[str]:
+    """Queues who is there after all, and returns them: their erasure was not known yet, or is under way, to which
+    another one does no harm. Raises StorageUnavailable.
     """
-    erased = _erased(log, wanted.taken_at, clock)
-    if name := erased & {wanted.sub, wanted.client_id}:
-        raise NotFound(f"{', '.join(name)} was erased since then: --erased-too brings it back all the same")
-    restored = snapshot.copy(wanted, leaving_out=erased, now=clock())
-    if not wanted.dry_run and (late := (_erased(log, wanted.taken_at, clock) - erased) & restored.subs):
-        queue.put(sorted(late))
-    return restored, erased
-
-
-def _erased(log: AuditLog | None, since: int, clock: Callable[[], int]) -> frozenset[str]:
-    return erased_in(log.erasures(since=since, until=clock())) if log else frozenset()
+    there = sorted({*accounts.find_many(erased), *service_accounts.find_many(erased)})
+    if there:
+        queue.put(there)
+    return there

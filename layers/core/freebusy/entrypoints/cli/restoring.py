@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
-from time import time
+from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
-from freebusy.bootstrap import erasure_queue, snapshot
+from freebusy.bootstrap import account_store, erasure_queue, service_account_store, snapshot
 from freebusy.domain.restoring import Wanted
 from freebusy.entrypoints.cli.erasing import audit_log_of
-from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment
+from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment, say
 from freebusy.entrypoints.cli.parsing import Commands, add_command, application_id, holder_id
-from freebusy.service.restoring import restore
+from freebusy.service.restoring import erase_again, erased_since, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from freebusy.ports import AuditLog
 
 _DAY = 86_400
+
+_LOG_IS_LATE = 120
+"""Seconds after which, as a rule, CloudWatch Logs Insights finds what was logged."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -53,24 +56,37 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     taken_at = options.as_of or restored_table.taken_at()
     if taken_at is None:
         raise CommandRefused(f"{options.from_table} does not say which moment it shows: say it with --as-of")
-    restored, erased = restore(
-        Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run),
-        snapshot=restored_table,
-        log=None if options.erased_too else _log_since(taken_at, deployment),
-        queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
-        clock=lambda: int(time()),
-    )
+    wanted = Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run)
+    log = None if options.erased_too else _log_since(taken_at, deployment)
+    erased = erased_since(taken_at, log=log, now=int(time())) if log else frozenset()
+    restored = restore(wanted, snapshot=restored_table, erased=erased, now=int(time()))
     if not any((restored.copied, restored.there, restored.left_out)):
-        raise CommandRefused(
-            f"{options.from_table} holds nothing of {options.account or options.application or 'anybody'}"
-        )
-    return {
+        named = options.account or options.application or "anybody"
+        raise CommandRefused(f"{options.from_table} holds nothing of {named}")
+    answer = {
         "as_of": moment(taken_at),
         "would_copy" if options.dry_run else "copied": _rows(restored.copied),
         "left_as_they_are": _rows(restored.there),
         "left_out": _rows(restored.left_out),
-        "erased_since": "not looked up" if options.erased_too else sorted(erased),
     }
+    if log is None:
+        return {**answer, "erased_since": "not looked up"}
+    return {**answer, "erased_since": sorted(erased), "erased_again": _erase_again(wanted, log, deployment)}
+
+
+def _erase_again(wanted: Wanted, log: AuditLog, deployment: Deployment) -> list[str]:
+    """Who was erased a moment before, which the log may not have shown, or meanwhile."""
+    if wanted.dry_run:
+        return []
+    if not deployment.laptop:
+        say(f"waiting {_LOG_IS_LATE} seconds for what the log has not shown yet; interrupted, run this again")
+        sleep(_LOG_IS_LATE)
+    return erase_again(
+        erased_since(wanted.taken_at, log=log, now=int(time())),
+        accounts=account_store(*deployment.dynamodb),
+        service_accounts=service_account_store(*deployment.dynamodb),
+        queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
+    )
 
 
 def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
