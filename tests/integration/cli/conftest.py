@@ -26,7 +26,10 @@ def deployment(emulator) -> Deployment:
     stack = f"stack-{uuid4().hex}"
     secrets = {"Google": "GoogleSecretArn", "Microsoft": "MicrosoftSecretArn"}
     template = {
-        "Parameters": {"MicrosoftTenant": {"Type": "String", "Default": "organizations"}},
+        "Parameters": {
+            "MicrosoftTenant": {"Type": "String", "Default": "organizations"},
+            "LogRetentionDays": {"Type": "Number", "Default": 60},
+        },
         "Resources": {
             **{name: {"Type": "AWS::SecretsManager::Secret", "Properties": {}} for name in secrets},
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table_properties()},

@@ -232,6 +232,13 @@ class TestRefusals:
         other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
         assert "--as-of" in refused("restore", "--from-table", other, "--everything")
 
+    def test_a_log_that_does_not_reach_back_so_far(self, deployment, refused):
+        """Nobody would know who was erased."""
+        other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
+        arguments = ("restore", "--from-table", other, "--as-of", "2020-01-07T09:00:00Z", "--everything")
+        assert "kept for 60 days" in refused(*arguments)
+        assert "holds nothing" in refused(*arguments, "--erased-too")
+
     def test_an_id_of_which_it_holds_nothing(self, taken):
         with pytest.raises(AssertionError, match="holds nothing of acc_000000000000000000000000"):
             taken()("--account", "acc_000000000000000000000000")

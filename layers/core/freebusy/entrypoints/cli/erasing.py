@@ -47,7 +47,7 @@ def proof_of_erasure(
         raise CommandRefused(f"nothing is left of {name}, but the last look is still to come: {later}")
     raise CommandRefused(
         f"there is nothing of {name}, and the log does not say that it was erased: is that the id? "
-        f"(it was looked for in {options.since // 3600} hours; --since says how far back)"
+        "(--since says how far back it looks)"
     )
 
 
