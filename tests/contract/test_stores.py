@@ -1353,7 +1353,10 @@ class TestErasure:
         ]
 
     def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):
+        there = stores.applications.count("app")
+        assert min(there["account"], there["app"]) > 0
         assert stores.applications.erase("app") > 60
+        assert stores.applications.count("app") == {}
         assert not any(self.traces(stores, "app"))
         assert all(self.traces(stores, "other"))
 
@@ -1370,6 +1373,7 @@ class TestErasure:
         stores.applications.erase("app")
         assert stores.applications.erase("app") == 0
         assert stores.applications.erase("x" * 3000) == 0
+        assert stores.applications.count("x" * 3000) == stores.applications.count("") == {}
         assert all(self.traces(stores, "other"))
 
 

@@ -61,6 +61,12 @@ class FakeApplications:
     def service_accounts_of(self, client_id: str) -> list[str]:
         return self._accounts.service_accounts.of_application(client_id)
 
+    def count(self, client_id: str) -> dict[str, int]:
+        """Of what is its own; accounts are counted as one kind."""
+        accounts = len([*self.accounts_of(client_id), *self.service_accounts_of(client_id)])
+        counted = {"account": accounts, "app": int(client_id in self._applications)}
+        return {kind: number for kind, number in counted.items() if number}
+
     def create(self, application: Application) -> None:
         with self._lock:
             self._applications[application.client_id] = application

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         SecretVault,
         ServiceAccountStore,
         SetupStore,
+        Snapshot,
         TokenStore,
         UpstreamChannels,
         UpstreamEvents,
@@ -769,6 +770,13 @@ def belongings(dynamodb: DynamoDBClient, table_name: str) -> Belongings:
     from freebusy.adapters.dynamodb.belongings import DynamoBelongings
 
     return DynamoBelongings(dynamodb, table_name)
+
+
+def snapshot(dynamodb: DynamoDBClient, name: str, live_name: str) -> Snapshot:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.snapshot import DynamoSnapshot
+
+    return DynamoSnapshot(dynamodb, name, live_name)
 
 
 def erasure_queue(sqs: SQSClient, queue_url: str) -> ErasureQueue:

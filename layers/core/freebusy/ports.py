@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.person import Person, PersonSession, PersonTrip
     from freebusy.domain.reply import Letter
+    from freebusy.domain.restoring import Restored, Wanted
     from freebusy.domain.service_account import (
         Administrator,
         Delegation,
@@ -90,6 +91,9 @@ class ApplicationRegistry(ApplicationStore, Protocol):
         """Nobody can authenticate as the application any more, and no new authorization can start; how many items of
         it that removed.
         """
+
+    def count(self, client_id: str) -> Mapping[str, int]:
+        """How much of each kind (``app``, ``account``, ``token``, ...) it has, as far as the index has caught up."""
 
     def erase(self, client_id: str) -> int:
         """Removes the application and everything that belongs to it; returns how many items that were.
@@ -385,6 +389,18 @@ class Belongings(Protocol):
 
         ``deadline`` is on ``time.monotonic``'s clock, and may leave some of it over. Who read the account before it was
         gone may still write: nothing is left when a call that comes the longest request later erases nothing.
+        """
+
+
+class Snapshot(Protocol):
+    """All that is stored, as it was."""
+
+    def taken_at(self) -> int | None:
+        """None where the table does not say that it was restored. Raises StorageUnavailable."""
+
+    def copy(self, wanted: Wanted, *, leaving_out: frozenset[str], now: int) -> Restored:
+        """Nothing of whoever is among ``leaving_out``, subs and client ids, and nothing that has expired. Raises
+        StorageUnavailable.
         """
 
 
@@ -776,6 +792,9 @@ class AuditLog(Protocol):
 
     def about(self, sub: str, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
         """What concerned this account, in the order of time. Raises AuditUnavailable."""
+
+    def erasures(self, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
+        """The records of ``domain.erasure``, each with its ``accounts`` as a list, likewise."""
 
     def add(self, line: str) -> None:
         """A record that no function writes. Raises AuditUnavailable."""

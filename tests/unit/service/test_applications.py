@@ -12,7 +12,6 @@ from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
-    erase_application,
     find_application,
     register_application,
     remove_origins,
@@ -254,13 +253,6 @@ class TestChanges:
         monkeypatch.setattr(registry, "change", lambda *_: False)
         with pytest.raises(StorageUnavailable):
             rename_application(client_id, "Planner", registry=registry)
-
-    def test_an_application_is_erased_once(self, client_id, registry):
-        assert erase_application(client_id, registry=registry) > 0
-        with pytest.raises(NotFound):
-            find_application(client_id, registry=registry)
-        with pytest.raises(NotFound):
-            erase_application(client_id, registry=registry)
 
     def test_home_page_and_logo_come_and_go_each_for_itself(self, client_id, registry):
         show_home_page(client_id, "https://app.example/about", registry=registry)

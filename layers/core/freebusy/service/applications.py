@@ -192,17 +192,6 @@ def revoke_secret(client_id: str, hint: str, *, registry: ApplicationRegistry) -
     return _change(client_id, change, registry)
 
 
-def erase_application(client_id: str, *, registry: ApplicationRegistry) -> int:
-    """Removes an application with all its data, also where an earlier erasure was interrupted.
-
-    Returns how many items that were. Raises NotFound when there was nothing.
-    """
-    erased = registry.erase(client_id)
-    if not erased:
-        raise NotFound(f"there is no application {client_id}")
-    return erased
-
-
 def _change(client_id: str, change: Callable[[Application], Application], registry: ApplicationRegistry) -> Application:
     """Applies a change to the newest state, again when somebody else was faster."""
     for _ in range(_ATTEMPTS):

@@ -102,6 +102,12 @@ def may_be_ours(identifier: str) -> bool:
     return len(identifier) <= _LONGEST_IDENTIFIER and identifier.isascii()
 
 
+def kind_of(key: Key) -> str:
+    """What an item is, by its key: ``account``, ``token``; ``event``, ``sent``, ``channel`` in partitions of many."""
+    pk, sk = key
+    return (sk if pk.startswith(("EVENTS#", "CHANNELS#")) else pk).partition("#")[0].lower()
+
+
 class Table:
     """Reads are strongly consistent. Collisions with transactions and what a batch left over are tried again.
 
