@@ -26,7 +26,8 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from freebusy.bootstrap import Dependencies, dependencies
-from freebusy.domain.account import Account, ProviderCredential, ProviderName
+from freebusy.domain.account import Account, ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.token import TokenKind, TokenRecord

@@ -22,8 +22,9 @@ from benchmarks.deployment import call, deployed, in_memory, person, sub_of
 from benchmarks.measuring import verdict
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.application import Application
-from freebusy.domain.event import InvitationDue, ManagedEvent
+from freebusy.domain.event import ManagedEvent
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import InvitationDue
 from freebusy.domain.token import TokenKind, TokenRecord
 from tests.api import Context, handler
 from tests.fakes.applications import FakeApplications

@@ -27,7 +27,8 @@ from freebusy.adapters.imip.message import build
 from freebusy.adapters.ses import SesMailer
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.application import Application
-from freebusy.domain.event import Attendee, Conferencing, Details, InvitationDue, Location, RecurrenceRule
+from freebusy.domain.event import Attendee, Conferencing, Details, Location, RecurrenceRule
+from freebusy.domain.invitation import InvitationDue
 from freebusy.service.due_invitations import recipient_of
 from tests.api import Context, handler
 from tests.invitations import INTERVIEW, MAIL_DOMAIN, an_event, timed

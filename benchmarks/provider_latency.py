@@ -30,7 +30,8 @@ from benchmarks.deployment import (
 from benchmarks.measuring import interleaved, median_ms, verdict
 from freebusy.adapters.provider_times import rfc3339
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.account import ProviderCredential, ProviderName
+from freebusy.domain.account import ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.pkce import challenge_of
 from tests.people import email_of
 

@@ -35,7 +35,8 @@ from freebusy.adapters.microsoft import Microsoft
 from freebusy.adapters.provider_times import rfc3339, wall_clock
 from freebusy.adapters.secrets import ProviderRegistration
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.account import Account, ProviderCredential, ProviderName
+from freebusy.domain.account import Account, ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.ports import AccountStore, CalendarProvider, TokenStore
 from freebusy.service.calendar_reader import CalendarReader

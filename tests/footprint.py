@@ -7,10 +7,11 @@ from typing import Any
 
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.access_request import AccessRequest
-from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Account, Identity, Profile, ProviderName, Upstream
 from freebusy.domain.channel import Channel, NotificationType
-from freebusy.domain.event import SentMark
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import SentMark
 from freebusy.service.due_invitations import recipient_of
 from tests.api import Answer, call
 from tests.browsers import APP, Deployment, refresh

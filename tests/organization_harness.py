@@ -26,7 +26,8 @@ from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars, GoogleW
 from freebusy.adapters.microsoft_tenant import MicrosoftTenantCalendars, MicrosoftTenantSignIn
 from freebusy.adapters.provider_http import Timing
 from freebusy.adapters.secrets import ProviderRegistration, ProviderSecrets, ServiceAccountKey
-from freebusy.domain.account import ProviderCredential, ProviderName
+from freebusy.domain.account import ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import Administrator, Organization

@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Identity, ProviderName, Upstream
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CalendarUnreadable,

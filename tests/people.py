@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Account, Grant, Identity, Profile, ProviderName, Upstream
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import AccessTokenRejected, ProviderError
 from freebusy.domain.event import Attendee, Details, ManagedEvent, When
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period

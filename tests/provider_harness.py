@@ -24,7 +24,7 @@ from freebusy.adapters.google import Google
 from freebusy.adapters.microsoft import Microsoft
 from freebusy.adapters.provider_http import Timing
 from freebusy.adapters.secrets import ProviderRegistration
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.ports import CalendarProvider
 from tests.fakes.clock import NOW

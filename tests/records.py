@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from freebusy.adapters.queue import _entry
-from freebusy.domain.event import InvitationDue
+from freebusy.domain.invitation import InvitationDue
 
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:invitations.fifo"
 STREAM_ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/table/stream/2030-01-01T00:00:00.000"

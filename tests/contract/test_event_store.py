@@ -25,11 +25,11 @@ from freebusy.domain.event import (
     Participation,
     Proposal,
     RecurrenceRule,
-    SentMark,
     Transparency,
     When,
 )
 from freebusy.domain.free_busy import Period
+from freebusy.domain.invitation import SentMark
 from freebusy.ports import AccountStore, EventStore, InvitationLog
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.clock import NOW

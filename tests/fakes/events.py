@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from threading import RLock
 
-from freebusy.domain.event import ManagedEvent, SentMark
+from freebusy.domain.event import ManagedEvent
 from freebusy.domain.event_span import span
 from freebusy.domain.free_busy import Period
+from freebusy.domain.invitation import SentMark
 from tests.fakes.erasing import erase_from
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode
 
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName
+from freebusy.domain.account import Identity, ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import CredentialRevoked, IdentityRejected, ProviderError
 from freebusy.domain.free_busy import FreeBusyPeriod
 from freebusy.domain.pkce import challenge_of

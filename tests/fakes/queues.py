@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import RLock
 
-from freebusy.domain.event import InvitationDue
+from freebusy.domain.invitation import InvitationDue
 from freebusy.domain.upstream_due import UpstreamDue
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.data_key import DataKey
 from freebusy.domain.identifiers import hashed
 from tests.fakes.clock import NOW

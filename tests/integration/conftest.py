@@ -16,8 +16,9 @@ from aws_lambda_powertools import Logger
 from moto import mock_aws
 
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
-from freebusy.domain.account import Account, ProviderCredential, ProviderName
+from freebusy.domain.account import Account, ProviderName
 from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.measures import Measure, taken

@@ -13,8 +13,9 @@ import pytest
 from freebusy.adapters.queue import pause
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.access_request import Granted
-from freebusy.domain.account import Disconnected, Identity, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.authorization import AuthorizationCode
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import NotFound, StorageUnavailable
 from freebusy.domain.idempotency import KeyedRequest
 from freebusy.domain.identifiers import channel_handle, hashed

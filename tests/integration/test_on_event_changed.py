@@ -9,8 +9,9 @@ import boto3
 import pytest
 
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.domain.event import InvitationDue, ManagedEvent, Participation
+from freebusy.domain.event import ManagedEvent, Participation
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import InvitationDue
 from freebusy.settings import settings
 from tests.api import Context, handler
 from tests.invitations import KIM, Attendee, an_event

@@ -14,8 +14,9 @@ from moto.ses.models import ses_backends
 from freebusy.bootstrap import application_registry
 from freebusy.domain.application import Application
 from freebusy.domain.errors import MailRefused, MailUnavailable
-from freebusy.domain.event import Delivery, InvitationDue, ManagedEvent
+from freebusy.domain.event import Delivery, ManagedEvent
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import InvitationDue
 from freebusy.measures import Measure
 from tests.api import Context, handler
 from tests.invitations import KIM, Attendee, an_event

@@ -27,19 +27,11 @@ from freebusy.adapters.dynamodb.setups import DynamoSetups
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.access_request import AccessRequest
-from freebusy.domain.account import (
-    MOST_GRANTS,
-    Account,
-    Disconnected,
-    Grant,
-    Identity,
-    Profile,
-    ProviderCredential,
-    ProviderName,
-)
+from freebusy.domain.account import MOST_GRANTS, Account, Disconnected, Grant, Identity, Profile, ProviderName
 from freebusy.domain.application import Application
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.channel import MOST_CHANNELS, Channel, News, NotificationType
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import InvalidRequest, RequestInProgress, StorageUnavailable
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee

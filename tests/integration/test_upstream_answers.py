@@ -14,8 +14,9 @@ from freebusy.adapters.cronofy_organizations import CronofyOrganizations
 from freebusy.adapters.secrets import ProviderRegistration
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.access_request import AccessRequest
-from freebusy.domain.account import ProviderCredential, Upstream
+from freebusy.domain.account import Upstream
 from freebusy.domain.callback import is_signed, signature
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.upstream_access import PAUSE
 from tests.api import Answer, Context, call, handler

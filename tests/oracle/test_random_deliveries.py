@@ -21,8 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from freebusy.adapters.imip.message import build
 from freebusy.domain.application import Application
 from freebusy.domain.errors import MailRefused, MailUnavailable
-from freebusy.domain.event import Attendee, Delivery, InvitationDue, ManagedEvent, Participation
+from freebusy.domain.event import Attendee, Delivery, ManagedEvent, Participation
 from freebusy.domain.event_changes import EventUpsert, Invitee
+from freebusy.domain.invitation import InvitationDue
 from freebusy.service.due_invitations import EventState, due_after, recipient_of
 from freebusy.service.events import delete_event, upsert_event
 from freebusy.service.invitations import InvitationSender

@@ -13,21 +13,12 @@ import pytest
 from freebusy.adapters.callbacks import HttpCallbacks
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
 from freebusy.domain.access_request import AccessRequest
-from freebusy.domain.account import (
-    MOVED,
-    Account,
-    Disconnected,
-    Grant,
-    Identity,
-    Profile,
-    ProviderCredential,
-    ProviderName,
-    Upstream,
-)
+from freebusy.domain.account import MOVED, Account, Disconnected, Grant, Identity, Profile, ProviderName, Upstream
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.callback import is_signed
 from freebusy.domain.channel import Channel, News, NotificationType
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import CallbackFailed, CallbackGone
 from freebusy.domain.event import ManagedEvent, UpstreamAnswers, When
 from freebusy.domain.event_changes import EventUpsert

@@ -17,7 +17,7 @@ KEY = {"GOOGLE_SERVICE_ACCOUNT_SECRET_ID": "key"}
 
 
 def dependencies(**environment: str) -> Dependencies:
-    return Dependencies(Settings.from_environment({"TABLE_NAME": "table", **environment}))
+    return Dependencies(Settings({"TABLE_NAME": "table", **environment}))
 
 
 @pytest.fixture(autouse=True)

@@ -8,4 +8,4 @@ from freebusy.settings import Settings
 )
 def test_callbacks_stay_outside_unless_the_environment_says_otherwise(value, allowed):
     environment = {"TABLE_NAME": "table", **({} if value is None else {"CALLBACKS_MAY_BE_LOCAL": value})}
-    assert Settings.from_environment(environment).callbacks_may_be_local is allowed
+    assert Settings(environment).callbacks_may_be_local is allowed

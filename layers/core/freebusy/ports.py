@@ -13,24 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from freebusy.domain.access_request import AccessRequest, Granted
-    from freebusy.domain.account import (
-        Account,
-        Disconnected,
-        Grant,
-        Identity,
-        Profile,
-        ProviderCredential,
-        ProviderName,
-    )
+    from freebusy.domain.account import Account, Disconnected, Grant, Identity, Profile, ProviderName
     from freebusy.domain.application import Appearance, Application
     from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
     from freebusy.domain.callback import Destination
     from freebusy.domain.channel import Channel, ChannelDue
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.data_key import DataKey
     from freebusy.domain.errors import CalendarUnreadable
-    from freebusy.domain.event import Attendee, InvitationDue, ManagedEvent, SentMark, UpstreamAnswers
+    from freebusy.domain.event import Attendee, ManagedEvent, UpstreamAnswers
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
     from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
+    from freebusy.domain.invitation import InvitationDue, SentMark
     from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, ManagedAvailability
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.person import Person, PersonSession, PersonTrip

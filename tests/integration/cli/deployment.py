@@ -10,7 +10,8 @@ from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
-from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Account, Identity, Profile, ProviderName, Upstream
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import TokenError
 from freebusy.domain.identifiers import new_account_id
 from freebusy.service.callers import authenticate_client

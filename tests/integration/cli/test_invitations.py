@@ -7,7 +7,8 @@ import json
 import pytest
 
 from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
-from freebusy.domain.event import Attendee, SentMark
+from freebusy.domain.event import Attendee
+from freebusy.domain.invitation import SentMark
 from freebusy.entrypoints.cli import main
 from freebusy.service.due_invitations import recipient_of
 from local.emulator import client

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from freebusy.adapters.kept_tokens import KNOWS_BETTER_SECONDS, MARGIN, MOST_KEPT, KeptTokens
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import AccessTokenRejected, DelegationMissing, MailboxUnknown, ProviderUnavailable
 from tests.fakes.clock import NOW
 from tests.provider_harness import FakeTime

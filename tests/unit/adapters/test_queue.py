@@ -22,7 +22,7 @@ from freebusy.adapters.queue import (
 )
 from freebusy.domain.access_request import LONGEST_DELAY
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.domain.event import InvitationDue
+from freebusy.domain.invitation import InvitationDue
 from tests.template.deployment import RESOURCES
 
 

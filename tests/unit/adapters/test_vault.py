@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from freebusy.adapters.dynamodb.applications import DynamoApplications
 from freebusy.adapters.vault import KEPT_SECONDS, KmsSecretVault, KmsVault
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed

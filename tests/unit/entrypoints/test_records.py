@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freebusy.domain.event import InvitationDue
+from freebusy.domain.invitation import InvitationDue
 from freebusy.entrypoints import records
 from freebusy.entrypoints.invitations import invitation_due
 from freebusy.entrypoints.records import UnreadableRecord, access_request_id, groups_of, messages_of, postpone

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from freebusy.domain.account import Disconnected, ProviderCredential, ProviderName
+from freebusy.domain.account import Disconnected, ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.connecting import Consent, connect, connect_mailbox
 from tests.fakes.accounts import FakeAccounts

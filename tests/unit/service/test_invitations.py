@@ -6,7 +6,8 @@ import pytest
 
 from freebusy.domain.account import Disconnected
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
-from freebusy.domain.event import Attendee, Delivery, Details, InvitationDue, ManagedEvent, Participation, SentMark
+from freebusy.domain.event import Attendee, Delivery, Details, ManagedEvent, Participation
+from freebusy.domain.invitation import InvitationDue, SentMark
 from freebusy.service.due_invitations import EventState, deliver_again, due_after, recipient_of
 from freebusy.service.invitations import Outcome
 from tests.fakes.queues import FakeInvitationQueue

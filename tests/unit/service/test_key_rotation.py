@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from freebusy.domain.account import MOVED, Disconnected, Profile, ProviderCredential, Upstream
+from freebusy.domain.account import MOVED, Disconnected, Profile, Upstream
 from freebusy.domain.application import Application, ClientSecret
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.identifiers import hashed
 from freebusy.service.key_rotation import MOST_LOOKS, QUIET_SECONDS, KeyRotation, Rotated
 from tests.fakes.accounts import FakeAccounts

@@ -6,7 +6,8 @@ from threading import Barrier, Event
 
 import pytest
 
-from freebusy.domain.account import Disconnected, ProviderCredential, ProviderName
+from freebusy.domain.account import Disconnected, ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import (
     CalendarUnreadable,
     DelegationMissing,

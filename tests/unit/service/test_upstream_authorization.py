@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderCredential, ProviderName
+from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderName
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import ProviderError, ProviderUnavailable
 from freebusy.service.upstream_authorization import end_upstream
 from tests.fakes.accounts import FakeAccounts

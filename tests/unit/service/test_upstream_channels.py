@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from freebusy.domain.account import MOVED, Disconnected, Profile, ProviderCredential, ProviderName
+from freebusy.domain.account import MOVED, Disconnected, Profile, ProviderName
 from freebusy.domain.channel import Channel, News, NotificationType
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import CredentialRevoked, NotFound, ProviderUnavailable, StorageUnavailable
 from freebusy.domain.event import Participation, UpstreamAnswers
 from freebusy.domain.identifiers import hashed

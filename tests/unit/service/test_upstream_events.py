@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderName, Upstream
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CalendarUnreadable,
@@ -18,11 +19,9 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.event import (
-    UPSTREAM,
     Attendee,
     Delivery,
     Details,
-    InvitationDue,
     ManagedEvent,
     Participation,
     RecurrenceRule,
@@ -31,6 +30,7 @@ from freebusy.domain.event import (
 )
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
+from freebusy.domain.invitation import UPSTREAM, InvitationDue
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.delivery import Deliverer
 from freebusy.service.due_invitations import EventState, deliver_again, due_after, recipient_of
@@ -194,7 +194,7 @@ def test_people_who_connected_directly_are_mailed_as_ever():
 
 def test_an_event_that_is_taken_over_by_our_own_mail_concerns_everybody():
     before = EventState("acc_1", "e", 1, 1, {"ana": False, "ben": False}, carrier="up_acc_1")
-    assert [due.recipient for due in due_after(before, replace(before, version=2, carrier=None))] == ["ana", "ben"]
+    assert [due.recipient for due in due_after(before, before._replace(version=2, carrier=None))] == ["ana", "ben"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.provider_times import first_second, last_second, rfc3339
 from freebusy.adapters.provider_windows import read_in_pieces
 from freebusy.adapters.token_endpoint import TokenEndpoint, error_of
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Identity, ProviderName, Upstream
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CalendarUnreadable,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
     from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
+    from freebusy.domain.credential import ProviderCredential
 
 SCOPE = "free_busy_write"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.provider_http import Answer, ProviderHttp
     from freebusy.adapters.secrets import RegistrationSource
-    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.credential import ProviderCredential
 
 DATA_CENTERS = {"us": "", **{name: f"-{name}" for name in ("au", "ca", "de", "sg", "uk")}}
 """What each adds to the names of its hosts. Clients and tokens belong to one of them."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
     from freebusy.adapters.secrets import RegistrationSource
-    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.credential import ProviderCredential
 
 _CHANNELS = "/v1/channels"
 _DONE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})

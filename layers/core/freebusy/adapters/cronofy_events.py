@@ -15,7 +15,7 @@ from urllib.parse import quote
 from freebusy.adapters.cronofy_api import OWN_EVENT, CronofyApi
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_times import first_second, rfc3339
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName
+from freebusy.domain.account import Identity, ProviderName
 from freebusy.domain.errors import CalendarUnreadable, EventRefused, ProviderUnavailable
 from freebusy.domain.event import (
     Attendee,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import httpx
 
     from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.free_busy import Period
 
 MOST_CALENDARS = 1000

@@ -12,7 +12,7 @@ from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Tim
 from freebusy.adapters.provider_resources import resources_in
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.token_endpoint import TokenEndpoint
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
+from freebusy.domain.account import Identity, ProviderName, Upstream
 from freebusy.domain.errors import (
     CalendarUnreadable,
     DelegationMissing,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
     from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.credential import ProviderCredential
 
 
 class CronofyOrganizations:

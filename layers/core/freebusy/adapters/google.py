@@ -9,7 +9,7 @@ from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, mea
 from freebusy.adapters.provider_sign_in import ProviderSignIn
 from freebusy.adapters.provider_windows import read_in_pieces
 from freebusy.adapters.token_endpoint import TokenEndpoint
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName
+from freebusy.domain.account import Identity, ProviderName
 from freebusy.domain.errors import IdentityRejected
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.identity_token import Claims
     from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 ISSUER = "https://accounts.google.com"

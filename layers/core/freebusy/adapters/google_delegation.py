@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.provider_http import Answer, ProviderHttp, Timing
     from freebusy.adapters.secrets import ServiceAccountKey, ServiceAccountKeySource
-    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.credential import ProviderCredential
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, not a secret
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -14,7 +14,7 @@ from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Tim
 from freebusy.adapters.provider_resources import MOST_RESOURCES, resources_in
 from freebusy.adapters.provider_windows import Reading, read_in_pieces, read_together_in_pieces
 from freebusy.adapters.token_endpoint import TokenEndpoint
-from freebusy.domain.account import ProviderCredential, ProviderName
+from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import (
     CalendarUnreadable,
     DelegationMissing,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import httpx
 
     from freebusy.adapters.secrets import RegistrationSource, ServiceAccountKeySource
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import AccessTokenRejected, DelegationMissing, ProviderUnavailable
 
 if TYPE_CHECKING:

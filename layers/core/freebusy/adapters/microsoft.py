@@ -12,7 +12,7 @@ from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, mea
 from freebusy.adapters.provider_sign_in import ProviderSignIn
 from freebusy.adapters.provider_windows import read_in_pieces
 from freebusy.adapters.token_endpoint import TokenEndpoint, Verdict
-from freebusy.domain.account import Identity, ProviderCredential, ProviderName
+from freebusy.domain.account import Identity, ProviderName
 from freebusy.domain.errors import (
     ConsentRefused,
     CredentialRevoked,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.identity_token import Claims
     from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 SIGN_IN = "https://login.microsoftonline.com"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from freebusy.adapters.identity_token import Claims, IdentityTokens
     from freebusy.adapters.token_endpoint import TokenAnswer, TokenEndpoint
-    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.credential import ProviderCredential
 
 EXCHANGE_SECONDS = 15.0
 """How long everything may take that follows on the browser's return."""

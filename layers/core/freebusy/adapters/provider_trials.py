@@ -21,7 +21,7 @@ from freebusy.adapters.secrets import (
     service_account_key_in,
 )
 from freebusy.adapters.token_endpoint import TokenEndpoint
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.errors import CredentialRevoked, ProviderError, ProviderMisconfigured
 
 if TYPE_CHECKING:

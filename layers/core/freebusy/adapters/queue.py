@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
     from freebusy.domain.channel import ChannelDue
-    from freebusy.domain.event import InvitationDue
+    from freebusy.domain.invitation import InvitationDue
     from freebusy.domain.upstream_due import UpstreamDue
 
 _MOST_AT_ONCE = 10

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from freebusy.adapters.aws import aws_errors
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, number
-from freebusy.domain.account import ProviderCredential
+from freebusy.domain.credential import ProviderCredential
 from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed

@@ -65,16 +65,6 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderCredential:
-    """What the provider gave us for one profile. Leaves the service only as a request to that provider."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_at: int
-    scope: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Profile:
     """One connected calendar identity; its one calendar is ``calendar_id``.
 

@@ -56,21 +56,19 @@ class Application(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Appearance:
+class Appearance(NamedTuple):
     """What people may be shown of an application beside its name: where its home page is, and a PNG; empty if not."""
 
     home_page: str = ""
-    logo: bytes = field(default=b"", repr=False)
+    logo: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Introduction:
+class Introduction(NamedTuple):
     """An application as pages introduce it to people."""
 
     name: str
     home_page: str = ""
-    logo: bytes = field(default=b"", repr=False)
+    logo: bytes = b""
 
 
 def _without_loopback_port(uri: str) -> str:

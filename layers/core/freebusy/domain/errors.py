@@ -7,7 +7,6 @@ and never contain a secret, a token or a person's address.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,11 +47,11 @@ class InvalidRequest(FreeBusyError):
         return cls({field_name: [FieldError(key, description)]})
 
 
-@dataclass
 class RefusedBecause:
     """Collects field errors while a request is checked, so that the caller hears of all at once."""
 
-    errors: dict[str, list[FieldError]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.errors: dict[str, list[FieldError]] = {}
 
     def add(self, field_name: str, key: str, description: str) -> None:
         self.errors.setdefault(field_name, []).append(FieldError(key, description))

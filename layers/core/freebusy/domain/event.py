@@ -186,38 +186,6 @@ class ManagedEvent(NamedTuple):
         )
 
 
-class SentMark(NamedTuple):
-    """The last message that one attendee was sent about an event: its revision, and whether it cancelled.
-
-    ``version`` is that of the event from which it was made: changes up to that version need no message any more.
-    """
-
-    revision: int
-    cancelled: bool
-    version: int = 0
-
-
-NEVER_INVITED = SentMark(revision=0, cancelled=True)
-"""Where nothing is marked: nothing is in the attendee's calendar, as after a CANCEL."""
-
-
-@dataclass(frozen=True, slots=True)
-class InvitationDue:
-    """The event's write of ``version`` concerns one of its attendees. Holds no address, only its hash.
-
-    What is mailed is how the event stands when the message is made, so that any order of these leads to the same end.
-    """
-
-    sub: str
-    event_id: str
-    recipient: str = field(repr=False)  # domain.identifiers.hashed(email), or UPSTREAM
-    version: int = 0
-
-
-UPSTREAM = "upstream"
-"""In the place of a recipient: the event as a whole is due in the calendar that Cronofy keeps."""
-
-
 @dataclass(frozen=True, slots=True)
 class UpstreamAnswers:
     """What Cronofy shows of one event that was written from here: at which time, and who answered what to that.

@@ -17,7 +17,7 @@ from freebusy.service.news import account_news, event_news, is_due_upstream
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from freebusy.domain.event import InvitationDue
+    from freebusy.domain.invitation import InvitationDue
     from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
 
 

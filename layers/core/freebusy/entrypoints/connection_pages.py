@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -77,7 +76,7 @@ def _with_logos_that_fit(listed: Sequence[Connection]) -> list[Connection]:
     for connection in listed:
         application = connection.application
         if len(application.logo) > left:
-            application = replace(application, logo=b"")
+            application = application._replace(logo=b"")
         left -= len(application.logo)
         shown.append(connection._replace(application=application))
     return shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import InvitationDue
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.queued import deliver_in_groups
 from freebusy.entrypoints.records import Message, UnreadableRecord

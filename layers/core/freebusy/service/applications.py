@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.application import Appearance, Application, ClientSecret
@@ -95,7 +94,7 @@ def show_logo(client_id: str, logo: bytes, *, registry: ApplicationRegistry) -> 
 
 def _appear(client_id: str, registry: ApplicationRegistry, **changed: Any) -> Appearance:
     find_application(client_id, registry=registry)
-    appearance = replace(registry.appearance(client_id), **changed)
+    appearance = registry.appearance(client_id)._replace(**changed)
     registry.show_as(client_id, appearance)
     return appearance
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
-from freebusy.domain.account import Account, Disconnected, Profile, ProviderCredential, ProviderName
+from freebusy.domain.account import Account, Disconnected, Profile, ProviderName
 from freebusy.domain.errors import (
     AccessTokenRejected,
     CredentialRevoked,
@@ -30,6 +30,7 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 if TYPE_CHECKING:
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
     from freebusy.service.organization_reader import OrganizationReader
 

@@ -9,22 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import (
-    MOVED,
-    Account,
-    Disconnected,
-    Identity,
-    Profile,
-    ProviderCredential,
-    ProviderName,
-    Upstream,
-)
+from freebusy.domain.account import MOVED, Account, Disconnected, Identity, Profile, ProviderName, Upstream
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import AccountStore, TokenStore, Vault
 

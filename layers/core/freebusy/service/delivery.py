@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from freebusy.domain.event import UPSTREAM, InvitationDue
+from freebusy.domain.invitation import UPSTREAM, InvitationDue
 from freebusy.service.invitations import Outcome
 
 if TYPE_CHECKING:

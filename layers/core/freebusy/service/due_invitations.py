@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.event import NEVER_INVITED, UPSTREAM, InvitationDue
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import NEVER_INVITED, UPSTREAM, InvitationDue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from freebusy.domain.event import Attendee, ManagedEvent, SentMark
+    from freebusy.domain.event import Attendee, ManagedEvent
+    from freebusy.domain.invitation import SentMark
     from freebusy.ports import EventStore, InvitationLog, InvitationQueue
 
 
-@dataclass(frozen=True, slots=True)
-class EventState:
+class EventState(NamedTuple):
     """As much of a stored event as decides whom a change concerns: ``uninvited`` by ``recipient_of``.
 
     ``carrier`` is that of the event: what Cronofy mails concerns Cronofy alone. ``said`` is what attendees answered
@@ -32,7 +32,7 @@ class EventState:
     calendar_id: str = ""
     sequence: int = 0
     updated_at: int = 0
-    said: Mapping[str, object] = field(default_factory=dict)
+    said: Mapping[str, object] = MappingProxyType({})
 
 
 def recipient_of(email: str) -> str:

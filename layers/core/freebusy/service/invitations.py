@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
-from freebusy.domain.event import NEVER_INVITED, Attendee, Delivery, InvitationDue, ManagedEvent, SentMark
+from freebusy.domain.event import Attendee, Delivery, ManagedEvent
+from freebusy.domain.invitation import NEVER_INVITED, InvitationDue, SentMark
 from freebusy.service.carriers import is_connected
 from freebusy.service.due_invitations import is_over, recipient_of
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Disconnected, ProviderCredential
+from freebusy.domain.account import Disconnected
 from freebusy.domain.errors import CalendarUnreadable, DelegationMissing, MailboxUnknown, ProviderError
 from freebusy.domain.free_busy import Period
 from freebusy.service.calendar_reader import EXPIRY_MARGIN
@@ -19,6 +19,7 @@ from freebusy.service.calendar_reader import EXPIRY_MARGIN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import Clock, OrganizationCalendars, ServiceAccountStore, Vault
     from freebusy.service.remembered import Remembered

@@ -9,7 +9,7 @@ from freebusy.domain.service_account import Administrator, ServiceAccount
 from freebusy.service.audit import By, note, note_caller
 
 if TYPE_CHECKING:
-    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.organization_setup import OrganizationRequest
     from freebusy.ports import ServiceAccountStore, Vault
 

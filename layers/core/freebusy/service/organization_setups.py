@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import ProviderCredential, ProviderName
+from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import (
     AuthorizationRefused,
     MailboxUnknown,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from freebusy.domain.application import Introduction
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.service_account import Delegation
     from freebusy.ports import (
         ApplicationStore,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import DelegationMissing, MailboxUnknown, ProviderMisconfigured
-from freebusy.ports import OrganizationCalendars
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from freebusy.domain.account import ProviderName
     from freebusy.domain.service_account import Organization, Resource, ServiceAccount
+    from freebusy.ports import OrganizationCalendars
     from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
-READING_SECONDS = 20.0
+    Calendars = Mapping[ProviderName, OrganizationCalendars]
 
-Calendars = Mapping[ProviderName, OrganizationCalendars]
+READING_SECONDS = 20.0
 
 
 def list_resources(

@@ -14,17 +14,10 @@ from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile
 from freebusy.domain.errors import CredentialRevoked, EventRefused, ProviderError, StorageUnavailable
-from freebusy.domain.event import (
-    NEVER_INVITED,
-    UPSTREAM,
-    Delivery,
-    InvitationDue,
-    ManagedEvent,
-    SentMark,
-    UpstreamAnswers,
-)
+from freebusy.domain.event import Delivery, ManagedEvent, UpstreamAnswers
 from freebusy.domain.event_changes import same_address
 from freebusy.domain.free_busy import Period
+from freebusy.domain.invitation import NEVER_INVITED, UPSTREAM, InvitationDue, SentMark
 from freebusy.domain.recurrence import occurrences
 from freebusy.service.carriers import carrying
 from freebusy.service.due_invitations import recipient_of

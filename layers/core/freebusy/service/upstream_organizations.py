@@ -14,7 +14,7 @@ from freebusy.service.resources import READING_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.credential import ProviderCredential
     from freebusy.domain.organization_setup import OrganizationRequest
     from freebusy.domain.service_account import Resource, ServiceAccount
     from freebusy.ports import Clock, ServiceAccountStore, UpstreamOrganizations, Vault

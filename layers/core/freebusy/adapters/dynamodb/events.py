@@ -25,12 +25,12 @@ from freebusy.domain.event import (
     Participation,
     Proposal,
     RecurrenceRule,
-    SentMark,
     Transparency,
     When,
 )
 from freebusy.domain.event_span import span
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import SentMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
