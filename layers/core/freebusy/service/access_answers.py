@@ -28,7 +28,7 @@ from freebusy.domain.identifiers import hashed, new_authorization_code
 from freebusy.service.audit import By, note, note_caller
 from freebusy.service.connecting import Connected, connect_mailbox
 from freebusy.service.mailbox_access import REFUSALS, require_access
-from freebusy.service.resources import Calendars, calendars_of
+from freebusy.service.resources import calendars_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import AccessRequestStore, AccountStore, ApplicationStore, ServiceAccountStore, TokenStore
     from freebusy.service.callbacks import Callbacks
+    from freebusy.service.resources import Calendars
     from freebusy.service.upstream_access import UpstreamAccess
 
 _Answer = TypeVar("_Answer")
