@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import hypothesis
-import moto.kms.models
 import pytest
 
 from local import emulator as aws
 from local.processes import Children
+from tests import quick_aws
 from tests.background import background_loop
 from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
@@ -23,10 +21,7 @@ from tests.laptop import free_ports, running_stack
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-# Each test has an AWS of its own. Reading AWS's descriptions of its services anew for it, and making an RSA pair with
-# every symmetric key, which moto does and nobody uses, would take more time than most tests.
-botocore.session.create_loader = cache(botocore.session.create_loader)
-moto.kms.models.generate_private_key = cache(moto.kms.models.generate_private_key)
+quick_aws.hurry()
 
 
 LAST = ["test_least_privilege", "test_canaries"]

@@ -49,6 +49,7 @@ from freebusy.service.announcing import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
+from tests import quick_aws
 from tests.fakes import FakeCallbackSender, FakeHosts
 from tests.invitations import MAIL_DOMAIN, an_event
 from tests.organizations import FakeOrganizationCalendars
@@ -521,6 +522,7 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
         patch.setenv("AWS_ACCESS_KEY_ID", "example")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setattr(boto3, "client", quick_aws.client)
         store(sample, patch)
         stage(sample, patch)
         yield dependencies()
