@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from local import emulator as aws
 from local.processes import Children
@@ -16,6 +17,7 @@ from tests import quick_aws
 from tests.background import background_loop
 from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
+from tests.waiting import PATIENCE
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -23,12 +25,27 @@ hypothesis.settings.load_profile("suite")
 
 quick_aws.hurry()
 
+# httpx gives up after five seconds, unless it is told otherwise.
+for phase in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, phase, PATIENCE)
+
+TESTS = Path(__file__).parent
+
 
 LAST = ["test_least_privilege", "test_canaries"]
 """What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
 
+LONGEST_FIRST = ["e2e", "browser", "wire", "integration", "template", "contract", "unit"]
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, one of them has all those of the stack, and each file is one's own."""
+    for item in items:
+        group = "stack" if "stack" in getattr(item, "fixturenames", ()) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
     items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
 
 

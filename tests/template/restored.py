@@ -28,11 +28,11 @@ def main(sample: str) -> None:
     app = importlib.import_module(f"functions.{function_of(sample)}.app")
     with deployment_for(sample) as wired:
         before = clock(wired)
+        time.sleep(PAUSE)
         for _ in range(2):
             sys.stdout.flush()
             child = os.fork()
             if not child:
-                time.sleep(PAUSE)
                 answer: dict[str, Any] = app.lambda_handler(event_of(sample), Context())
                 sys.stdout.write(json.dumps({"answer": answer, "went_on": clock(wired) > before}) + "\n")
                 sys.stdout.flush()
