@@ -1,7 +1,8 @@
-"""``python -m tests.template.restored SAMPLE``: one snapshot, restored twice.
+"""``python -m tests.template.restored SAMPLE…``: for each, one snapshot that is restored twice.
 
 The function is imported, and two processes go on from there with the same event, as sandboxes do that start from one
-snapshot. What each answers is printed, a line of JSON each, with whether its clock went on.
+snapshot. What each answers is printed, a line of JSON each, with whether its clock went on. Each sample has a process
+of its own, whose failure is no other's.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import json
 import os
 import sys
 import time
+from multiprocessing import get_context
 from typing import Any
 
+from tests import quick_aws
 from tests.api import Context
 from tests.template.sample_deployment import deployment_for
 from tests.template.sample_events import event_of, function_of
@@ -21,7 +24,15 @@ PAUSE = 1.1
 """Seconds: more than the clock's unit."""
 
 
-def main(sample: str) -> None:
+def main(*samples: str) -> None:
+    quick_aws.hurry()
+    for sample in samples:
+        snapshot = get_context("fork").Process(target=restore, args=(sample,))
+        snapshot.start()
+        snapshot.join()
+
+
+def restore(sample: str) -> None:
     from freebusy.bootstrap import Dependencies
 
     clock = Dependencies.clock  # before the sample's own time takes its place
@@ -34,11 +45,12 @@ def main(sample: str) -> None:
             child = os.fork()
             if not child:
                 answer: dict[str, Any] = app.lambda_handler(event_of(sample), Context())
-                sys.stdout.write(json.dumps({"answer": answer, "went_on": clock(wired) > before}) + "\n")
+                told = {"sample": sample, "answer": answer, "went_on": clock(wired) > before}
+                sys.stdout.write(json.dumps(told) + "\n")
                 sys.stdout.flush()
                 os._exit(0)
             os.waitpid(child, 0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

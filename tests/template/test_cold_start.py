@@ -115,23 +115,31 @@ def made_by(answer: dict[str, Any], sample: str) -> list[str]:
     raise AssertionError(sample)
 
 
-@pytest.mark.parametrize(
-    "sample",
-    [
-        pytest.param("authorize", id="state, nonce, challenge and browser secret"),
-        pytest.param("enterprise_connect", id="those of an administrator"),
-        pytest.param("connections_sign_in", id="those of somebody who signs in"),
-        pytest.param("oauth_callback", id="code"),
-        pytest.param("oauth_callback_signed_in", id="session"),
-        pytest.param("token_code", id="tokens"),
-        pytest.param("account_link_tokens", id="link token"),
-        pytest.param("free_busy_all_calendars", id="page token"),
-    ],
-)
-def test_two_sandboxes_from_one_snapshot_make_different_secrets_and_know_the_time(sample):
-    command = [sys.executable, "-m", "tests.template.restored", sample]
+SNAPSHOTS = {
+    "authorize": "state, nonce, challenge and browser secret",
+    "enterprise_connect": "those of an administrator",
+    "connections_sign_in": "those of somebody who signs in",
+    "oauth_callback": "code",
+    "oauth_callback_signed_in": "session",
+    "token_code": "tokens",
+    "account_link_tokens": "link token",
+    "free_busy_all_calendars": "page token",
+}
+
+
+@pytest.fixture(scope="module")
+def restored() -> dict[str, list[dict[str, Any]]]:
+    """What two sandboxes answered to each sample."""
+    command = [sys.executable, "-m", "tests.template.restored", *SNAPSHOTS]
     told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    first, second = (json.loads(line) for line in told.stdout.splitlines() if line.startswith('{"answer"'))
+    print(told.stderr)  # noqa: T201 - shown where a test fails
+    lines = [json.loads(line) for line in told.stdout.splitlines() if line.startswith('{"sample"')]
+    return {sample: [line for line in lines if line["sample"] == sample] for sample in SNAPSHOTS}
+
+
+@pytest.mark.parametrize("sample", [pytest.param(sample, id=secrets) for sample, secrets in SNAPSHOTS.items()])
+def test_two_sandboxes_from_one_snapshot_make_different_secrets_and_know_the_time(sample, restored):
+    first, second = restored[sample]
     assert first["went_on"]
     assert second["went_on"]
     pairs = list(zip(made_by(first["answer"], sample), made_by(second["answer"], sample), strict=True))
