@@ -49,7 +49,6 @@ from freebusy.service.announcing import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
-from tests import quick_aws
 from tests.fakes import FakeCallbackSender, FakeHosts
 from tests.invitations import MAIL_DOMAIN, an_event
 from tests.organizations import FakeOrganizationCalendars
@@ -517,6 +516,8 @@ def store_request(wired: Dependencies, client_id: str, provider: ProviderName, *
 def deployment_for(sample: str) -> Iterator[Dependencies]:
     """One that holds what the sample event refers to, at the time it was sent; the sandbox has just started."""
     from moto import mock_aws
+
+    from tests import quick_aws
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "example")
