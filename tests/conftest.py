@@ -31,11 +31,10 @@ for phase in ("connect", "read", "write", "pool"):
 
 TESTS = Path(__file__).parent
 
-
 LAST = ["test_least_privilege", "test_canaries"]
 """What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
 
-LONGEST_FIRST = ["e2e", "browser", "wire", "integration", "template", "contract", "unit"]
+LONGEST_FIRST = ["e2e", "browser", "wire", "integration", "template", "contract", "oracle", "unit"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
