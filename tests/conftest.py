@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
+from xdist.scheduler import LoadScopeScheduling
 
 from local import emulator as aws
 from local.processes import Children
@@ -35,17 +36,25 @@ LAST = ["test_least_privilege", "test_canaries"]
 """What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
 
 LONGEST_FIRST = ["e2e", "browser", "wire", "integration", "template", "contract", "oracle", "unit"]
+WITH_THE_STACK = {"e2e", "browser", "wire"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, one of them has all those of the stack, and each file is one's own."""
-    for item in items:
-        group = "stack" if "stack" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
     items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
+
+
+class Shares(LoadScopeScheduling):
+    """Where several processes share the tests, one has all those of the stack, and each other file is one's own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "stack" if file.split("/")[1] in WITH_THE_STACK else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 @pytest.fixture(scope="session")
