@@ -13,7 +13,10 @@ SHARED := --numprocesses=auto --maxprocesses=4
 # An environment that forbids .pyc files would make every start of a function several times slower.
 export PYTHONDONTWRITEBYTECODE :=
 export SAM_CLI_TELEMETRY := 0
+# All commands want a region, even where they ask nothing of AWS. Where to deploy is for the operator to say.
+ifneq ($(MAKECMDGOALS),deploy)
 export AWS_DEFAULT_REGION ?= us-east-1
+endif
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help run demo test oracle check bench soak load validate build deploy diagram clean
@@ -56,7 +59,10 @@ build: $(SAM) ## build functions and layers into .aws-sam, and say how large the
 	PATH="$$(dirname "$$python"):$$PATH" .local/venvs/sam/bin/sam build --build-dir $(BUILD) $(ARGS)
 	@$(BIN)/python -m local.built $(BUILD)
 
-deploy: ## build, and deploy with what samconfig.toml says (ARGS="--guided" asks for the parameters)
+deploy: $(SAM) ## build, and deploy with what samconfig.toml says (ARGS="--region eu-central-1" says where)
+	@case "$(ARGS)" in (*--region*|*--profile*) ;; (*) \
+	 grep -q '^region = ' samconfig.toml || .local/venvs/sam/bin/python -c 'import boto3, sys; sys.exit(not boto3.Session().region_name)' || \
+	 { echo 'Which region? export AWS_DEFAULT_REGION=eu-central-1, or make deploy ARGS="--region eu-central-1"'; exit 1; };; esac
 	@$(MAKE) --no-print-directory build ARGS=
 	@.local/venvs/sam/bin/sam deploy $(ARGS)
 

@@ -30,7 +30,7 @@ from freebusy.domain.account import ProviderName
 from freebusy.domain.free_busy import FreeBusyPeriod
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.organization_reader import OrganizationReader
-from tests.fakes import FakeAccounts
+from tests.fakes.accounts import FakeAccounts
 from tests.people import colleague, email_of, organization
 
 MEMBERS = 200

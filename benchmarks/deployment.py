@@ -27,14 +27,15 @@ from moto.core.models import botocore_stubber
 
 from freebusy.bootstrap import Dependencies, dependencies
 from freebusy.domain.account import Account, ProviderCredential, ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.entrypoints import audit
 from freebusy.settings import settings
 from tests import api
 from tests.api import Answer
-from tests.fakes import FakeAccounts, FakeTokens
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.tokens import FakeTokens
 from tests.people import CLIENT_ID, connected
 from tests.tables import create_table
 
@@ -78,7 +79,7 @@ def person(number: int, wired: Dependencies, credential: ProviderCredential | No
     sealed = wired.vault.seal(
         credential or made_up_credential(number), client_id=CLIENT_ID, profile_id=profile.profile_id
     )
-    return replace(account, profiles=(replace(profile, sealed_credential=sealed), account.managed_profile))
+    return account._replace(profiles=(replace(profile, sealed_credential=sealed), account.managed_profile))
 
 
 def sub_of(number: int) -> str:

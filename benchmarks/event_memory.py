@@ -22,11 +22,12 @@ from benchmarks.deployment import call, deployed, in_memory, person, sub_of
 from benchmarks.measuring import verdict
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.application import Application
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.event import InvitationDue, ManagedEvent
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.api import Context, handler
-from tests.fakes import FakeApplications, FakeEvents, FakeInvitationLog
+from tests.fakes.applications import FakeApplications
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.people import CLIENT_ID
 
 EVENTS, BATCH = 10_000, 10
@@ -157,7 +158,8 @@ def _message(number: int, due: InvitationDue) -> dict[str, Any]:
     return {
         "messageId": str(number),
         "receiptHandle": str(number),
-        "attributes": {"MessageGroupId": str(number), "ApproximateReceiveCount": "1"},
+        "attributes": {"MessageGroupId": str(number), "ApproximateReceiveCount": "1", "SentTimestamp": "1893488400000"},
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:invitations.fifo",
         "body": json.dumps(asdict(due)),
     }
 

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from os import devnull
 from pathlib import Path
@@ -28,7 +28,7 @@ from freebusy.adapters.ses import SesMailer
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.application import Application
 from freebusy.domain.event import Attendee, Conferencing, Details, InvitationDue, Location, RecurrenceRule
-from freebusy.service.invitations import recipient_of
+from freebusy.service.due_invitations import recipient_of
 from tests.api import Context, handler
 from tests.invitations import INTERVIEW, MAIL_DOMAIN, an_event, timed
 from tests.people import CLIENT_ID
@@ -95,7 +95,7 @@ def _mailing(wired: Dependencies, log: TextIO) -> Callable[[], None]:
     invited = Attendee(account.email)
     for number in range(BATCH):
         event = an_event(INTERVIEW, invited, client_id=CLIENT_ID, sub=sub_of(0), event_id=f"booking-{number}")
-        event = replace(event, uid=f"{event.uid}{number}", organizer=f"{event.organizer}{number}")
+        event = event._replace(uid=f"{event.uid}{number}", organizer=f"{event.organizer}{number}")
         if not wired.events.save(event, over=None):
             raise RuntimeError("the event is stored already")
     replay_aws(wired)
@@ -122,7 +122,8 @@ def _record(number: int, email: str) -> dict[str, Any]:
     return {
         "messageId": str(number),
         "receiptHandle": str(number),
-        "attributes": {"MessageGroupId": str(number), "ApproximateReceiveCount": "1"},
+        "attributes": {"MessageGroupId": str(number), "ApproximateReceiveCount": "1", "SentTimestamp": "1893488400000"},
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:invitations.fifo",
         "body": json.dumps(asdict(due)),
     }
 

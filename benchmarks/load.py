@@ -28,7 +28,7 @@ from typing import Any
 import httpx
 import pycronofy
 
-from freebusy.domain.application import MOST_REQUESTS_PER_MINUTE
+from freebusy.domain.registration import MOST_REQUESTS_PER_MINUTE
 from freebusy.entrypoints.cli import main as freebusy
 from tests.laptop import connect, running_stack
 

@@ -21,8 +21,8 @@ from benchmarks.deployment import (
 from benchmarks.measuring import interleaved, median_ms
 from benchmarks.warm_request import finished
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.rate_limits import RateLimiter
 from tests.people import CLIENT_ID
 

@@ -29,8 +29,8 @@ from benchmarks.deployment import (
 )
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.application import Application
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.api import Answer
 from tests.people import CLIENT_ID, FakeCalendars, email_of
 from tests.tables import counted_calls

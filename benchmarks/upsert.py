@@ -15,8 +15,8 @@ from typing import Any
 from benchmarks.deployment import call, deployed, person, sub_of
 from benchmarks.measuring import interleaved, median_ms, milliseconds
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.people import CLIENT_ID
 
 ROUNDS = 60

@@ -29,14 +29,14 @@ import httpx
 import pycronofy
 
 from local.browser import visit
+from local.stack import CannotStart, port_base
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNNING = Path(os.environ.get("STACK_FILE") or ROOT / ".local" / "stack.json")
 OWN = ROOT / ".local" / "demo" / "stack.json"
 OWN_PORTS = 18080
 BEHIND = ROOT / ".local" / "demo" / "upstream.json"
-BEHIND_PORTS = 18090
-START_LIMIT = 120
+PORTS_BETWEEN = 10
 MAIL_LIMIT = 30
 """Seconds until mail must have arrived. It takes a fraction of one, and the first a cold start longer."""
 
@@ -254,7 +254,7 @@ def some_stack() -> Iterator[dict[str, Any]]:
         yield stack
         return
     print("Starting the service on this machine ...", flush=True)
-    with _started(OWN, OWN_PORTS) as stack:
+    with _started(OWN, port_base(OWN_PORTS)) as stack:
         yield stack
 
 
@@ -262,7 +262,11 @@ def some_stack() -> Iterator[dict[str, Any]]:
 def through_cronofy() -> Iterator[dict[str, Any]]:
     """Two stacks: the application's address is that of the one in front, all else that of the one behind it."""
     print("Starting the service twice on this machine, once in Cronofy's place ...", flush=True)
-    with _started(BEHIND, BEHIND_PORTS) as behind, _started(OWN, OWN_PORTS, UPSTREAM_STACK_FILE=str(BEHIND)) as front:
+    base = port_base(OWN_PORTS)
+    with (
+        _started(BEHIND, base + PORTS_BETWEEN) as behind,
+        _started(OWN, base, UPSTREAM_STACK_FILE=str(BEHIND)) as front,
+    ):
         print(f"The application talks to {front['url']}, which asks Cronofy's stand-in at {behind['url']}\n")
         yield {**front, **{name: behind[name] for name in (*PROVIDER_NAME, "mailbox")}}
 
@@ -293,12 +297,12 @@ def _without_real_providers() -> dict[str, str]:
 
 
 def _ready(started: subprocess.Popen[str], file: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + START_LIMIT
-    while not (stack := _answering(file)):
-        if started.poll() is not None or time.monotonic() > deadline:
-            started.terminate()
-            sys.exit(f"The service did not start:\n{started.communicate()[0]}")
+    """What the stack says of itself once it is ready. Otherwise it ends, and has told people why on standard error."""
+    while not file.exists():
+        if started.poll() is not None:
+            sys.exit("The demo needs the service, which did not start.")
         time.sleep(0.1)
+    stack: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return stack
 
 
@@ -316,8 +320,11 @@ def main() -> None:
     upstream = os.environ.get("UPSTREAM") or "direct"
     if upstream not in {"direct", "cronofy"}:
         sys.exit("UPSTREAM is direct or cronofy")
-    with through_cronofy() if upstream == "cronofy" else some_stack() as stack:
-        show(stack)
+    try:
+        with through_cronofy() if upstream == "cronofy" else some_stack() as stack:
+            show(stack)
+    except CannotStart as error:
+        sys.exit(f"The demo cannot run: {error}")
 
 
 if __name__ == "__main__":

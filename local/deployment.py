@@ -77,7 +77,7 @@ def deploy(
     routes = [
         Route(key, functions[logical].name)
         for _, api in apis
-        for key, logical in _routes(api["Properties"]["Body"], template)
+        for key, logical in _routes(api["Properties"]["Body"])
         if logical in functions
     ]
     return Deployment(
@@ -153,7 +153,7 @@ def _what_failed(cloudformation: Any) -> str:
     events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
     reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason')}" for event in failed]
-    return "; ".join(reasons) or "the log of the emulator may say why"
+    return "; ".join(reasons) or "no resource says why"
 
 
 def _uploaded(template: Mapping[str, Any], endpoint: str) -> str:
@@ -192,7 +192,7 @@ def _logging(configuration: Mapping[str, Any]) -> dict[str, str]:
     return {variable: logging[key] for variable, key in variables.items() if key in logging}
 
 
-def _routes(api: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _routes(api: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each route key with the logical id of its function, from the OpenAPI body that SAM writes.
 
     Also of functions that a condition of the template may have ruled out.
@@ -207,19 +207,12 @@ def _routes(api: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[tup
             if not integrated:
                 raise DeploymentFailed(f"{method} {path} leads to something other than a function: {uri}")
             verb = ANY if method == _ANY_METHOD else method.upper()
-            yield (DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{verb} {path}"), _behind(integrated[1], template)
+            yield (DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{verb} {path}"), integrated[1]
 
 
 def _then(value: Any) -> Any:
     """What a value is where its condition holds; SAM makes all of a route depend on its function's."""
     return value["Fn::If"][1] if "Fn::If" in value else value
-
-
-def _behind(logical: str, template: Mapping[str, Any]) -> str:
-    """The function that an alias is for; every alias here leads to the newest version. A function stays as it is."""
-    resource = template["Resources"][logical]
-    is_alias = resource["Type"] == "AWS::Lambda::Alias"
-    return str(resource["Properties"]["FunctionName"]["Ref"]) if is_alias else logical
 
 
 def _of_type(template: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:

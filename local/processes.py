@@ -21,11 +21,14 @@ START_LIMIT = 60.0
 
 LOOPBACK = "127.0.0.1"
 
+LAST_LINES = 15
+"""How many lines of a log are shown when something failed. A traceback's reason is at its end."""
+
 _REAPER = Path(__file__).with_name("reaper.py")
 
 
 class ChildFailed(Exception):
-    """A child ended, or did not come up, when it was needed."""
+    """A child ended, or did not come up, when it was needed; the message has what it said last."""
 
 
 class Children:
@@ -90,18 +93,28 @@ class Children:
         """Waits until every server accepts connections. Raises ChildFailed when one ends instead, or takes too long."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_LIMIT
-        for child, (log, port) in self._servers.items():
+        for child, (_, port) in self._servers.items():
             while not await _accepts(port):
-                if child.returncode is not None or loop.time() > deadline:
-                    raise ChildFailed(f"{log} did not come up; {self.log_of(log)} may say why")
+                if child.returncode is not None:
+                    raise ChildFailed(self._told_of(child))
+                if loop.time() > deadline:
+                    raise ChildFailed(f"nothing listens on port {port}; {self._told_of(child)}")
                 await asyncio.sleep(0.05)
 
     async def first_to_end(self) -> None:
         """Waits while all servers stay up. Raises ChildFailed when one ends."""
-        ends = {asyncio.ensure_future(child.wait()): log for child, (log, _) in self._servers.items()}
+        ends = {asyncio.ensure_future(child.wait()): child for child in self._servers}
         done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        log = ends[done.pop()]
-        raise ChildFailed(f"{log} has ended; {self.log_of(log)} may say why")
+        raise ChildFailed(self._told_of(ends[done.pop()]))
+
+    def told(self) -> str:
+        """Of each server whether it runs, and what it said last."""
+        return "\n".join(map(self._told_of, self._servers))
+
+    def _told_of(self, child: asyncio.subprocess.Process) -> str:
+        name, _ = self._servers[child]
+        state = "runs" if child.returncode is None else f"has ended ({_ending(child.returncode)})"
+        return f"{name} {state}{_last_words(self.log_of(name))}"
 
     async def ended(self, child: asyncio.subprocess.Process) -> int:
         """Waits for a child to end by itself; returns its exit code."""
@@ -132,6 +145,15 @@ async def _accepts(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+    return "\n".join([f"; the end of {log}:", *(f"    {line}" for line in lines)]) if lines else ", and said nothing"
 
 
 def kill(child: asyncio.subprocess.Process) -> None:

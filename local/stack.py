@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local import emulator, upstream
 from local.deployment import Deployment, DeploymentFailed, deploy
@@ -40,10 +41,15 @@ PARAMETERS = {"MailDomain": "invites.example", "EnterpriseConnect": "true", "Goo
 
 RECORDER = ROOT / "local" / "recorder"
 
+START_LIMIT = 120.0
+"""Seconds until the stack must be ready. It takes five; a busy machine may take longer."""
+
 PARENT_CHECK = 0.5  # seconds
 
 _DEFAULT_BASE = 8080
 _DEFAULT_AWS = 4566
+_LOWEST_BASE, _HIGHEST_BASE = 1024, 65530
+"""Ports below are the system's own; from the highest on there is room for all of them."""
 
 
 class CannotStart(Exception):
@@ -80,6 +86,14 @@ class Ports:
                     ) from error
 
 
+def port_base(default: int = _DEFAULT_BASE) -> int:
+    """``PORT_BASE`` of the environment. Raises CannotStart when there is no room for the ports."""
+    base = os.environ.get("PORT_BASE") or str(default)
+    if not base.isdecimal() or not _LOWEST_BASE <= int(base) <= _HIGHEST_BASE:
+        raise CannotStart(f"PORT_BASE is a number from {_LOWEST_BASE} to {_HIGHEST_BASE}, not {base}")
+    return int(base)
+
+
 class Stack:
     """One laptop stack. ``file`` is where applications find it: there when it is ready, gone when it stops.
 
@@ -94,63 +108,77 @@ class Stack:
         self.url = f"http://{LOOPBACK}:{ports.gateway}"
 
     async def run(self) -> None:
-        """Runs until cancelled. Raises ChildFailed, DeploymentFailed or CannotStart."""
-        began = time.monotonic()
+        """Runs until cancelled. It is ready within ``START_LIMIT``, or ends. Raises ChildFailed or CannotStart."""
         cronofy = upstream.chosen()
         self._ports.refuse_taken()
         remove_if_ours(self._file, self.url)  # left by one that was killed
         async with Children(self._logs) as children:
-            keep_log(children.log_of("gateway"))
-            endpoint = await emulator.start(children, self._ports.aws)
-            registrations, origins = await self._start_providers(children)
-            if cronofy:
-                registrations["cronofy"] = dict(cronofy.registration)
-            template = await emulator.transform(ROOT / "template.yaml")
-            await children.all_listening()
-            say("AWS emulator", endpoint)
-            for provider in PROVIDERS:
-                say(provider, origins.get(provider, "the real one, with the client id of the environment"))
-            parameters = PARAMETERS | (upstream.PARAMETER if cronofy else {}) | log_level()
-            deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, parameters)
-            await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
-            await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
-            say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
-            mailbox = await self._start_mailbox(children, deployment, endpoint)
-            client = await asyncio.to_thread(registered, "Demo", REDIRECT_URIS, deployment, endpoint)
-            demo = await self._start_demo(children, deployment, endpoint, {**origins, "mailbox": mailbox})
-            if cronofy:
-                callbacks = [f"{self.url}/{leg}/callback/cronofy" for leg in ("oauth", "enterprise_connect")]
-                await asyncio.to_thread(cronofy.let_us_in, callbacks)
-                say("cronofy", cronofy.origin or "the real one, with the client id of the environment")
-            standing_in = {"cronofy": cronofy.origin} if cronofy and cronofy.origin else {}
-            host = LambdaHost(
-                deployment.functions,
-                children,
-                layers=[*deployment.layers, *([RECORDER] if recording() else [])],
-                environment=self._environment(endpoint, {**origins, **standing_in}, mailbox) | recording(),
-            )
-            pumps = Pumps(deployment.sources, host.invoke, endpoint)
-            gateway = Gateway(
-                deployment.routes,
-                host.invoke,
-                api_id=deployment.api_id,
-                account_id=emulator.ACCOUNT_ID,
-                witness=recorder(os.environ.get("EXCHANGES_FILE")),
-            )
+            limit = asyncio.timeout(START_LIMIT)
             try:
-                await pumps.start()
-                await gateway.server.listen(self._ports.gateway)
-                await children.all_listening()
-                addresses = {**origins, **standing_in, "mailbox": mailbox, "aws": endpoint, "demo": demo}
-                addresses["logs"] = str(self._logs)
-                write_atomically(self._file, {"url": self.url, **client, **addresses})
-                say_how_to_try_it(self.url, demo, self._file, self._logs, time.monotonic() - began)
-                await children.first_to_end()
-            finally:
-                remove_if_ours(self._file, self.url)
-                gateway.server.close()
-                pumps.close()
-                host.close()
+                async with limit:
+                    await self._serve(children, cronofy, when_ready=lambda: limit.reschedule(None))
+            except (BotoCoreError, ClientError, DeploymentFailed, httpx.HTTPError, OSError) as error:
+                late = limit.expired()
+                reason = f"it is not ready after {START_LIMIT:.0f} s" if late else f"{type(error).__name__}: {error}"
+                raise CannotStart(f"{reason}\n{children.told()}") from error
+
+    async def _serve(
+        self, children: Children, cronofy: upstream.Upstream | None, *, when_ready: Callable[[], None]
+    ) -> None:
+        """Starts everything, and serves until a child ends."""
+        began = time.monotonic()
+        keep_log(children.log_of("gateway"))
+        endpoint = await emulator.start(children, self._ports.aws)
+        registrations, origins = await self._start_providers(children)
+        if cronofy:
+            registrations["cronofy"] = dict(cronofy.registration)
+        template = await emulator.transform(ROOT / "template.yaml")
+        await children.all_listening()
+        say("AWS emulator", endpoint)
+        for provider in PROVIDERS:
+            say(provider, origins.get(provider, "the real one, with the client id of the environment"))
+        parameters = PARAMETERS | (upstream.PARAMETER if cronofy else {}) | log_level()
+        deployment = await asyncio.to_thread(deploy, template, endpoint, ROOT, parameters)
+        await asyncio.to_thread(store_registrations, registrations, deployment, endpoint)
+        await asyncio.to_thread(store_service_account, origins.get("google"), deployment, endpoint)
+        say("template.yaml", f"{len(deployment.functions)} functions, {len(deployment.routes)} routes")
+        mailbox = await self._start_mailbox(children, deployment, endpoint)
+        client = await asyncio.to_thread(registered, "Demo", REDIRECT_URIS, deployment, endpoint)
+        demo = await self._start_demo(children, deployment, endpoint, {**origins, "mailbox": mailbox})
+        if cronofy:
+            callbacks = [f"{self.url}/{leg}/callback/cronofy" for leg in ("oauth", "enterprise_connect")]
+            await asyncio.to_thread(cronofy.let_us_in, callbacks)
+            say("cronofy", cronofy.origin or "the real one, with the client id of the environment")
+        standing_in = {"cronofy": cronofy.origin} if cronofy and cronofy.origin else {}
+        host = LambdaHost(
+            deployment.functions,
+            children,
+            layers=[*deployment.layers, *([RECORDER] if recording() else [])],
+            environment=self._environment(endpoint, {**origins, **standing_in}, mailbox) | recording(),
+        )
+        pumps = Pumps(deployment.sources, host.invoke, endpoint)
+        gateway = Gateway(
+            deployment.routes,
+            host.invoke,
+            api_id=deployment.api_id,
+            account_id=emulator.ACCOUNT_ID,
+            witness=recorder(os.environ.get("EXCHANGES_FILE")),
+        )
+        try:
+            await pumps.start()
+            await gateway.server.listen(self._ports.gateway)
+            await children.all_listening()
+            addresses = {**origins, **standing_in, "mailbox": mailbox, "aws": endpoint, "demo": demo}
+            addresses["logs"] = str(self._logs)
+            write_atomically(self._file, {"url": self.url, **client, **addresses})
+            say_how_to_try_it(self.url, demo, self._file, self._logs, time.monotonic() - began)
+            when_ready()
+            await children.first_to_end()
+        finally:
+            remove_if_ours(self._file, self.url)
+            gateway.server.close()
+            pumps.close()
+            host.close()
 
     async def _start_providers(self, children: Children) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
         """The registration at each provider, and the origin of each that is simulated."""
@@ -386,14 +414,14 @@ async def when_parent_ends(stop: Callable[[], None]) -> None:
 
 
 def main() -> None:
-    ports = Ports.from_base(int(os.environ.get("PORT_BASE") or _DEFAULT_BASE))
     file = Path(os.environ.get("STACK_FILE") or ROOT / ".local" / "stack.json").resolve()
     print("Starting Free/Busy Connect on this machine", flush=True)
     try:
+        ports = Ports.from_base(port_base())
         asyncio.run(until_told_to_stop(Stack(ports, file)))
     except asyncio.CancelledError:
         print("Stopped.", flush=True)
-    except (CannotStart, ChildFailed, DeploymentFailed, upstream.NoUpstream) as error:
+    except (CannotStart, ChildFailed, upstream.NoUpstream) as error:
         sys.exit(f"\nThe stack cannot run: {error}")
 
 

@@ -16,20 +16,14 @@ from freebusy.service.callbacks import Callbacks
 from freebusy.service.tokens import IssuedTokens, exchange_code
 from freebusy.service.upstream_access import UpstreamAccess, UpstreamAnswers
 from freebusy.service.upstream_organizations import OrganizationsAtCronofy
-from tests.fakes import (
-    NOW,
-    Callback,
-    FakeAccessQueue,
-    FakeAccessRequests,
-    FakeAccounts,
-    FakeApplications,
-    FakeCallbackSender,
-    FakeClock,
-    FakeHosts,
-    FakeSecretVault,
-    FakeTokens,
-    FakeVault,
-)
+from tests.fakes.access_requests import FakeAccessRequests
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.callbacks import Callback, FakeCallbackSender, FakeHosts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.queues import FakeAccessQueue
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeSecretVault, FakeVault
 from tests.organizations import FakeOrganizationCalendars, FakeUpstreamOrganizations
 from tests.people import CLIENT_ID, organization
 from tests.trips import PUBLIC_URL

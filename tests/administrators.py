@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from freebusy.domain.account import Identity, ProviderName, Upstream
@@ -16,7 +16,12 @@ from freebusy.service.organization_trips import OrganizationChoice, Organization
 from freebusy.service.tokens import IssuedTokens
 from freebusy.service.trips import Departure, Return
 from freebusy.service.upstream_organizations import OrganizationsAtCronofy
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSetups, FakeTokens, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.setups import FakeSetups
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeVault
 from tests.organizations import (
     FakeDomainRecords,
     FakeOrganizationCalendars,
@@ -53,11 +58,11 @@ def a_request(**changes: Any) -> OrganizationRequest:
     usual = OrganizationRequest(
         "app", REDIRECT_URI, "where I was ⏰", MANAGE_ACCOUNTS, "free_busy_write", GOOGLE, CHALLENGE
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def a_setup(**changes: Any) -> Setup:
-    return replace(Setup(a_request(), ADA, "browser", NOW), **changes)
+    return Setup(a_request(), ADA, "browser", NOW)._replace(**changes)
 
 
 @dataclass

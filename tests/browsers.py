@@ -12,7 +12,7 @@ from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import Account, Identity, ProviderName
 from freebusy.domain.service_account import Administrator
 from tests.api import Answer, call
-from tests.fakes import FakeProvider
+from tests.fakes.providers import FakeProvider
 from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
 
 APP = "app"

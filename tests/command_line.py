@@ -38,6 +38,11 @@ class CommandLine:
         assert (status, answer) == (2, "")
         return told
 
+    def verified(self, sub: str) -> str:
+        """Why it is not proven that this account is erased; empty when it is."""
+        _, _, told = self._run(("accounts", "erase", sub, "--verify"), "")
+        return told
+
     def _run(self, arguments: tuple[str, ...], given: str) -> tuple[int, str, str]:
         with (
             contextlib.redirect_stdout(io.StringIO()) as answer,

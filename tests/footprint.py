@@ -11,10 +11,10 @@ from freebusy.domain.account import Account, Identity, Profile, ProviderCredenti
 from freebusy.domain.channel import Channel, NotificationType
 from freebusy.domain.event import SentMark
 from freebusy.domain.identifiers import hashed
-from freebusy.service.invitations import recipient_of
+from freebusy.service.due_invitations import recipient_of
 from tests.api import Answer, call
 from tests.browsers import APP, Deployment, refresh
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 CANARY = "canary"
 WHO = Identity(ProviderName.GOOGLE, "canary-subject", "ana.canary@example.com", "Ana Canary")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -36,7 +36,7 @@ INTERVIEW = Details("Interview", timed("2030-01-07T13:00", "2030-01-07T13:30"))
 
 def an_event(details: Details = INTERVIEW, *attendees: Attendee, **changes: Any) -> ManagedEvent:
     """``changes`` may also be those of the details: ``an_event(location=Location("Room 4"))``."""
-    of_details = {name: changes.pop(name) for name in list(changes) if name in Details.__dataclass_fields__}
+    of_details = {name: changes.pop(name) for name in list(changes) if name in Details._fields}
     event = ManagedEvent(
         client_id="client-1",
         sub="acc_1",
@@ -44,13 +44,13 @@ def an_event(details: Details = INTERVIEW, *attendees: Attendee, **changes: Any)
         event_id="booking-7",
         uid="evt_0123456789abcdef01234567",
         organizer="k3j4h5m6n7",
-        details=replace(details, **of_details),
+        details=details._replace(**of_details),
         attendees=attendees or (KIM,),
         revised_at=at("2029-12-01T08:00"),
         created_at=at("2029-11-01T08:00"),
         updated_at=at("2029-12-01T08:00"),
     )
-    return replace(event, **changes)
+    return event._replace(**changes)
 
 
 def raw_invitation(event: ManagedEvent, attendee: Attendee | None = None, **asked: Any) -> bytes:

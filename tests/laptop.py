@@ -8,9 +8,8 @@ import random
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from local.browser import visit
 
 ROOT = Path(__file__).parent.parent
 PORTS = 6
-START_LIMIT = 300.0
 
 _CHOSEN_BY_NOBODY = (15_000, 32_000)
 """Systems give connections ports above these."""
@@ -35,20 +33,23 @@ _REAL_CLIENTS = {
 @contextmanager
 def running_stack(file: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """The process of a stack that is ready, and what its stack.json says. ``more`` goes into its environment."""
-    process = start_stack(file, free_ports(PORTS), **more)
-    try:
-        yield process, ready(process, file)
-    finally:
-        process.terminate()
-        process.communicate()
+    with start_stack(file, free_ports(PORTS), **more) as process:
+        content = ready(process, file)
+        try:
+            yield process, content
+        finally:
+            process.terminate()
+            output, _ = process.communicate()
+            assert process.returncode <= 0, f"the stack ended by itself:\n{output}"  # below 0: it was killed
 
 
 def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
+    """It ends with this process, if not before."""
     environment = {name: value for name, value in os.environ.items() if name not in _REAL_CLIENTS}
     return subprocess.Popen(
         [sys.executable, "-m", "local.stack"],
         cwd=ROOT,
-        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file)},
+        env={**environment, **more, "PORT_BASE": str(base), "STACK_FILE": str(file), "STOP_WITH_PARENT": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -56,12 +57,11 @@ def start_stack(file: Path, base: int, **more: str) -> subprocess.Popen[str]:
 
 
 def ready(process: subprocess.Popen[str], file: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + START_LIMIT
+    """What the stack says of itself once it is ready. Otherwise it ends within a limit of its own, and says why."""
     while not file.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            raise AssertionError(f"the stack did not start:\n{process.communicate()[0]}")
-        time.sleep(0.05)
+        with suppress(subprocess.TimeoutExpired):
+            output, _ = process.communicate(timeout=0.05)
+            raise AssertionError(f"the stack did not start (exit code {process.returncode}):\n{output}")
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return content
 

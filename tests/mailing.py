@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email import message_from_bytes
 from functools import partial
 
@@ -12,18 +12,15 @@ from freebusy.adapters.imip.message import build
 from freebusy.domain.application import Application
 from freebusy.domain.event import ManagedEvent, When
 from freebusy.domain.event_changes import EventUpsert, Invitee
+from freebusy.service.due_invitations import EventState, due_after, recipient_of
 from freebusy.service.events import delete_event, upsert_event
-from freebusy.service.invitations import EventState, InvitationSender, Outcome, due_after, recipient_of
-from tests.fakes import (
-    NOW,
-    FakeAccounts,
-    FakeApplications,
-    FakeClock,
-    FakeEvents,
-    FakeInvitationLog,
-    FakeInvitationQueue,
-    FakeMailer,
-)
+from freebusy.service.invitations import InvitationSender, Outcome
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents, FakeInvitationLog
+from tests.fakes.mail import FakeMailer
+from tests.fakes.queues import FakeInvitationQueue
 from tests.people import CLIENT_ID, connected
 
 HOUR = 3600
@@ -106,8 +103,8 @@ class World:
     def note(self, email: str, **changes: object) -> None:
         """Something about an attendee, as answers and reports of the mail service write it."""
         event = self.event
-        attendees = tuple(replace(each, **changes) if each.email == email else each for each in event.attendees)
-        self._written(lambda: self.events.save(replace(event, attendees=attendees), over=event.version))
+        attendees = tuple(each._replace(**changes) if each.email == email else each for each in event.attendees)
+        self._written(lambda: self.events.save(event._replace(attendees=attendees), over=event.version))
 
     def _written(self, write) -> None:
         """As the table's stream has it: what was stored before and after."""

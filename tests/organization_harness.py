@@ -33,7 +33,7 @@ from freebusy.domain.service_account import Administrator, Organization
 from freebusy.ports import OrganizationCalendars, OrganizationSignIn
 from local.simulators import running
 from local.simulators.entra import tenant_id
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import (
     CANARY,
     CLIENT_ID,

@@ -21,7 +21,7 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.pkce import challenge_of
 from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 Who = TypeVar("Who")
 

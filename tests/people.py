@@ -11,7 +11,8 @@ from freebusy.domain.errors import AccessTokenRejected, ProviderError
 from freebusy.domain.event import Attendee, Details, ManagedEvent, When
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Organization, ServiceAccount, mailbox_identity
-from tests.fakes import NOW, FakeVault
+from tests.fakes.clock import NOW
+from tests.fakes.vaults import FakeVault
 
 CLIENT_ID = "client-1"
 
@@ -85,7 +86,7 @@ def colleague(sub: str = "acc_1", service_account: ServiceAccount | None = None)
         credential_expires_at=0,
         service_account=giver.sub,
     )
-    return replace(account, profiles=(delegated, managed))
+    return account._replace(profiles=(delegated, managed))
 
 
 def email_of(sub: str) -> str:
@@ -180,4 +181,4 @@ def managed(
         created_at=NOW,
         updated_at=NOW,
     )
-    return replace(event, **changed)  # type: ignore[arg-type]
+    return event._replace(**changed)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ from freebusy.adapters.secrets import ProviderRegistration
 from freebusy.domain.account import ProviderCredential
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.ports import CalendarProvider
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 CREDENTIAL = ProviderCredential("access-1", "refresh-1", expires_at=NOW + 3600, scope="")
 DAY = Period(NOW, NOW + 86400)

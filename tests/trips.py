@@ -13,16 +13,16 @@ from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.ports import CalendarProvider
-from freebusy.service.authorization import (
-    ProviderChoice,
-    Reconnected,
-    begin_authorization,
-    begin_reconnection,
-    finish_authorization,
-)
+from freebusy.service.authorization import begin_authorization, begin_reconnection
+from freebusy.service.consenting import finish_authorization
 from freebusy.service.tokens import IssuedTokens, exchange_code
-from freebusy.service.trips import Departure, Return
-from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeProvider, FakeTokens, FakeVault
+from freebusy.service.trips import Departure, ProviderChoice, Reconnected, Return
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import FakeClock
+from tests.fakes.providers import FakeProvider
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeVault
 
 PUBLIC_URL = "https://calendar.example.com"
 REDIRECT_URI = "https://app.example/callback"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope
@@ -24,6 +22,7 @@ from freebusy.service.accounts import current, revoke_profile
 from freebusy.service.linking import issue_link_token
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = resolver()

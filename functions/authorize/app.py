@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.browser import depart, parameters_of
 from freebusy.entrypoints.http import public_url
@@ -13,6 +11,7 @@ from freebusy.entrypoints.pages import page_resolver, serve_pages
 from freebusy.service.authorization import begin_authorization, begin_reconnection
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = page_resolver()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
@@ -15,6 +13,7 @@ from freebusy.entrypoints.wire.availability_rules import availability_rule, rule
 from freebusy.service.managed_availability import find_rule, save_rule
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = resolver()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
@@ -21,6 +19,7 @@ from freebusy.entrypoints.wire.reading import first_page, kept_page
 from freebusy.service.managed_availability import delete_periods, find_periods, save_period
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = resolver()

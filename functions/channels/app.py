@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import answer, body_of, resolver, serve
@@ -14,6 +12,7 @@ from freebusy.entrypoints.idempotency import once
 from freebusy.service.channels import close_channel, shown
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = resolver()

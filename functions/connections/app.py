@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints import connection_pages
 from freebusy.entrypoints.browser import parameters_of, redirect, see
@@ -16,6 +14,7 @@ from freebusy.entrypoints.pages import page_resolver, serve_pages
 from freebusy.service.provider_leg import SESSION
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from freebusy.service.person_trips import SignedIn

@@ -6,14 +6,13 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import NotFound
 from freebusy.entrypoints.cronofy_notifications import take_notification
 from freebusy.entrypoints.http import answer, resolver, serve
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = resolver()

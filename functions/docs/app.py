@@ -5,14 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.entrypoints.documentation import overview, section_page
 from freebusy.entrypoints.http import answer, public_url
 from freebusy.entrypoints.openapi.document import openapi
 from freebusy.entrypoints.pages import page_resolver, serve_pages
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = page_resolver()

@@ -5,17 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.entrypoints.authentication import organization
 from freebusy.entrypoints.http import MANY_THINGS, answer, body_of, public_url, resolver, serve
 from freebusy.entrypoints.idempotency import once
-from freebusy.entrypoints.wire.identity import resources_json
+from freebusy.entrypoints.wire.resources import resources_json
 from freebusy.service.resources import list_resources
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = resolver()

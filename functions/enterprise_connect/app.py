@@ -8,8 +8,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.browser import arrive, browser_secret, forgetting, parameters_of, redirect
 from freebusy.entrypoints.http import answer, public_url
@@ -20,6 +18,7 @@ from freebusy.service.organization_trips import OrganizationChoice
 from freebusy.service.trips import Return
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = page_resolver()

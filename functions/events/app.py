@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import InsufficientScope
 from freebusy.domain.scopes import Permission
@@ -21,13 +19,14 @@ from freebusy.entrypoints.http import (
     resolver,
     serve,
 )
-from freebusy.entrypoints.idempotency import once
+from freebusy.entrypoints.idempotency import key_of, once
 from freebusy.entrypoints.wire.events import BOOLEANS, events_json, events_query
 from freebusy.entrypoints.wire.reading import first_page, kept_page, read_query
 from freebusy.service.accounts import current, require_calendars
 from freebusy.service.managed_events import read_events, window_of
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from freebusy.entrypoints.event_writing import EventWriter
@@ -49,7 +48,10 @@ def writer() -> EventWriter:
 
 @app.post("/v1/calendars/<calendar_id>/events")
 def upsert(calendar_id: str) -> Response[str]:
-    writer().upsert(calendar_id, body_of(app.current_event, most=ONE_EVENT))
+    """A key changes nothing here, since the event has a name; but one that is none is a mistake everywhere."""
+    writing = writer()
+    key_of(app.current_event)
+    writing.upsert(calendar_id, body_of(app.current_event, most=ONE_EVENT))
     return answer(HTTPStatus.ACCEPTED)
 
 

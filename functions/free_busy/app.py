@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aws_lambda_powertools.event_handler import Response
 
 from freebusy.bootstrap import dependencies
-from freebusy.domain.account import Account
 from freebusy.domain.scopes import Permission
 from freebusy.entrypoints.authentication import person
 from freebusy.entrypoints.http import public_url, query_of, resolver, serve
@@ -29,6 +28,8 @@ from freebusy.service.managed_events import Occurrence, read_events
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from freebusy.domain.account import Account
 
 app = resolver()
 

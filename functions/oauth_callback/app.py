@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.browser import arrive, browser_secret, parameters_of
 from freebusy.entrypoints.http import public_url
 from freebusy.entrypoints.pages import page_resolver, serve_pages
-from freebusy.service.authorization import finish_authorization
+from freebusy.service.consenting import finish_authorization
 from freebusy.service.person_trips import is_of_person
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 app = page_resolver()

@@ -5,19 +5,18 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from freebusy.bootstrap import dependencies
 from freebusy.entrypoints.http import answer, public_url, resolver, serve
 from freebusy.entrypoints.limits import count_request
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.oauth import Client, CodeGrant, metadata_json, revocation, token_request, tokens_json
-from freebusy.service.applications import authenticate_client
 from freebusy.service.audit import By, note_caller
+from freebusy.service.callers import authenticate_client
 from freebusy.service.erasure import request_erasure, require_may_erase
 from freebusy.service.tokens import exchange_code, refresh, revoke_account, revoke_token
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from freebusy.domain.application import Application

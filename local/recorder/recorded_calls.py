@@ -35,18 +35,26 @@ def _note(file: Path, noted: set[Permission], *, params: Mapping[str, Any], mode
 
 
 def permissions_for(service: str, operation: str, parameters: Mapping[str, Any]) -> set[Permission]:
-    """What IAM asks for. A transaction needs the permission of each of its parts, and none of its own; so does a batch
-    for a queue. https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+    """What IAM asks for, which is not always called as the operation is.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """
     if operation == "TransactWriteItems":
-        parts = [(kind, part) for each in parameters["TransactItems"] for kind, part in each.items()]
-        return {
-            (f"{service}:{kind if kind == 'ConditionCheck' else f'{kind}Item'}", resource)
-            for kind, part in parts
-            for resource in _resources(part)
-        }
-    action = operation.removesuffix("Batch") if service == "sqs" else operation
-    return {(f"{service}:{action}", resource) for resource in [*_resources(parameters)] or ["*"]}
+        # It needs the permission of each of its parts, and none of its own.
+        parts = [(f"{kind}Item", part) for each in parameters["TransactItems"] for kind, part in each.items()]
+    else:
+        parts = [(action, parameters) for action in _actions(service, operation, parameters)]
+    return {
+        (f"{service}:{action}", resource) for action, touched in parts for resource in [*_resources(touched)] or ["*"]
+    }
+
+
+def _actions(service: str, operation: str, parameters: Mapping[str, Any]) -> list[str]:
+    if service == "sqs":
+        return [operation.removesuffix("Batch")]  # A batch for a queue has no permission of its own.
+    if service == "ses" and "Raw" in parameters.get("Content", {}):
+        # SES refuses such mail for want of SendRawEmail, an operation of API v1, where AWS's reference has SendEmail.
+        return ["SendEmail", "SendRawEmail"]
+    return [operation]
 
 
 def _resources(parameters: Mapping[str, Any]) -> Iterator[str]:

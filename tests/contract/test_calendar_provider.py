@@ -29,7 +29,7 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import (
     CANARY,
     CLIENT_ID,

@@ -15,7 +15,10 @@ from freebusy.adapters.dynamodb.upstream_channels import DynamoUpstreamHandles
 from freebusy.domain.channel import MOST_CHANNELS, Channel, NotificationType
 from freebusy.domain.errors import NotFound
 from freebusy.ports import AccountStore, ChannelStore
-from tests.fakes import NOW, FakeAccounts, FakeChannels, FakeUpstreamHandles
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.channels import FakeChannels
+from tests.fakes.clock import NOW
+from tests.fakes.upstream_channels import FakeUpstreamHandles
 from tests.people import CLIENT_ID, connected
 from tests.tables import create_table
 

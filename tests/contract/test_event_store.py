@@ -3,7 +3,7 @@ emulators know it, pass the same rules."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -31,7 +31,9 @@ from freebusy.domain.event import (
 )
 from freebusy.domain.free_busy import Period
 from freebusy.ports import AccountStore, EventStore, InvitationLog
-from tests.fakes import NOW, FakeAccounts, FakeEvents, FakeInvitationLog
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.people import connected
 from tests.tables import create_table
 
@@ -77,7 +79,7 @@ def event(event_id: str = "booking-7", **changes: Any) -> ManagedEvent:
         created_at=NOW,
         updated_at=NOW,
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def at(start: int, end: int, **more: Any) -> Details:
@@ -126,12 +128,12 @@ class TestEvents:
             pytest.param(EVERYTHING, id="everything"),
             pytest.param(event("x"), id="an event id of one character"),
             pytest.param(event("é🗓/#?" * 100), id="an event id of 500 characters"),
-            pytest.param(replace(EVERYTHING, deleted=True), id="deleted"),
+            pytest.param(EVERYTHING._replace(deleted=True), id="deleted"),
         ],
     )
     def test_an_event_comes_back_as_it_was_stored(self, stores, stored):
         assert stores.events.save(stored, over=None)
-        assert stores.events.find("acc_1", stored.event_id) == replace(stored, version=1)
+        assert stores.events.find("acc_1", stored.event_id) == stored._replace(version=1)
 
     def test_every_write_raises_the_version(self, stores):
         stores.events.save(event(), over=None)
@@ -305,7 +307,7 @@ class TestAccounts:
         assert not stores.accounts.find("acc_1").has_events
         stores.accounts.expect_events("acc_1")
         stores.accounts.expect_events("acc_1")
-        assert stores.accounts.find("acc_1") == replace(connected(), has_events=True)
+        assert stores.accounts.find("acc_1") == connected()._replace(has_events=True)
 
     def test_an_account_that_is_gone_expects_nothing(self, stores):
         with pytest.raises(NotFound):

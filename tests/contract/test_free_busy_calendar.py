@@ -12,6 +12,7 @@ from dateutil.rrule import rrulestr
 from icalendar import Calendar, Component
 
 from freebusy.adapters.free_busy_calendar import free_busy_calendar
+from freebusy.domain.bookable import bounds_of
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.managed_availability import (
     AvailabilityRule,
@@ -20,7 +21,6 @@ from freebusy.domain.managed_availability import (
     WeeklyPeriod,
 )
 from freebusy.domain.stretches import merged
-from freebusy.service.managed_availability import bounds_of
 from tests.people import connected
 
 BUSY, TENTATIVE, UNKNOWN, FREE = (FreeBusyStatus(each) for each in ("busy", "tentative", "unknown", "free"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -41,8 +40,7 @@ from tests.invitations import (
     timed,
 )
 
-FULL = replace(
-    INTERVIEW,
+FULL = INTERVIEW._replace(
     description="Bring a pencil.\nAnd paper.",
     location=Location("Room 4", "52.52", "13.405"),
     url="https://acme.example/interviews/7",
@@ -52,8 +50,8 @@ FULL = replace(
     extended_transparency=ExtendedTransparency.OUT_OF_OFFICE,
 )
 WEEKLY = RecurrenceRule("weekly", by_day=("MO", "TH"), count=60, exceptions=(at("2030-01-14T10:00", "Europe/Berlin"),))
-SERIES = replace(FULL, when=timed("2030-01-07T10:00", "2030-01-07T11:00", "Europe/Berlin"), recurrence=(WEEKLY,))
-HOLIDAY = replace(FULL, when=all_day("2030-01-07", "2030-01-09"), transparency=Transparency.TRANSPARENT)
+SERIES = FULL._replace(when=timed("2030-01-07T10:00", "2030-01-07T11:00", "Europe/Berlin"), recurrence=(WEEKLY,))
+HOLIDAY = FULL._replace(when=all_day("2030-01-07", "2030-01-09"), transparency=Transparency.TRANSPARENT)
 
 EVENTS = [
     pytest.param(an_event(), id="nothing but the necessary"),
@@ -74,7 +72,7 @@ MESSAGES = [
 @pytest.mark.parametrize(("asked", "changes"), MESSAGES)
 @pytest.mark.parametrize("event", EVENTS)
 def test_the_message_has_the_shape_that_mail_programs_render(event, asked, changes):
-    received = invitation(replace(event, **changes), **asked)
+    received = invitation(event._replace(**changes), **asked)
     method = "CANCEL" if asked["cancel"] else "REQUEST"
 
     assert [part.get_content_type() for part in received.message.walk()] == [
@@ -96,7 +94,7 @@ def test_the_message_has_the_shape_that_mail_programs_render(event, asked, chang
 @pytest.mark.parametrize(("asked", "changes"), MESSAGES)
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_line_ends_and_fits_as_the_standards_want(event, asked, changes):
-    raw = raw_invitation(replace(event, **changes), **asked)
+    raw = raw_invitation(event._replace(**changes), **asked)
     assert raw.isascii()
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert max(map(len, raw.split(b"\r\n"))) <= 78
@@ -161,7 +159,7 @@ RULES = [
 @pytest.mark.parametrize(("asked", "changes", "required", "statuses", "alarms"), RULES)
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_method_has_what_it_must_and_nothing_that_it_may_not(event, asked, changes, required, statuses, alarms):
-    received = invitation(replace(event, **changes), **asked)
+    received = invitation(event._replace(**changes), **asked)
     properties = [name for name, _ in received.event.property_items(recursive=False) if name not in {"BEGIN", "END"}]
 
     assert required <= set(properties)
@@ -368,7 +366,7 @@ def test_ical_js_reads_what_was_written(ical_js):
 
 @pytest.mark.parametrize(("asked", "changes"), MESSAGES)
 def test_ical_js_finds_every_kind_of_message_sound(ical_js, asked, changes):
-    events = [replace(each.values[0], **changes) for each in EVENTS]
+    events = [each.values[0]._replace(**changes) for each in EVENTS]
     for seen, event in zip(ical_js([invitation(event, **asked).ics for event in events]), events, strict=True):
         assert seen["uid"] == event.uid
         assert seen["sequence"] == event.sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -25,7 +25,8 @@ from freebusy.domain.managed_availability import (
     WeeklyPeriod,
 )
 from freebusy.ports import ManagedAvailabilityStore
-from tests.fakes import NOW, FakeManagedAvailability
+from tests.fakes.clock import NOW
+from tests.fakes.managed_availability import FakeManagedAvailability
 from tests.tables import create_table
 
 HOUR = 3600
@@ -87,14 +88,14 @@ def test_a_rule_comes_back_as_it_was_stored(managed):
 
 
 def test_a_rule_takes_the_place_of_the_one_of_its_id(managed):
-    changed = replace(WORK, tzid="Asia/Kathmandu", weekly_periods=(), calendar_ids=())
+    changed = WORK._replace(tzid="Asia/Kathmandu", weekly_periods=(), calendar_ids=())
     save(managed, WORK, changed)
     assert managed.find("acc_1").rules == (changed,)
 
 
 def test_rules_come_by_id_and_periods_by_start(managed):
     late, early = period("a", NOW + HOUR), period("b", NOW)
-    save(managed, WORK, late, replace(WORK, rule_id="evenings"), early)
+    save(managed, WORK, late, WORK._replace(rule_id="evenings"), early)
     found = managed.find("acc_1")
     assert [rule.rule_id for rule in found.rules] == ["evenings", "work_hours"]
     assert found.periods == (early, late)
@@ -107,7 +108,7 @@ def test_a_period_takes_the_place_of_the_one_of_its_id(managed):
 
 @pytest.mark.parametrize("name", ["a", LONGEST_ID, "a.b", "#n", ":v", "0", "size", "with space", '"', "[0]"])
 def test_ids_may_be_of_any_letters(managed, name):
-    rule = replace(WORK, rule_id=name)
+    rule = WORK._replace(rule_id=name)
     save(managed, rule, period(name), period("other"))
     assert managed.find("acc_1").rules == (rule,)
     managed.delete_rule("acc_1", name)
@@ -116,7 +117,7 @@ def test_ids_may_be_of_any_letters(managed, name):
 
 
 def test_what_is_deleted_is_gone_and_the_rest_stays(managed):
-    save(managed, WORK, replace(WORK, rule_id="other"), period("one"), period("two"))
+    save(managed, WORK, WORK._replace(rule_id="other"), period("one"), period("two"))
     managed.delete_rule("acc_1", "other")
     managed.delete_period("acc_1", "one")
     assert managed.find("acc_1") == ManagedAvailability((WORK,), (period("two"),))
@@ -164,10 +165,10 @@ def test_an_id_that_cannot_be_ours_has_nothing(managed, sub):
 
 
 def test_no_more_rules_are_stored_than_there_may_be(managed):
-    save(managed, *(replace(WORK, rule_id=f"rule-{number}") for number in range(MOST_RULES)))
+    save(managed, *(WORK._replace(rule_id=f"rule-{number}") for number in range(MOST_RULES)))
     assert not managed.save_rule("acc_1", WORK, client_id="app")
     assert len(managed.find("acc_1").rules) == MOST_RULES
-    save(managed, replace(WORK, rule_id="rule-7", tzid="Etc/UTC"))
+    save(managed, WORK._replace(rule_id="rule-7", tzid="Etc/UTC"))
     managed.delete_rule("acc_1", "rule-8")
     save(managed, WORK)
 
@@ -209,7 +210,7 @@ def test_periods_that_are_over_can_be_forgotten_some_at_a_time(stores):
 
 def test_callers_who_write_at_once_do_not_undo_each_others_work(managed):
     """Also when none of them finds anything stored yet."""
-    rules = [replace(WORK, rule_id=f"rule-{number}") for number in range(4)]
+    rules = [WORK._replace(rule_id=f"rule-{number}") for number in range(4)]
     periods = [period(f"period-{number}", NOW + number) for number in range(8)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda each: save(managed, each), [*rules, *periods]))

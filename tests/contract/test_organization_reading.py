@@ -13,7 +13,11 @@ from freebusy.domain.free_busy import Period
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.organization_reader import RETRY_SECONDS, OrganizationReader
-from tests.fakes import NOW, FakeAccounts, FakeEvents, FakeServiceAccounts, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents
+from tests.fakes.service_accounts import FakeServiceAccounts
+from tests.fakes.vaults import FakeVault
 from tests.organization_harness import ADMIN, SimulatedGoogle, SimulatedHarness, SimulatedMicrosoft, harness_of
 from tests.people import busy, colleague, email_of, organization
 

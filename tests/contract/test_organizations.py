@@ -28,7 +28,7 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.service_account import Organization, Resource
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.organization_harness import ADMIN, HARNESSES, SCRIPTED, OrganizationHarness, ScriptedHarness, harness_of
 from tests.provider_harness import CANARY, CLIENT_ID, DAY, JUNK, NONCE, busy, form_of, paths_of, replaced, told
 

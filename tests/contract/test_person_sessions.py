@@ -9,7 +9,7 @@ from freebusy.adapters.dynamodb.person_sessions import DynamoPersonSessions
 from freebusy.domain.account import Identity, ProviderName
 from freebusy.domain.person import Person, PersonSession, PersonTrip
 from freebusy.domain.service_account import Organization, mailbox_identity
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.tables import create_table
 
 ANA = Identity(ProviderName.MICROSOFT, "tenant.ana", "ana@example.com")

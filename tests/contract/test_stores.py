@@ -31,11 +31,12 @@ from freebusy.domain.account import (
     Upstream,
 )
 from freebusy.domain.application import Appearance, Application, ClientSecret
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.errors import NotFound
 from freebusy.domain.idempotency import Answered, FirstRequest, KeyedRequest
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationTrip
-from freebusy.domain.service_account import mailbox_identity
+from freebusy.domain.service_account import Leaving, mailbox_identity
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.ports import (
     AccessRequestStore,
     AccountStore,
@@ -48,17 +49,15 @@ from freebusy.ports import (
     TokenStore,
 )
 from tests.administrators import MAX, a_request, a_setup
-from tests.fakes import (
-    NOW,
-    FakeAccessRequests,
-    FakeAccounts,
-    FakeAnswers,
-    FakeApplications,
-    FakePages,
-    FakePermits,
-    FakeSetups,
-    FakeTokens,
-)
+from tests.fakes.access_requests import FakeAccessRequests
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW
+from tests.fakes.kept_answers import FakeAnswers
+from tests.fakes.pages import FakePages
+from tests.fakes.permits import FakePermits
+from tests.fakes.setups import FakeSetups
+from tests.fakes.tokens import FakeTokens
 from tests.people import colleague, organization, organization_at_cronofy
 from tests.tables import create_table
 
@@ -148,7 +147,7 @@ def account(sub: str = "acc_1", *profiles: Profile, client_id: str = "app") -> A
 
 def code(**changes: Any) -> AuthorizationCode:
     usual = AuthorizationCode("app", "acc_1", "pro_1", "https://app.example/cb", "free_busy_write", None, LATER)
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def request(**changes: Any) -> AuthorizationRequest:
@@ -165,11 +164,11 @@ def request(**changes: Any) -> AuthorizationRequest:
         relink_sub="acc_1",
         relink_profile_id="pro_1",
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def token(kind: TokenKind = TokenKind.REFRESH, **changes: Any) -> TokenRecord:
-    return replace(TokenRecord(kind, "app", LATER, "acc_1", "grant-1", "free_busy_write"), **changes)
+    return TokenRecord(kind, "app", LATER, "acc_1", "grant-1", "free_busy_write")._replace(**changes)
 
 
 def application(client_id: str = "app", **changes: Any) -> Application:
@@ -180,7 +179,7 @@ def application(client_id: str = "app", **changes: Any) -> Application:
         secrets=(ClientSecret(f"{client_id}-secret-1", "fbc_cs_one", NOW, b"\x00sealed"),),
         created_at=NOW,
     )
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 class TestAccounts:
@@ -190,7 +189,7 @@ class TestAccounts:
         assert stores.accounts.find("acc_1") == stored
 
     def test_what_is_unknown_about_a_person_stays_unknown(self, stores):
-        stored = replace(account("acc_1", free_busy_profile(identity=BEN)), name=None, grants={})
+        stored = account("acc_1", free_busy_profile(identity=BEN))._replace(name=None, grants={})
         stores.accounts.create(stored)
         assert stores.accounts.find("acc_1") == stored
 
@@ -291,7 +290,7 @@ class TestPeopleOfCronofy:
         assert stores.accounts.sub_of("app", replace(ANA_AT_CRONOFY, upstream=Upstream.DIRECT)) is None
 
     def test_all_accounts_of_a_person_there_are_found_whatever_their_application(self, stores):
-        other = replace(account("acc_2", free_busy_profile("pro_2", ANA_AT_CRONOFY)), client_id="other")
+        other = account("acc_2", free_busy_profile("pro_2", ANA_AT_CRONOFY))._replace(client_id="other")
         assert stores.accounts.create(other)
         stores.accounts.create(account("acc_3", free_busy_profile("pro_3", ANA)))
         assert sorted(stores.accounts.of_person(ANA_AT_CRONOFY)) == ["acc_1", "acc_2"]
@@ -367,7 +366,7 @@ class TestPeople:
     def _connected(self, stores):
         """Ana to two applications, in one of them beside Ben."""
         stores.accounts.create(account("acc_1", free_busy_profile("pro_1", ANA), free_busy_profile("pro_2", BEN)))
-        stores.accounts.create(replace(account("acc_2", free_busy_profile("pro_3", ANA)), client_id="other"))
+        stores.accounts.create(account("acc_2", free_busy_profile("pro_3", ANA))._replace(client_id="other"))
 
     def test_somebody_is_found_in_all_applications_and_with_nobody_else(self, stores):
         assert sorted(stores.accounts.of_person(ANA)) == ["acc_1", "acc_2"]
@@ -519,7 +518,7 @@ class TestDelegatedProfiles:
 
     @pytest.fixture
     def account(self, stores):
-        account = replace(colleague(), grants={})
+        account = colleague()._replace(grants={})
         assert stores.accounts.create(account)
         return account
 
@@ -630,7 +629,17 @@ class TestServiceAccounts:
         assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.WITHDRAWN, now=NOW, version=0)
         assert stores.service_accounts.find("ser_1").sealed_credential == b"sealed"
 
+    def test_how_far_its_people_have_got_is_noted_by_one_and_forgotten_when_it_is_connected_again(self, stores):
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.note_leaving("ser_1", Leaving("IDENTITY#1", NOW), version=0)
+        assert not stores.service_accounts.note_leaving("ser_1", Leaving("IDENTITY#2"), version=0)
+        noted = stores.service_accounts.find("ser_1")
+        assert noted == replace(self.SER, leaving=Leaving("IDENTITY#1", NOW), version=1)
+        stores.service_accounts.connect(self.SER)
+        assert stores.service_accounts.find("ser_1") == replace(self.SER, version=2)
+
     def test_what_is_gone_is_not_made_by_writing_to_it(self, stores):
+        assert not stores.service_accounts.note_leaving("ser_1", Leaving(), version=0)
         assert not stores.service_accounts.renew("ser_1", sealed=b"sealed", version=0)
         assert not stores.service_accounts.disconnect("ser_1", because=Disconnected.REVOKED, now=NOW)
         stores.accounts.revoke_grants("ser_1")
@@ -638,16 +647,16 @@ class TestServiceAccounts:
 
     def test_many_are_found_at_once(self, stores):
         stores.service_accounts.connect(self.SER)
-        stores.accounts.create(replace(colleague(), grants={}))
+        stores.accounts.create(colleague()._replace(grants={}))
         assert stores.service_accounts.find_many(["ser_1", "ser_2", "acc_1"]) == {"ser_1": self.SER}
 
     def test_accounts_and_service_accounts_are_not_taken_for_each_other(self, stores):
         stores.service_accounts.connect(self.SER)
-        assert stores.accounts.create(replace(colleague(), grants={}))
+        assert stores.accounts.create(colleague()._replace(grants={}))
         assert stores.accounts.find("ser_1") is None
         assert stores.accounts.find_many(["ser_1", "acc_1"]).keys() == {"acc_1"}
         assert stores.service_accounts.find("acc_1") is None
-        assert stores.accounts.holder("acc_1") == replace(colleague(), grants={})
+        assert stores.accounts.holder("acc_1") == colleague()._replace(grants={})
         assert stores.accounts.holder("ser_2") is None
 
     def test_a_code_buys_a_grant_of_the_organization(self, stores):
@@ -672,7 +681,7 @@ class TestOrganizationsAtCronofy:
         assert stores.service_accounts.find("ser_1") == self.SER
 
     def test_it_is_connected_once_for_each_application_whatever_its_kind(self, stores):
-        other_kind = replace(self.SER.organization, provider=ProviderName.MICROSOFT)
+        other_kind = self.SER.organization._replace(provider=ProviderName.MICROSOFT)
         assert stores.service_accounts.connect(replace(self.SER, sub="ser_2", organization=other_kind)) == "ser_1"
 
     def test_it_is_not_the_one_that_is_reached_directly(self, stores):
@@ -726,7 +735,7 @@ class TestGrants:
     @pytest.fixture(autouse=True)
     def _account(self, stores):
         grants = {name: Grant(name, "free_busy_write", NOW) for name in ("grant-0", "grant-1", "grant-2")}
-        stores.accounts.create(replace(account("acc_1"), grants=grants))
+        stores.accounts.create(account("acc_1")._replace(grants=grants))
 
     def grants(self, stores) -> set[str]:
         return set(stores.accounts.find("acc_1").grants)
@@ -820,7 +829,7 @@ class TestCodes:
 
     def test_an_account_keeps_its_newest_grants(self, stores):
         grants = {f"grant-{age}": Grant(f"grant-{age}", "s", NOW - age) for age in range(MOST_GRANTS)}
-        stores.accounts.create(replace(account("acc_3", free_busy_profile(identity=BEN)), grants=grants))
+        stores.accounts.create(account("acc_3", free_busy_profile(identity=BEN))._replace(grants=grants))
         bought = code(sub="acc_3")
         stores.tokens.save_code("code", bought)
         newest = Grant("newest", "s", NOW + 1)
@@ -915,8 +924,8 @@ class TestOrganizationTrips:
         [
             pytest.param(TRIP, id="everything"),
             pytest.param(
-                replace(
-                    TRIP, request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
+                TRIP._replace(
+                    request=a_request(application_state=None, code_challenge=None), leg=Leg.CONSENT, handle=None
                 ),
                 id="what must be",
             ),
@@ -956,7 +965,7 @@ class TestSetups:
             pytest.param(
                 a_setup(
                     request=a_request(application_state=None, provider=MAX.organization.provider, code_challenge=None),
-                    administrator=replace(MAX, identity=replace(MAX.identity, name=None)),
+                    administrator=MAX._replace(identity=replace(MAX.identity, name=None)),
                 ),
                 id="what must be",
             ),
@@ -1148,8 +1157,7 @@ class TestApplications:
 
     def test_a_change_replaces_everything_that_hangs_on_the_application(self, stores):
         before = application(origins=("https://a.example", "https://b.example"))
-        after = replace(
-            before,
+        after = before._replace(
             name="Planner",
             redirect_uris=("https://new.example/cb",),
             origins=("https://b.example", "https://c.example"),
@@ -1168,7 +1176,7 @@ class TestApplications:
         before = application()
         stores.applications.create(before)
         for upstream in (Upstream.CRONOFY, Upstream.DIRECT, None):
-            after = replace(before, upstream=upstream)
+            after = before._replace(upstream=upstream)
             assert stores.applications.change(before, after)
             assert stores.applications.find("app") == after
             before = after
@@ -1177,7 +1185,7 @@ class TestApplications:
         before = application()
         stores.applications.create(before)
         for limit in (500, 0, None):
-            after = replace(before, requests_per_minute=limit)
+            after = before._replace(requests_per_minute=limit)
             assert stores.applications.change(before, after)
             assert stores.applications.find("app") == after
             before = after
@@ -1195,7 +1203,7 @@ class TestApplications:
 
     def test_a_secret_that_can_sign_is_added_beside_one_that_cannot(self, stores):
         before = application(secrets=(OLD_SECRET,))
-        after = replace(before, secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
+        after = before._replace(secrets=(OLD_SECRET, ClientSecret("app-secret-2", "fbc_cs_two", LATER, b"sealed")))
         stores.applications.create(before)
         assert stores.applications.change(before, after)
         assert stores.applications.find("app") == after
@@ -1212,10 +1220,10 @@ class TestApplications:
     )
     def test_a_change_of_what_has_changed_meanwhile_is_not_made(self, stores, meanwhile):
         before = application()
-        changed = replace(before, **meanwhile)
+        changed = before._replace(**meanwhile)
         stores.applications.create(before)
         assert stores.applications.change(before, changed)
-        assert not stores.applications.change(before, replace(before, name="Late"))
+        assert not stores.applications.change(before, before._replace(name="Late"))
         assert stores.applications.find("app") == changed
 
     def test_a_change_of_what_is_gone_makes_nothing(self, stores):
@@ -1345,14 +1353,27 @@ class TestErasure:
         ]
 
     def test_an_erased_application_leaves_no_trace_and_spares_the_others(self, stores):
+        there = stores.applications.count("app")
+        assert min(there["account"], there["app"]) > 0
         assert stores.applications.erase("app") > 60
+        assert stores.applications.count("app") == {}
         assert not any(self.traces(stores, "app"))
         assert all(self.traces(stores, "other"))
+
+    def test_one_that_is_locked_out_is_unknown_and_its_people_are_there(self, stores):
+        assert stores.applications.lock_out("app") > 0
+        assert stores.applications.find("app") is None
+        assert stores.tokens.find("app-secret-1", NOW) is None
+        assert sum(self.traces(stores, "app")) > 10
+        assert stores.applications.lock_out("app") == 0
+        assert stores.applications.erase("app") > 50
+        assert not any(self.traces(stores, "app"))
 
     def test_an_application_that_is_gone_is_erased_to_no_effect(self, stores):
         stores.applications.erase("app")
         assert stores.applications.erase("app") == 0
         assert stores.applications.erase("x" * 3000) == 0
+        assert stores.applications.count("x" * 3000) == stores.applications.count("") == {}
         assert all(self.traces(stores, "other"))
 
 

@@ -20,9 +20,9 @@ import pytest
 from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES, ServiceAccount
+from freebusy.domain.token import TokenKind, TokenRecord
 from local import emulator as aws
 from local.recorder.recorded_calls import Permission
 from tests.e2e.administrators import ORGANIZATIONS, connect_organization, describe

@@ -18,14 +18,16 @@ from moto import mock_aws
 from freebusy.bootstrap import Dependencies, application_registry, dependencies
 from freebusy.domain.account import Account, ProviderCredential, ProviderName
 from freebusy.domain.application import Application, ClientSecret
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.measures import Measure, taken
 from freebusy.settings import settings
 from tests import browsers, quick_aws
 from tests.asking import SECRET
 from tests.browsers import Deployment, Headquarters
-from tests.fakes import NOW, FakeAccounts, FakeProvider
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.providers import FakeProvider
 from tests.organizations import FakeDomainRecords, FakeOrganizationCalendars, FakeOrganizationSignIn
 from tests.people import CLIENT_ID, FakeCalendars, connected
 from tests.tables import create_table
@@ -182,7 +184,7 @@ def sign_in(wired: Dependencies) -> Callable[[Account, str], Account]:
             own = not profile.managed and profile.service_account is None
             sealed = wired.vault.seal(credential, **whose) if own else None
             profiles.append(replace(profile, sealed_credential=sealed))
-        stored = replace(account, profiles=tuple(profiles))
+        stored = account._replace(profiles=tuple(profiles))
         wired.accounts.create(stored)
         scope = account.grants["g1"].scope
         record = TokenRecord(TokenKind.ACCESS, account.client_id, NOW + 60, account.sub, "g1", scope)

@@ -1,12 +1,12 @@
 import pytest
 
 from freebusy.domain.account import Disconnected, ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.measures import Measure
 from tests.api import call
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, colleague, connected, organization
 
 TOKEN = "access token of acc_1"

@@ -12,7 +12,7 @@ from freebusy.service.connecting import connect_mailbox
 from tests.api import Context, call, handler
 from tests.asking import SECRET
 from tests.browsers import APP, BEN, exchange, post, refresh, token_body
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.footprint import GUEST, WHO, leave_traces
 from tests.people import CLIENT_ID, organization
 from tests.records import standard_record

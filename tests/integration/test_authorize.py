@@ -1,6 +1,5 @@
 import re
 from base64 import b64decode, b64encode
-from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,7 +12,7 @@ from freebusy.domain.errors import StorageUnavailable
 from freebusy.settings import settings
 from tests.api import call
 from tests.browsers import ANA, PUBLIC_URL, REDIRECT_URI, REQUEST, Browser, brought, links
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import colleague
 from tests.pictures import png
 
@@ -257,7 +256,7 @@ class TestConnectingAgain:
         assert_is_page(deployment.browser.get(f"/oauth/relink/{sub}/{managed.profile_id}"), 404)
 
     def test_a_person_cannot_connect_again_what_their_organization_gives(self, deployment):
-        account = replace(colleague(), grants={"g": Grant("g", "free_busy_write", NOW)})
+        account = colleague()._replace(grants={"g": Grant("g", "free_busy_write", NOW)})
         deployment.wired.accounts.create(account)
         answer = deployment.browser.get(f"/oauth/relink/{account.sub}/{account.profiles[0].profile_id}")
         assert_is_page(answer, 400)

@@ -1,17 +1,16 @@
 import json
-from dataclasses import replace
 
 import pytest
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import CalendarUnreadable, CredentialRevoked, ProviderUnavailable
 from freebusy.domain.event import Participation
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.api import call
 from tests.asking import DAY, SECRET, ask, at, found
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, connected, managed
 
 
@@ -314,8 +313,8 @@ def booked(wired, people):
 
 def answered(wired, event, participation):
     stored = wired.events.find(event.sub, event.event_id)
-    person = replace(stored.person, participation=participation)
-    assert wired.events.save(replace(stored, attendees=(person,)), over=stored.version)
+    person = stored.person._replace(participation=participation)
+    assert wired.events.save(stored._replace(attendees=(person,)), over=stored.version)
 
 
 def test_a_managed_event_counts_from_the_moment_it_is_stored_until_it_is_declined(wired, booked):

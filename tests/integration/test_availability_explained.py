@@ -12,7 +12,7 @@ from freebusy.domain.errors import ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.managed_availability import AvailabilityRule, WeeklyPeriod
 from tests.asking import at, found, group, query, refused, send
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, connected, managed
 
 DOCS = Path(__file__).parents[2] / "docs" / "availability.md"

@@ -1,18 +1,16 @@
 """What single members, and whole queries, may ask for besides."""
 
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import CredentialRevoked
 from freebusy.domain.event import Details, Participation, Transparency, When
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.asking import SECRET, ask, at, found, group, refused
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, connected, managed
 
 HOUR, DAY = 3600, 86_400
@@ -32,7 +30,7 @@ def book(wired):
         wired.accounts.expect_events(sub)
         when = When(int(NOW + hours[0] * HOUR), int(NOW + hours[1] * HOUR))
         event = managed(event_id, sub=sub, details=Details("Interview", when, tags=tags))
-        assert wired.events.save(replace(event, **changed), over=None)
+        assert wired.events.save(event._replace(**changed), over=None)
 
     return booked
 
@@ -263,9 +261,9 @@ def test_a_constraint_may_count_events_with_all_of_some_tags(people, book, tags,
 def test_events_count_that_make_somebody_busy(wired, people, book, changed, counts):
     event = managed("e1", (-5, -4), sub="ana")
     details = (
-        replace(event.details, transparency=Transparency.TRANSPARENT) if "transparent" in changed else event.details
+        event.details._replace(transparency=Transparency.TRANSPARENT) if "transparent" in changed else event.details
     )
-    person = replace(event.person, participation=changed.get("participation", event.person.participation))
+    person = event.person._replace(participation=changed.get("participation", event.person.participation))
     book("e1", (-5, -4), details=details, attendees=(person,), deleted="deleted" in changed)
     assert (found(ask(ana(availability_constraints=[day()]))) == []) == counts
 
@@ -274,7 +272,7 @@ def test_every_occurrence_of_a_series_counts(wired, people, book):
     from freebusy.domain.event import RecurrenceRule
 
     event = managed("e1", (-5, -4), sub="ana")
-    book("e1", (-5, -4), details=replace(event.details, recurrence=(RecurrenceRule("daily", count=3),)))
+    book("e1", (-5, -4), details=event.details._replace(recurrence=(RecurrenceRule("daily", count=3),)))
     constraint = day(3, period="week")
     assert found(ask(ana(availability_constraints=[constraint], only_managed_events=True))) == []
 

@@ -3,7 +3,7 @@ import pytest
 from freebusy.adapters.dynamodb.managed_availability import managed_availability_item
 from freebusy.domain.managed_availability import MOST_AVAILABLE_PERIODS, AvailablePeriod, ManagedAvailability
 from tests.api import call
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, connected
 
 TOKEN = "access token of acc_1"

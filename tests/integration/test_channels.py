@@ -19,7 +19,8 @@ from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.applications import register_application, rotate_secret
 from freebusy.service.callbacks import Callbacks
 from tests.api import Answer, Context, call, handler
-from tests.fakes import NOW, FakeHosts
+from tests.fakes.callbacks import FakeHosts
+from tests.fakes.clock import NOW
 from tests.listening import OK, Respond, listening
 from tests.people import CLIENT_ID, connected
 from tests.records import queue_record, stream_record

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from freebusy.domain.account import Disconnected, ProviderName
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import MailboxUnknown
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.organization_reader import RETRY_SECONDS
 from tests.api import call
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, colleague, connected, organization
 from tests.tables import counted_calls
 

@@ -13,7 +13,7 @@ from freebusy.domain.service_account import mailbox_identity
 from freebusy.service.connecting import connect_mailbox
 from tests.api import call
 from tests.browsers import ANA, APP, BEN, OTHER_APP, PUBLIC_URL, Browser, Deployment, brought, links, lives
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.organizations import FakeSignIn
 from tests.people import organization
 from tests.pictures import png

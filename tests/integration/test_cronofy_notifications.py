@@ -14,7 +14,9 @@ from freebusy.domain.callback import is_signed, signature
 from freebusy.domain.channel import NotificationType
 from freebusy.domain.identifiers import hashed
 from tests.api import Context, call, handler
-from tests.fakes import NOW, FakeSecretsManager, FakeUpstreamQueue
+from tests.fakes.clock import NOW
+from tests.fakes.queues import FakeUpstreamQueue
+from tests.fakes.secrets_manager import FakeSecretsManager
 
 SECRET, HANDLE = "our secret at Cronofy", "handle"
 PATH = f"/upstream/cronofy/channels/{HANDLE}"

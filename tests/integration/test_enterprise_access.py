@@ -12,13 +12,14 @@ import pytest
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.account import Disconnected, ProviderName
 from freebusy.domain.application import Application
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import DelegationMissing, MailboxUnknown, ProviderUnavailable
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES, Resource
+from freebusy.domain.token import TokenKind, TokenRecord
 from tests.access import ROOM
 from tests.api import Answer, call
-from tests.fakes import NOW, FakeHosts
+from tests.fakes.callbacks import FakeHosts
+from tests.fakes.clock import NOW
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import CLIENT_ID, connected, organization
 

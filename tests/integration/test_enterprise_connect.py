@@ -34,7 +34,7 @@ from tests.browsers import (
     exchange,
     links,
 )
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 ROOMS = "service_account/accounts/manage service_account/resources/manage"
 

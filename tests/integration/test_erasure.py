@@ -14,17 +14,18 @@ from freebusy.adapters.queue import pause
 from freebusy.bootstrap import Dependencies, application_registry
 from freebusy.domain.access_request import Granted
 from freebusy.domain.account import Disconnected, Identity, ProviderCredential, ProviderName, Upstream
-from freebusy.domain.authorization import AuthorizationCode, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode
 from freebusy.domain.errors import NotFound, StorageUnavailable
 from freebusy.domain.idempotency import KeyedRequest
-from freebusy.domain.identifiers import hashed
+from freebusy.domain.identifiers import channel_handle, hashed
 from freebusy.domain.organization_setup import OrganizationRequest, Setup
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, ServiceAccount
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.connecting import Consent, connect_mailbox, connect_upstream_mailbox
 from freebusy.service.erasure import LONGEST_REQUEST, MAIL_FIRST
 from tests.api import Context, handler
 from tests.browsers import APP, BEN, FRONT_END, OTHER_APP, OTHER_SECRET, lives, post, token_body
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.footprint import WHO, ask_for_mailbox, connect_at_cronofy, dump, leave_traces, mentions, names_of
 from tests.people import connected, organization, organization_at_cronofy
 from tests.records import standard_record
@@ -204,6 +205,9 @@ class TestOrganizations:
         eve, own = (consent_through(wired, giver, f"canary.{name}") for name in ("eve", "own"))
         gus = consent_through(wired, replace(giver, sub="ser_other"), "gus")
         assert wired.accounts.add_profile(own, connected("mine", client_id=APP).profiles[0])
+        profile_id = wired.accounts.find(own).free_busy_profiles[0].profile_id
+        channel = hashed(channel_handle(own, profile_id))
+        wired.upstream_handles.save(channel, client_id=APP, sub=own, profile_id=profile_id)
         assert kinds(wired, giver.sub, "canary") == {
             *("ACCOUNT", "IDENTITY", "UPSTREAM", "ORGANIZATION", "UPSTREAM_ORGANIZATION", "ACCESS", "ACCESS_ANSWER"),
         }
@@ -212,6 +216,7 @@ class TestOrganizations:
         assert wired.accounts.find(eve) is None
         assert [profile.name for profile in wired.accounts.find(own).free_busy_profiles] == ["mine@example.com"]
         assert {item["pk"]["S"] for item in dump(wired) if mentions(item, giver.sub, "canary")} == {f"ACCOUNT#{own}"}
+        assert wired.upstream_handles.find(channel) is None
         assert wired.accounts.find(gus)
 
     def test_others_keep_everything(self, wired, erasing, giver, deployment):
@@ -290,6 +295,15 @@ class TestComingAgain:
         usual = TEMPLATE["Globals"]["Function"]["Timeout"]
         timeouts = [each["Properties"].get("Timeout", usual) for each in of_type("AWS::Serverless::Function").values()]
         assert min(pause(received) for _ in range(100)) > LONGEST_REQUEST > max(timeouts)
+
+    def test_a_pass_without_any_time_left_is_not_taken_for_one_that_found_nothing(
+        self, wired, erasing, sub, monkeypatch
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr("freebusy.service.erasure.PASS_SECONDS", -1)
+            assert not erasing.handle({"sub": sub})
+        assert erasing.erase(sub) == 2
+        assert wired.accounts.find(sub) is None
 
     def test_what_somebody_wrote_meanwhile_does_not_stay(self, wired, erasing, sub):
         """A refresh, an event and a page of requests that had read the account before it was gone."""

@@ -9,7 +9,7 @@ from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.event import Conferencing, Location, RecurrenceRule, Transparency, When
 from freebusy.entrypoints.times import parse_time
 from tests.api import Answer, call
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import connected
 
 TOKEN = "access token"

@@ -13,7 +13,7 @@ from freebusy.domain.errors import NotFound
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.export import LEFT_OUT, WITHHELD, export_account
 from tests.browsers import APP
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.footprint import CANARY, GUEST, WHO, ask_for_mailbox, connect_at_cronofy, dump, leave_traces, mentions
 from tests.people import organization
 

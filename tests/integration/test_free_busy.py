@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 from icalendar import Calendar
 
@@ -9,7 +7,7 @@ from freebusy.domain.event import Attendee, Details, Location, Participation, Wh
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod, WeeklyPeriod
 from tests.api import call
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import busy, connected, managed
 
 TOKEN = "access token of acc_1"
@@ -289,7 +287,7 @@ class TestCalendarObject:
         assert self.told() == []
         assert self.told(("include_managed", "true")) == [("BUSY", 1, 2)]
         event = wired.events.find("acc_1", "e1")
-        assert wired.events.save(replace(event, deleted=True), over=event.version)
+        assert wired.events.save(event._replace(deleted=True), over=event.version)
         assert self.told(("include_managed", "true"), ("include_deleted", "true")) == []
 
     def test_dates_of_events_are_those_of_the_zone_asked_for(self, wired, account):

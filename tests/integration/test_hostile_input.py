@@ -13,12 +13,14 @@ import pytest
 
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import Grant
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.entrypoints.openapi.operations import OPERATIONS, Caller, Operation, Section
 from tests.api import Answer, call
-from tests.fakes import NOW, FakeAccessQueue, FakeHosts
+from tests.fakes.callbacks import FakeHosts
+from tests.fakes.clock import NOW
+from tests.fakes.queues import FakeAccessQueue
 from tests.people import connected, organization
 from tests.template.deployment import routes
 

@@ -72,10 +72,31 @@ def test_what_was_refused_can_be_corrected_under_its_key(wired):
     assert summary(wired) == "First"
 
 
-@pytest.mark.parametrize("key", ["", '""', " ", "x" * 256, "two words", "☃", 'a"b'])
+NO_KEYS = ["", '""', " ", "x" * 256, "two words", "☃", 'a"b']
+
+
+@pytest.mark.parametrize("key", NO_KEYS)
 def test_a_key_is_one_word(key):
     answer = send(entry("First"), key=key)
     assert [each["key"] for each in answer.json()["errors"]["Idempotency-Key"]] == ["errors.invalid_format"]
+
+
+def upsert(text: str, key: str) -> Answer:
+    """By itself, in no batch."""
+    headers, event = {"idempotency-key": key}, entry(text)
+    return call("events", "POST", event["relative_url"], body=event["data"], bearer="token of ana", headers=headers)
+
+
+def test_a_single_event_is_known_by_its_own_name_and_not_by_a_key(wired):
+    assert [upsert(text, KEY).status for text in ("First", "Changed")] == [202, 202]
+    assert summary(wired) == "Changed"
+
+
+@pytest.mark.parametrize("key", NO_KEYS)
+def test_and_what_is_no_key_is_a_mistake_there_too(wired, key):
+    answer = upsert("First", key)
+    assert [each["key"] for each in answer.json()["errors"]["Idempotency-Key"]] == ["errors.invalid_format"]
+    assert wired.events.find("ana", "e1") is None
 
 
 def test_neither_key_nor_body_is_stored_in_clear(wired):

@@ -5,10 +5,11 @@ import pytest
 
 from freebusy.bootstrap import Dependencies
 from freebusy.domain.account import Disconnected
+from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME
 from freebusy.domain.errors import ConsentIncomplete, ProviderMisconfigured
 from tests.api import call
 from tests.browsers import ANA, BEN, PUBLIC_URL, REDIRECT_URI, Browser, brought
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 
 def assert_is_page(answer, status):
@@ -55,6 +56,16 @@ class TestAgreeing:
     def test_with_both_providers_makes_two_accounts_unless_a_link_token_says_one(self, deployment):
         ana = deployment.tokens()
         assert deployment.tokens(BEN)["sub"] != ana["sub"]
+
+    def test_with_a_link_token_keeps_what_it_gave_in_the_code_alone_which_expires(self, deployment):
+        """So that nothing is left of it when the application never redeems the code."""
+        ana = deployment.tokens()
+        link_token = call("account", "POST", "/v1/link_tokens", bearer=ana["access_token"]).json()["link_token"]
+        deployment.code(BEN, link_token=link_token)
+        (code,) = (item for item in accounts_in(deployment) if BEN.subject in str(item))
+        assert code["sk"]["S"] == "CODE"
+        assert "sealed" in code["joining"]["M"]
+        assert int(code["expires_at"]["N"]) == deployment.wired.clock() + AUTHORIZATION_CODE_LIFETIME
 
     def test_with_a_link_token_adds_a_profile(self, deployment):
         ana = deployment.tokens()

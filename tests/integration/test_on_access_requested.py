@@ -17,7 +17,8 @@ from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import CallbackFailed, MailboxWithoutCalendar, ProviderUnavailable
 from freebusy.service.applications import register_application, rotate_secret
 from tests.api import Context, call, handler
-from tests.fakes import NOW, FakeHosts
+from tests.fakes.callbacks import FakeHosts
+from tests.fakes.clock import NOW
 from tests.listening import OK, Listener, Received, listening
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import organization

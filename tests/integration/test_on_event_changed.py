@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -92,9 +91,9 @@ def test_a_record_that_comes_twice_is_queued_once(changes):
 def test_each_change_is_queued_for_those_whom_it_concerns(changes):
     event = an_event(attendees=(KIM, LEE))
     changes.write(event)
-    changes.write(replace(event, attendees=(replace(KIM, participation=Participation.ACCEPTED), LEE)))
-    changes.write(replace(event, attendees=(KIM, replace(LEE, uninvited=True)), sequence=1))
-    changes.write(replace(event, attendees=(KIM, replace(LEE, uninvited=True)), sequence=2, revision=2, deleted=True))
+    changes.write(event._replace(attendees=(KIM._replace(participation=Participation.ACCEPTED), LEE)))
+    changes.write(event._replace(attendees=(KIM, LEE._replace(uninvited=True)), sequence=1))
+    changes.write(event._replace(attendees=(KIM, LEE._replace(uninvited=True)), sequence=2, revision=2, deleted=True))
     assert changes.carry() == {"batchItemFailures": []}
     assert changes.queued() == [due(event, KIM, 1), due(event, LEE, 1), due(event, LEE, 3), due(event, KIM, 4)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -71,7 +70,7 @@ def mail(wired, monkeypatch) -> Mail:
     boto3.client("sesv2").list_email_identities()
     registry = application_registry(wired.dynamodb, wired.settings.table_name)
     registry.create(Application("client-1", "Acme", ("https://acme.test/cb",)))
-    wired.accounts.create(replace(connected(), email=KIM.email))
+    wired.accounts.create(connected()._replace(email=KIM.email))
     wired.events.save(an_event(attendees=(KIM, LEE, MAX)), over=None)
     mail = Mail(wired)
     monkeypatch.setattr(wired.mailer, "send", mail.send)
@@ -187,7 +186,7 @@ def test_groups_are_mailed_side_by_side(mail, monkeypatch):
 
 def test_a_deleted_event_is_taken_back_only_where_it_was_sent(mail):
     mail.handle(record(KIM))
-    gone = replace(mail.event, deleted=True, sequence=1, revision=2, revised_at=mail.event.revised_at + 60)
+    gone = mail.event._replace(deleted=True, sequence=1, revision=2, revised_at=mail.event.revised_at + 60)
     assert mail.wired.events.save(gone, over=1)
     assert mail.handle(record(KIM, 2), record(LEE, 1), record(LEE, 2)) == []
     assert mail.received() == [KIM.email, KIM.email]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -34,7 +33,7 @@ def stored(wired: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
     settings.cache_clear()
     dependencies.cache_clear()
     event = an_event()
-    assert wired.events.save(replace(event, updated_at=event.created_at), over=None)
+    assert wired.events.save(event._replace(updated_at=event.created_at), over=None)
 
     def now_stored() -> ManagedEvent:
         found = dependencies().events.find(event.sub, event.event_id)

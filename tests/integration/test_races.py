@@ -38,13 +38,14 @@ from freebusy.domain.account import (
     ProviderName,
 )
 from freebusy.domain.application import Application
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.channel import MOST_CHANNELS, Channel, News, NotificationType
 from freebusy.domain.errors import InvalidRequest, RequestInProgress, StorageUnavailable
 from freebusy.domain.event import When
 from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.domain.idempotency import Answered, KeyedRequest
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.announcing import announce
 from freebusy.service.applications import add_redirect_uris, rotate_secret
 from freebusy.service.connecting import connect_mailbox
@@ -53,7 +54,9 @@ from freebusy.service.idempotency import carry_out_once
 from freebusy.service.organization_reader import OrganizationReader
 from freebusy.service.rate_limits import RateLimiter
 from tests.administrators import a_setup
-from tests.fakes import NOW, FakeApplications, FakeClock, FakeSecretVault
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import busy, colleague, organization, organization_at_cronofy
 from tests.tables import create_table
@@ -149,7 +152,7 @@ def test_a_code_is_redeemed_once(race, accounts, tokens):
 
         def redeem(caller, code_hash=code_hash):
             grant = Grant(f"{code_hash}-{caller}", "free_busy_write", NOW)
-            bought = {f"{code_hash}-{caller}": replace(REFRESH, grant_id=grant.grant_id)}
+            bought = {f"{code_hash}-{caller}": REFRESH._replace(grant_id=grant.grant_id)}
             return tokens.redeem_code(code_hash, code=CODE, grant=grant, tokens=bought, now=NOW)
 
         winner = winner_of(race(redeem))
@@ -164,7 +167,7 @@ def test_codes_of_one_account_are_all_redeemed_and_only_the_newest_grants_stay(r
     sub = f"acc_{uuid4().hex}"
     old = tuple(Grant(f"old-{age:02}", "free_busy_write", NOW - 1 - age) for age in range(MOST_GRANTS - 4))
     accounts.create(account(sub, uuid4().hex, old))
-    code = replace(CODE, sub=sub)
+    code = CODE._replace(sub=sub)
     codes = [uuid4().hex for _ in range(CALLERS)]
     for code_hash in codes:
         tokens.save_code(code_hash, code)

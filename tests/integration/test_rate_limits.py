@@ -22,7 +22,7 @@ from tests.browsers import (
     refresh,
     token_body,
 )
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.tables import counted_calls
 
 LIMIT = 5

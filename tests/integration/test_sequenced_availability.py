@@ -8,7 +8,7 @@ from freebusy.domain.availability import MAX_RESULTS
 from freebusy.domain.errors import ProviderUnavailable
 from freebusy.domain.managed_availability import AvailablePeriod
 from tests.asking import DAY, at, group, refused, send
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.people import CLIENT_ID, busy, managed
 
 HOUR = {"minutes": 60}

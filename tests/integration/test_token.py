@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 import pytest
 
 from freebusy.bootstrap import Dependencies
-from freebusy.domain.authorization import ROTATION_GRACE
+from freebusy.domain.token import ROTATION_GRACE
 from tests.api import call
 from tests.browsers import (
     ANA,
@@ -27,7 +27,7 @@ from tests.browsers import (
     refresh,
     token_body,
 )
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 OTHER = {"client_id": OTHER_APP, "client_secret": OTHER_SECRET}

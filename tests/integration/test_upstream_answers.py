@@ -20,7 +20,9 @@ from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.upstream_access import PAUSE
 from tests.api import Answer, Context, call, handler
 from tests.browsers import APP, PUBLIC_URL, SECRET
-from tests.fakes import NOW, FakeAccessQueue, FakeCallbackSender, FakeHosts
+from tests.fakes.callbacks import FakeCallbackSender, FakeHosts
+from tests.fakes.clock import NOW
+from tests.fakes.queues import FakeAccessQueue
 from tests.people import organization_at_cronofy
 from tests.records import access_record
 

@@ -23,9 +23,13 @@ from freebusy.domain.application import Application
 from freebusy.domain.errors import MailRefused, MailUnavailable
 from freebusy.domain.event import Attendee, Delivery, InvitationDue, ManagedEvent, Participation
 from freebusy.domain.event_changes import EventUpsert, Invitee
+from freebusy.service.due_invitations import EventState, due_after, recipient_of
 from freebusy.service.events import delete_event, upsert_event
-from freebusy.service.invitations import EventState, InvitationSender, due_after, recipient_of
-from tests.fakes import FakeAccounts, FakeApplications, FakeClock, FakeEvents, FakeInvitationLog
+from freebusy.service.invitations import InvitationSender
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import FakeClock
+from tests.fakes.events import FakeEvents, FakeInvitationLog
 from tests.mailing import BEN, CALENDAR, CLEO, NINE, PERSON, TEN, Sent, state_of
 from tests.people import CLIENT_ID, connected
 
@@ -190,8 +194,8 @@ class Deliveries(RuleBasedStateMachine):
     def note(self, event_id: str, email: str, **changes: Any) -> None:
         event = self.events.find("acc_1", event_id)
         if event:
-            attendees = tuple(replace(each, **changes) if each.email == email else each for each in event.attendees)
-            self.written(event_id, lambda: self.events.save(replace(event, attendees=attendees), over=event.version))
+            attendees = tuple(each._replace(**changes) if each.email == email else each for each in event.attendees)
+            self.written(event_id, lambda: self.events.save(event._replace(attendees=attendees), over=event.version))
 
     def written(self, event_id: str, write: Callable[[], Any]) -> None:
         before = self.events.find("acc_1", event_id)

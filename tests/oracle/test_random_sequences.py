@@ -64,7 +64,7 @@ class RandomSequence:
         r = self._random
         query = self._asked.another()
         if r.random() < 0.8:  # so that there is something to be found
-            query = replace(query, groups=[replace(group, required=1) for group in query.groups[:1]])
+            query = replace(query, groups=[group._replace(required=1) for group in query.groups[:1]])
         if r.random() < 0.6:
             query = replace(query, periods=[self._asked.window])
         interval = r.choice([None, None, 60, 120, 300])

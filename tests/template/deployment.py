@@ -104,7 +104,7 @@ def watched(alarm: dict[str, Any]) -> set[str]:
     """The logical ids of what an alarm is about; there are none where functions measure themselves."""
     looked_at = [metric for metric in metrics(alarm) if metric["Namespace"] != OWN_METRICS]
     values = [dimension["Value"] for metric in looked_at for dimension in metric["Dimensions"]]
-    return {value.get("Ref") or value["Fn::GetAtt"][0] for value in values}
+    return {value.get("Ref") or value["Fn::GetAtt"][0] for value in values if not isinstance(value, str)}
 
 
 def holds(condition: str) -> bool:

@@ -25,7 +25,7 @@ from freebusy.domain.account import (
     Upstream,
 )
 from freebusy.domain.application import Application, ClientSecret
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.callback import is_signed
 from freebusy.domain.channel import Channel, News, NotificationType
 from freebusy.domain.errors import CallbackFailed, CallbackGone
@@ -44,12 +44,13 @@ from freebusy.domain.service_account import (
     Resource,
     ServiceAccount,
 )
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.entrypoints.wire.reading import PAGE_SIZE
 from freebusy.service.announcing import announce
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.events import upsert_event
 from freebusy.settings import settings
-from tests.fakes import FakeCallbackSender, FakeHosts
+from tests.fakes.callbacks import FakeCallbackSender, FakeHosts
 from tests.invitations import MAIL_DOMAIN, an_event
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import colleague, email_of, organization
@@ -431,7 +432,7 @@ def store_trip(
 def store_setup(wired: Dependencies, administrator: Administrator) -> None:
     provider = administrator.organization.provider
     client_id = NEW_ID if provider is ProviderName.GOOGLE else CLIENT_ID
-    request = replace(organization_request(provider), client_id=client_id)
+    request = organization_request(provider)._replace(client_id=client_id)
     wired.setups.save(hashed(HANDLE), Setup(request, administrator, hashed(BROWSER_SECRET), NOW - 3600))
 
 
@@ -465,7 +466,7 @@ def store_colleague(wired: Dependencies) -> None:
 def store_mail(wired: Dependencies) -> None:
     """An event that was mailed, and the answer to it."""
     event = an_event()
-    assert wired.events.save(replace(event, updated_at=event.created_at), over=None)
+    assert wired.events.save(event._replace(updated_at=event.created_at), over=None)
     s3 = boto3.client("s3")
     s3.create_bucket(
         Bucket=wired.settings.inbound_bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}

@@ -1,8 +1,4 @@
-"""What a function has done when it is ready for its first request: as little as possible, and nothing only once.
-
-With SnapStart every sandbox begins with a copy of that moment: what was random, open or told the time then would be
-the same in all of them. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
-"""
+"""What a function has done when it is ready for its first request: as little as possible."""
 
 from __future__ import annotations
 
@@ -17,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks.imports import MODELS, NEEDS
-from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT
+from tests.template.deployment import ANSWERING, LOGICAL_ID, REACTING, ROOT, TEMPLATE
+from tests.template.used_modules import is_module, used_modules
 
 CORE = ROOT / "layers" / "core"
 
@@ -34,11 +31,15 @@ def files():
     return {os.readlink(fd) for fd in fds if os.path.exists(fd)}
 opened = files() if sys.platform == "linux" else set()
 before = set(sys.modules)
+sought = []
+sys.addaudithook(lambda event, told: event == "open" and sought.append(str(told[0])))
 import app
+loaded = set(sys.modules) - before
 from freebusy.bootstrap import dependencies
 from freebusy.settings import settings
 print(json.dumps({
-    "modules": sorted(set(sys.modules) - before),
+    "modules": sorted(loaded),
+    "plugins": [path for path in sought if path.endswith("entry_points.txt")],
     "opened": sorted(files() - opened) if sys.platform == "linux" else [],
     "threads": threading.active_count(),
     "made": dependencies.cache_info().currsize + settings.cache_info().currsize,
@@ -49,10 +50,12 @@ print(json.dumps({
 @cache
 def started(function: str) -> dict[str, Any]:
     """How a fresh interpreter is once it has imported the function."""
+    told_to_all = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT / 'functions' / function}{os.pathsep}{CORE}",
         "TABLE_NAME": "table",
+        **{name: value for name, value in told_to_all.items() if isinstance(value, str)},
     }
     told = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(told.stdout)
@@ -72,11 +75,19 @@ class TestAFunctionThatIsReady:
         unwanted = ("freebusy.adapters.", "freebusy.entrypoints.cli")
         assert not [module for module in started(function)["modules"] if module.startswith(unwanted)]
 
+    def test_has_loaded_no_module_of_ours_that_it_does_not_use(self, function):
+        loaded = {module for module in started(function)["modules"] if is_module(module)}
+        assert loaded - used_modules(function) == set()
+
     def test_has_loaded_pydantic_only_to_read_nested_bodies(self, function):
         assert ("pydantic" in packages(function)) == (function in NESTED)
 
+    def test_has_looked_for_plugins_in_no_package(self, function):
+        """Each would be a file to open, and there are none: PYDANTIC_DISABLE_PLUGINS."""
+        assert started(function)["plugins"] == []
+
     def test_has_made_nothing_that_bootstrap_makes(self, function):
-        """No client, no setting, and so no connection: what was there at the snapshot may be gone at the restore."""
+        """No client, no setting, and so no connection: requests that need none do not wait for them."""
         assert started(function)["made"] == 0
 
     def test_has_opened_nothing_and_started_no_thread(self, function):
@@ -148,12 +159,12 @@ def test_two_sandboxes_from_one_snapshot_make_different_secrets_and_know_the_tim
 
 
 SPREADS = {"adapters.provider_http", "adapters.dynamodb.table", "adapters.queue", "service.callbacks"}
-"""What uses ``random``, for pauses between tries and for which of a host's addresses to try: a fork seeds it anew and a
-restored snapshot does not, so several sandboxes may choose the same. Secrets come from the operating system.
+"""What uses ``random``, for pauses between tries and for which of a host's addresses to try: what it draws can be
+foreseen. Secrets come from the operating system.
 """
 
 
-def test_nothing_secret_is_left_to_a_generator_that_a_snapshot_copies():
+def test_nothing_secret_is_left_to_a_generator_that_can_be_foreseen():
     importing = {
         ".".join(path.relative_to(CORE / "freebusy").with_suffix("").parts)
         for path in (CORE / "freebusy").rglob("*.py")

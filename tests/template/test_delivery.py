@@ -9,8 +9,22 @@ import pytest
 
 from freebusy.adapters.dynamodb.channels import CHANNEL_PREFIX
 from freebusy.adapters.dynamodb.events import EVENT_PREFIX
+from freebusy.adapters.queue import LONGEST_PAUSE
+from freebusy.measures import Measure
 from local.event_sources import matches
-from tests.template.deployment import REACTING, RESOURCES, TEMPLATE, of_type, sources, watched
+from tests.template.deployment import (
+    REACTING,
+    RESOURCES,
+    TEMPLATE,
+    as_list,
+    metrics,
+    of_type,
+    own,
+    resources_of,
+    sources,
+    statements,
+    watched,
+)
 
 QUEUES = of_type("AWS::SQS::Queue")
 ALARMS = of_type("AWS::CloudWatch::Alarm")
@@ -27,6 +41,20 @@ READ = [queue for queue in QUEUES if dead_letters_of(queue)]
 """Queues that a function reads."""
 
 DEAD_LETTERS = [queue for queue in QUEUES if queue not in READ]
+
+LET_WAIT = [
+    queue
+    for function in REACTING
+    for statement in statements(function)
+    if "sqs:ChangeMessageVisibility" in as_list(statement["Action"])
+    for queue, _ in resources_of(statement["Resource"])
+]
+"""Queues whose functions say themselves how long what fails has to wait."""
+
+
+def alarm_on(queue: str) -> dict[str, Any]:
+    (alarm,) = [alarm for alarm in ALARMS.values() if watched(alarm) == {queue}]
+    return alarm
 
 
 @pytest.mark.parametrize("queue", READ)
@@ -52,16 +80,44 @@ def test_queues_keep_what_they_hold_encrypted_and_as_long_as_they_can(queue):
 
 @pytest.mark.parametrize("queue", DEAD_LETTERS)
 def test_the_first_dead_letter_raises_an_alarm(queue):
-    (alarm,) = [alarm["Properties"] for alarm in ALARMS.values() if watched(alarm) == {queue}]
+    alarm = alarm_on(queue)["Properties"]
     assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
 @pytest.mark.parametrize("queue", READ)
 def test_what_is_late_raises_an_alarm_before_it_is_given_up(queue):
-    (alarm,) = [alarm["Properties"] for alarm in ALARMS.values() if watched(alarm) == {queue}]
-    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-    assert alarm["Threshold"] < 86_400
+    """By SQS's own measure, which knows what nobody fetches."""
+    alarm = alarm_on(queue)
+    assert "ApproximateAgeOfOldestMessage" in {metric["MetricName"] for metric in metrics(alarm)}
+    assert alarm["Properties"]["Threshold"] < 86_400
+
+
+@pytest.mark.parametrize("queue", LET_WAIT)
+def test_what_fails_for_long_raises_the_same_alarm(queue):
+    """By what the function measures, since SQS leaves out what was received three times."""
+    alarm = alarm_on(queue)
+    (waits,) = own(alarm)
+    (aged,) = [metric for metric in metrics(alarm) if metric is not waits]
+    assert waits["MetricName"] == Measure.WAIT
+    assert waits["Dimensions"] == aged["Dimensions"]
+    assert alarm["Properties"]["Metrics"][0]["Expression"] == "MAX(METRICS())"
+
+
+@pytest.mark.parametrize("queue", LET_WAIT)
+def test_an_alarm_about_what_fails_outlasts_the_time_between_two_tries(queue):
+    """Else it would come and go with each of them."""
+    properties = alarm_on(queue)["Properties"]
+    (period,) = {query["MetricStat"]["Period"] for query in properties["Metrics"][1:]}
+    assert period >= LONGEST_PAUSE
+    assert (properties["DatapointsToAlarm"], properties["EvaluationPeriods"]) == (1, 2)
+
+
+@pytest.mark.parametrize("queue", sorted({*READ} - {*LET_WAIT}))
+def test_where_nothing_is_let_wait_what_fails_is_dead_before_it_is_late(queue):
+    properties = QUEUES[queue]["Properties"]
+    tries = properties["RedrivePolicy"]["maxReceiveCount"] * properties["VisibilityTimeout"]
+    assert tries < alarm_on(queue)["Properties"]["Threshold"]
 
 
 def test_a_stream_that_is_late_raises_an_alarm():

@@ -1,4 +1,4 @@
-"""What the operator is told and can set: alarms to one topic, a dashboard, concurrency, snapshots, tags."""
+"""What the operator is told and can set: alarms to one topic, a dashboard, concurrency, tags."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.measures import Measure
 from tests.template.deployment import (
     ANSWERING,
@@ -29,6 +30,10 @@ GUIDE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
 COSTS = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 MOST_METRICS = 10
 """Of one alarm that adds up. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+
+
+TABLE = RESOURCES["Table"]["Properties"]
+PROVIDERS = ["Google", "Microsoft", "Cronofy"]
 
 
 def alarms_on(metric_name: str) -> list[str]:
@@ -63,9 +68,11 @@ class TestAlarm:
         assert watched(ALARMS[name]) or own(ALARMS[name])
         assert watched(ALARMS[name]) <= set(RESOURCES)
 
-    def test_counts_what_functions_measure(self, name):
+    def test_counts_what_functions_measure_by_its_dimensions(self, name):
+        """A metric with other dimensions is another metric, which nobody writes."""
         for metric in own(ALARMS[name]):
-            assert metric["MetricName"] in set(Measure)
+            dimensions = [dimension["Name"] for dimension in metric.get("Dimensions", [])]
+            assert sorted(dimensions) == sorted(Measure(metric["MetricName"]).dimensions)
 
 
 @pytest.mark.parametrize("folder", LOGICAL_ID)
@@ -113,14 +120,54 @@ def test_alarms_go_to_a_topic_that_is_there_whether_or_not_somebody_is_mailed():
     assert TEMPLATE["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": "Alarms"}
 
 
-@pytest.mark.parametrize("provider", ["Google", "Microsoft", "Cronofy"])
+@pytest.mark.parametrize("index", [None, *(each["IndexName"] for each in TABLE["GlobalSecondaryIndexes"])])
+@pytest.mark.parametrize("metric", ["ReadThrottleEvents", "WriteThrottleEvents"])
+def test_the_table_is_watched_with_its_global_indexes(metric, index):
+    """None of which are in the measure of the table."""
+    dimensions = {"TableName": {"Ref": "Table"}} | ({"GlobalSecondaryIndexName": index} if index else {})
+    looked_at = [each for each in metrics(ALARMS["TableThrottled"]) if each["MetricName"] == metric]
+    assert dimensions in [{each["Name"]: each["Value"] for each in one["Dimensions"]} for one in looked_at]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_that_fails_raises_an_alarm_where_it_is_offered(provider):
-    """From so many calls on: of one call, a failure would be all."""
     alarm = ALARMS[f"{provider}Failing"]
     assert alarm["Condition"] == f"Offers{provider}"
     assert {each["Value"] for metric in own(alarm) for each in metric["Dimensions"]} == {provider.lower()}
-    share = alarm["Properties"]["Metrics"][0]
-    assert share["Expression"] == "IF(calls >= 20, 100 * failed, 0)"
+    assert {query["MetricStat"]["Period"] for query in alarm["Properties"]["Metrics"][1:]} == {3600}
+
+
+@pytest.mark.parametrize(
+    ("calls", "failed", "rings"),
+    [
+        pytest.param(14, 14, True, id="a hundred people's provider is down"),
+        pytest.param(137, 14, True, id="a thousand people's provider has been down for six minutes"),
+        pytest.param(137, 13, False, id="or for less"),
+        pytest.param(4, 4, False, id="one person's mailbox"),
+        pytest.param(50_000, 400, False, id="what fails now and then"),
+    ],
+)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_hour_of_a_provider_raises_an_alarm_in_small_deployments_too(provider, calls, failed, rings):
+    """A thousand people make 137 calls an hour as docs/cost.md has them."""
+    properties = ALARMS[f"{provider}Failing"]["Properties"]
+    share = properties["Metrics"][0]["Expression"]
+    known = {"IF": lambda test, yes, no: yes if test else no, "calls": calls, "failed": failed}
+    assert (eval(share, known) > properties["Threshold"]) == rings  # noqa: S307 - the template's own arithmetic
+    assert properties["EvaluationPeriods"] == 1
+
+
+def test_a_registration_that_is_refused_once_raises_an_alarm():
+    """Nobody's patience mends a dead client secret, however few ask."""
+    alarm = ALARMS["ProvidersMisconfigured"]
+    for provider, query in zip(PROVIDERS, alarm["Properties"]["Metrics"][1:], strict=True):
+        condition, measured, _ = query["Fn::If"]
+        assert condition == f"Offers{provider}"
+        assert measured["MetricStat"]["Metric"]["Dimensions"] == [
+            {"Name": "Provider", "Value": provider.lower()},
+            {"Name": "Reason", "Value": ProviderMisconfigured.reason},
+        ]
+    assert (alarm["Properties"]["Threshold"], alarm["Properties"]["EvaluationPeriods"]) == (0, 1)
 
 
 def test_functions_measure_unless_the_operator_says_otherwise():
@@ -151,20 +198,62 @@ def test_what_alarms_cost_is_said_as_it_is():
     assert float(told) == pytest.approx(counted * 0.10)
 
 
+def test_what_polling_costs_is_said_as_it_is():
+    """Long polls of 20 seconds, by five pollers for each queue that a function fetches from."""
+    ((standard, fifo, requests, price),) = re.findall(
+        r"\| polling \| 5 pollers each for (\d) × `queue` and (\d) × `fifo`, ([\d,]+) requests each \| ([\d.]+) \|",
+        COSTS,
+    )
+    queues = [queue["Properties"] for queue in of_type("AWS::SQS::Queue").values()]
+    kinds = [queue.get("FifoQueue", False) for queue in queues if "RedrivePolicy" in queue]
+    assert (int(standard), int(fifo)) == (kinds.count(False), kinds.count(True))
+    assert int(requests.replace(",", "")) == 730 * 3600 / 20
+    millions = 5 * 730 * 3600 / 20 / 1e6
+    assert float(price) == pytest.approx(millions * (int(standard) * 0.40 + int(fifo) * 0.50), abs=0.005)
+
+
+def test_what_costs_without_use_adds_up():
+    (table,) = re.findall(r"## Without any use, a month\n\n(.+?)\n\n", COSTS, re.DOTALL)
+    *prices, together = [float(price) for price in re.findall(r"\|[ *]+([\d.]+)[ *]+\|$", table, re.MULTILINE)]
+    assert together == pytest.approx(sum(prices))
+
+
 def _queries(alarm):
     """What an alarm is charged for: metrics, and no calculations with them."""
     return [each for each in alarm["Properties"].get("Metrics", [{}]) if "Expression" not in each]
 
 
 class TestDashboard:
-    TEXT = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    WIDGETS = json.loads(TEXT)["widgets"]
+    TEXT, ADDED = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    WIDGETS = json.loads(TEXT.replace("${AndOrganizations}", ""))["widgets"]
 
     def test_names_only_what_is_always_deployed(self):
         named = {name.partition(".")[0] for name in re.findall(r"\$\{([\w.:]+)\}", self.TEXT)}
-        resources = {name for name in named if not name.startswith("AWS::")}
+        resources = {name for name in named - set(self.ADDED) if not name.startswith("AWS::")}
         assert resources <= set(RESOURCES)
         assert not [name for name in resources if "Condition" in RESOURCES[name]]
+
+    def test_has_a_name_of_its_own_in_every_region(self):
+        """Dashboards belong to an account: a second one of the same name would take the place of the first."""
+        assert RESOURCES["Dashboard"]["Properties"]["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+
+    @pytest.mark.parametrize("metric", ["Errors", "Duration", "ConcurrentExecutions", "Throttles"])
+    def test_shows_every_function_by_its_own_name(self, metric):
+        """A search by the stack's name would find other stacks, and miss names that CloudFormation cut off."""
+        (shown,) = [
+            widget["properties"]["metrics"]
+            for widget in self.WIDGETS
+            if widget["properties"].get("metrics", [[]])[0][:2] == ["AWS/Lambda", metric]
+        ]
+        always = [f"${{{name}}}" for name in LOGICAL_ID.values() if "Condition" not in RESOURCES[name]]
+        assert sorted(row[-1] for row in shown) == sorted(always)
+        assert "{AWS/Lambda" not in self.TEXT
+
+    def test_shows_the_function_of_organizations_where_they_can_connect(self):
+        condition, row, nothing = self.ADDED["AndOrganizations"]["Fn::If"]
+        assert condition == RESOURCES["EnterpriseConnectFunction"]["Condition"]
+        assert json.loads(f"[[]{row['Fn::Sub']}]")[1] == ["...", "${EnterpriseConnectFunction}"]
+        assert nothing == ""
 
     def test_shows_every_queue(self):
         for queue in of_type("AWS::SQS::Queue"):
@@ -218,29 +307,41 @@ class TestConcurrency:
             assert mapping["Properties"].get("ScalingConfig", {"MaximumConcurrency": 0})["MaximumConcurrency"] <= least
 
 
-class TestSnapshots:
-    @pytest.mark.parametrize("folder", ANSWERING)
-    def test_start_functions_that_somebody_waits_for_where_the_operator_says_so(self, folder):
-        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
-        assert properties["SnapStart"] == {"ApplyOn": {"Fn::If": ["UsesSnapStart", "PublishedVersions", "None"]}}
-        assert parameter("SnapStart")["Default"] == "false"
-
-    @pytest.mark.parametrize("folder", ANSWERING)
-    def test_are_of_versions_and_a_version_follows_the_layers_too(self, folder):
-        """Our code is in the layers: with the function's own folder alone, a deployment would change nothing."""
-        properties = RESOURCES[LOGICAL_ID[folder]]["Properties"]
-        assert properties["AutoPublishAlias"] == "live"
-        assert properties["AutoPublishAliasAllProperties"] is True
-
-    @pytest.mark.parametrize("folder", REACTING)
-    def test_are_not_paid_for_where_nobody_waits(self, folder):
-        assert not {"SnapStart", "AutoPublishAlias"} & set(RESOURCES[LOGICAL_ID[folder]]["Properties"])
-
-
 def test_everything_that_a_deployment_makes_is_tagged():
     """CloudFormation hands the tags of a stack on to all its resources that can have some."""
     deploy = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]["deploy"]["parameters"]
     assert deploy["tags"] == "application=freebusy-connect"
+
+
+LONGEST_STACK_NAME = 64
+MOST_CHARACTERS = {
+    ("AccessLogs", "LogGroupName"): 512,
+    ("Alarms", "DisplayName"): 100,
+    ("ConfigurationSet", "Name"): 64,
+    ("CoreLayer", "LayerName"): 140,
+    ("CredentialKeyAlias", "AliasName"): 256,
+    ("Dashboard", "DashboardName"): 255,
+    ("DependenciesLayer", "LayerName"): 140,
+    ("FunctionLogs", "LogGroupName"): 512,
+    ("HttpApi", "Name"): 128,
+    ("InboundRules", "RuleSetName"): 64,
+}
+"""Of what is named for the stack, by AWS. All else has a name of CloudFormation's, which cuts it to fit."""
+
+
+def test_whatever_is_named_for_the_stack_fits_its_longest_name():
+    """CloudFormation takes 128 characters, so the guide says so."""
+    named = {
+        (resource, name): value.get("Fn::Sub", "${AWS::StackName}")
+        for resource, each in RESOURCES.items()
+        for name, value in each.get("Properties", {}).items()
+        if name.endswith("Name") and "AWS::StackName" in json.dumps(value)
+    }
+    assert set(named) == set(MOST_CHARACTERS)
+    for key, text in named.items():
+        name = text.replace("${AWS::StackName}", "s" * LONGEST_STACK_NAME).replace("${AWS::Region}", "ap-southeast-1")
+        assert len(name) <= MOST_CHARACTERS[key]
+    assert f"at most {LONGEST_STACK_NAME} characters" in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

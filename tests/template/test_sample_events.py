@@ -150,7 +150,7 @@ REACTIONS = {
         *("kms:Decrypt", "sqs:ChangeMessageVisibility"),
     },
     "on_erasure_requested_organization": {
-        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"),
         *("sqs:SendMessage", "sqs:ChangeMessageVisibility"),
     },
     "on_erasure_requested_unreadable": {"sqs:ChangeMessageVisibility"},
@@ -160,7 +160,7 @@ REACTIONS = {
     "on_event_changed_disconnected": {"dynamodb:Query", "dynamodb:UpdateItem"},
     "on_event_changed_unreadable": {"sqs:SendMessage"},
     "on_event_changed_upstream": {"sqs:SendMessage"},
-    "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail"},
+    "on_invitation_due": {"dynamodb:GetItem", "dynamodb:PutItem", "ses:SendEmail", "ses:SendRawEmail"},
     "on_invitation_due_cronofy": {
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"),
         "kms:Decrypt",

@@ -1,10 +1,12 @@
 """What must outlive a mistake, what must expire, and what must not be seen."""
 
 import re
+import subprocess
 
 import pytest
+from cfnlint.decode import decode
 
-from tests.template.deployment import RESOURCES, TEMPLATE, of_type
+from tests.template.deployment import RESOURCES, ROOT, TEMPLATE, of_type
 
 TABLE = RESOURCES["Table"]["Properties"]
 
@@ -45,6 +47,21 @@ def test_changes_of_the_table_can_be_followed():
     assert TABLE["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
+def test_what_survives_a_stack_is_cut_out_of_the_template_as_it_says_there(tmp_path):
+    """docs/operate.md, "After the stack was deleted": the command is run as it is written."""
+    guide = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    (command,) = (each for each in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "> survivors.yaml" in each)
+    (tmp_path / "template.yaml").write_bytes((ROOT / "template.yaml").read_bytes())
+    subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
+    cut, problems = decode(str(tmp_path / "survivors.yaml"))
+    assert not problems
+    assert cut["Resources"] == {name: RESOURCES[name] for name in ("CredentialKey", "Table")}
+    referred = set(re.findall(r"'Ref': '(\w+)'", str(cut)))
+    assert referred == set(cut["Parameters"])
+    for name, parameter in cut["Parameters"].items():
+        assert parameter.items() <= TEMPLATE["Parameters"][name].items()
+
+
 def test_the_key_rotates_and_answers_to_this_account_alone():
     properties = RESOURCES["CredentialKey"]["Properties"]
     assert properties["EnableKeyRotation"] is True
@@ -81,6 +98,10 @@ def test_every_log_group_forgets():
     assert groups
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_log_knows_longer_who_was_erased_than_they_can_be_brought_back():
+    assert TEMPLATE["Parameters"]["LogRetentionDays"]["Default"] > TEMPLATE["Parameters"]["RecoveryDays"]["MaxValue"]
 
 
 def test_functions_log_to_a_group_of_the_template():

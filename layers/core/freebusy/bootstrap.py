@@ -1,6 +1,6 @@
 """Where ports meet adapters: made on first use, kept while the sandbox is warm.
 
-Each adapter is imported where it is made, so that a function loads only what it uses.
+What only some functions use is imported where it is made, so that the others do not load it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from functools import cache, cached_property, partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.account import Account, ProviderName, Upstream
-from freebusy.domain.errors import ProviderMisconfigured
 from freebusy.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from freebusy.adapters.cronofy import Cronofy
     from freebusy.adapters.cronofy_organizations import CronofyOrganizations
     from freebusy.adapters.secrets import ProviderSecrets, RegistrationSource
-    from freebusy.domain.account import Profile
+    from freebusy.domain.account import Account, Profile, ProviderName, Upstream
     from freebusy.domain.service_account import ServiceAccount
     from freebusy.ports import (
         AccessRequestQueue,
@@ -61,6 +59,7 @@ if TYPE_CHECKING:
         SecretVault,
         ServiceAccountStore,
         SetupStore,
+        Snapshot,
         TokenStore,
         UpstreamChannels,
         UpstreamEvents,
@@ -178,6 +177,7 @@ class Dependencies:
             service_accounts=self.service_accounts,
             requests=self.access_requests,
             setups=self.setups,
+            handles=self.upstream_handles,
             belongings=belongings(self.dynamodb, self.settings.table_name),
             queue=self.erasure_queue,
             end_upstream=self.end_upstream,
@@ -478,6 +478,8 @@ class Dependencies:
     @cached_property
     def providers(self) -> dict[ProviderName, CalendarProvider]:
         """The providers that this deployment has a registration for."""
+        from freebusy.domain.account import ProviderName
+
         providers: dict[ProviderName, CalendarProvider] = {}
         if secret_id := self.settings.google_secret_id:
             from freebusy.adapters.google import Google
@@ -501,6 +503,8 @@ class Dependencies:
     @property
     def upstream(self) -> Upstream:
         """Where people connect unless their application says otherwise."""
+        from freebusy.domain.account import Upstream
+
         return Upstream(self.settings.upstream)
 
     @cached_property
@@ -513,6 +517,7 @@ class Dependencies:
 
     def end_upstream(self, holder: Account | ServiceAccount, profile: Profile | None = None) -> None:
         """Implements ``ports.EndUpstream``; what it needs is made when somebody of Cronofy's revokes."""
+        from freebusy.domain.account import Account
         from freebusy.service.upstream_authorization import end_organization_upstream, end_upstream
 
         if not self.cronofy:
@@ -528,6 +533,7 @@ class Dependencies:
     def cronofy_organizations(self) -> CronofyOrganizations:
         """Raises ProviderMisconfigured where Cronofy is not offered any more."""
         from freebusy.adapters.cronofy_organizations import CronofyOrganizations
+        from freebusy.domain.errors import ProviderMisconfigured
 
         if not self.settings.cronofy_secret_id:
             raise ProviderMisconfigured("Cronofy is not offered")
@@ -576,6 +582,8 @@ class Dependencies:
     @cached_property
     def person_sign_ins(self) -> dict[ProviderName, PersonSignIn]:
         """Where people can say who they are; Cronofy has no sign-in that asks for no calendar."""
+        from freebusy.domain.account import ProviderName
+
         sign_ins: dict[ProviderName, PersonSignIn] = {}
         if secret_id := self.settings.google_secret_id:
             from freebusy.adapters.person_sign_in import GooglePersonSignIn
@@ -614,6 +622,8 @@ class Dependencies:
     @cached_property
     def organization_sign_ins(self) -> dict[ProviderName, OrganizationSignIn]:
         """Where administrators can connect their organization: Google's needs a service account of ours too."""
+        from freebusy.domain.account import ProviderName
+
         sign_ins: dict[ProviderName, OrganizationSignIn] = {}
         secret_id = self.settings.google_secret_id
         if secret_id and self.settings.google_service_account_secret_id:
@@ -636,6 +646,8 @@ class Dependencies:
     @cached_property
     def organization_calendars(self) -> dict[ProviderName, OrganizationCalendars]:
         """The providers at which this deployment can read for organizations."""
+        from freebusy.domain.account import ProviderName
+
         calendars: dict[ProviderName, OrganizationCalendars] = {}
         if secret_id := self.settings.google_service_account_secret_id:
             from freebusy.adapters.google_workspace import GoogleWorkspaceCalendars
@@ -758,6 +770,13 @@ def belongings(dynamodb: DynamoDBClient, table_name: str) -> Belongings:
     from freebusy.adapters.dynamodb.belongings import DynamoBelongings
 
     return DynamoBelongings(dynamodb, table_name)
+
+
+def snapshot(dynamodb: DynamoDBClient, name: str, live_name: str) -> Snapshot:
+    """For the command line, as above."""
+    from freebusy.adapters.dynamodb.snapshot import DynamoSnapshot
+
+    return DynamoSnapshot(dynamodb, name, live_name)
 
 
 def erasure_queue(sqs: SQSClient, queue_url: str) -> ErasureQueue:

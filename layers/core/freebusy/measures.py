@@ -34,6 +34,7 @@ class Measure(StrEnum):
     ORGANIZATIONS_DISCONNECTED = "OrganizationsDisconnected", "Count", "Reason"  # ``Disconnected``
     INVITATIONS = "Invitations", "Count", "Outcome"  # of ``service.invitations``, ``Delivery``; waiting, unreadable
     MAIL_RECEIVED = "MailReceived", "Count", "Outcome"  # counted, ignored, waiting
+    WAIT = "Wait", "Seconds", "QueueName"  # how long a message has waited that has to wait again
     CALLBACKS = "Callbacks", "Count", "Outcome"  # delivered, gone, failed, unsigned
     CALLBACK_TROUBLE = "CallbackTrouble", "None"  # a share
     UNOPENED = "Unopened", "Count"  # what was sealed here and does not open

@@ -7,10 +7,11 @@ raise StorageUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:  # every service imports this module: it must not make a function load what it does not use
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     from freebusy.domain.access_request import AccessRequest, Granted
     from freebusy.domain.account import (
         Account,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
         ProviderName,
     )
     from freebusy.domain.application import Appearance, Application
-    from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenRecord
+    from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
     from freebusy.domain.callback import Destination
     from freebusy.domain.channel import Channel, ChannelDue
     from freebusy.domain.data_key import DataKey
@@ -34,7 +35,17 @@ if TYPE_CHECKING:  # every service imports this module: it must not make a funct
     from freebusy.domain.organization_setup import OrganizationTrip, Setup
     from freebusy.domain.person import Person, PersonSession, PersonTrip
     from freebusy.domain.reply import Letter
-    from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource, ServiceAccount
+    from freebusy.domain.restoring import Restored, Wanted
+    from freebusy.domain.service_account import (
+        Administrator,
+        Delegation,
+        Leaving,
+        Mailboxes,
+        Organization,
+        Resource,
+        ServiceAccount,
+    )
+    from freebusy.domain.token import TokenRecord
     from freebusy.domain.upstream_due import UpstreamDue
 
 
@@ -75,6 +86,14 @@ class ApplicationRegistry(ApplicationStore, Protocol):
 
     def show_as(self, client_id: str, appearance: Appearance) -> None:
         """What people are shown from now on, of an application that exists."""
+
+    def lock_out(self, client_id: str) -> int:
+        """Nobody can authenticate as the application any more, and no new authorization can start; how many items of
+        it that removed.
+        """
+
+    def count(self, client_id: str) -> Mapping[str, int]:
+        """How much of each kind (``app``, ``account``, ``token``, ...) it has, as far as the index has caught up."""
 
     def erase(self, client_id: str) -> int:
         """Removes the application and everything that belongs to it; returns how many items that were.
@@ -169,8 +188,10 @@ class AccountStore(Protocol):
         False when it is not, or the profile is gone.
         """
 
-    def of_organization(self, giver: ServiceAccount) -> list[str]:
-        """Accounts that a profile of one of its mailboxes is on, as far as the index tells."""
+    def mailboxes_of(self, giver: ServiceAccount, *, after: str, most: int) -> Mailboxes:
+        """Accounts that a profile of one of its mailboxes is on, as far as the index tells: of so many mailboxes at
+        most, those that follow where another page ended; of all from the first one when ``after`` is empty.
+        """
 
     def remove_profile(self, account: Account, profile: Profile) -> bool:
         """Takes the profile off the account and gives its identity up, both or neither; False where it is gone, or was
@@ -218,6 +239,11 @@ class ServiceAccountStore(Protocol):
         """Forgets the credential and marks it; with ``version`` only while it is still that version.
 
         False when it is not, or the service account is gone.
+        """
+
+    def note_leaving(self, sub: str, leaving: Leaving, *, version: int) -> bool:
+        """How far its people have got, only while it is still that ``version``, which it raises by one; forgotten when
+        the organization is connected again.
         """
 
 
@@ -332,8 +358,8 @@ class AccessRequestStore(Protocol):
     def delete(self, request_id: str) -> None:
         """One that is gone already is no error."""
 
-    def waiting(self, client_id: str, service_account: str) -> list[AccessRequest]:
-        """What this application still has to be told about mailboxes of the organization."""
+    def waiting(self, client_id: str, service_account: str) -> Iterator[AccessRequest]:
+        """What this application still has to be told about mailboxes of the organization, read as it is asked for."""
 
     def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
         """Cronofy is about to be asked, and may answer under this handle."""
@@ -357,11 +383,24 @@ class Belongings(Protocol):
     def all_of(self, sub: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Everything, as it is stored: of each the kind, and its attributes."""
 
-    def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
-        """Removes it, the account itself first; how much of each kind that was.
+    def erase(self, sub: str, *, deadline: float, identities: bool = True) -> dict[str, int]:
+        """Removes it, the account itself first, its identities when nothing else is left, and only if they are to be
+        removed; how much of each kind was found.
 
-        ``deadline`` is on ``time.monotonic``'s clock, and may leave something over. Who read the account before it was
+        ``deadline`` is on ``time.monotonic``'s clock, and may leave some of it over. Who read the account before it was
         gone may still write: nothing is left when a call that comes the longest request later erases nothing.
+        """
+
+
+class Snapshot(Protocol):
+    """All that is stored, as it was."""
+
+    def taken_at(self) -> int | None:
+        """None where the table does not say that it was restored. Raises StorageUnavailable."""
+
+    def copy(self, wanted: Wanted, *, leaving_out: frozenset[str], now: int) -> Restored:
+        """Nothing of whoever is among ``leaving_out``, subs and client ids, and nothing that has expired. Raises
+        StorageUnavailable.
         """
 
 
@@ -753,6 +792,9 @@ class AuditLog(Protocol):
 
     def about(self, sub: str, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
         """What concerned this account, in the order of time. Raises AuditUnavailable."""
+
+    def erasures(self, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
+        """The records of ``domain.erasure``, each with its ``accounts`` as a list, likewise."""
 
     def add(self, line: str) -> None:
         """A record that no function writes. Raises AuditUnavailable."""

@@ -12,9 +12,10 @@ from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.adapters.vault import KmsVault
 from freebusy.domain.account import Account, Identity, Profile, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import TokenError
-from freebusy.service.applications import authenticate_client
+from freebusy.domain.identifiers import new_account_id
+from freebusy.service.callers import authenticate_client
 from local.emulator import client
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 CALLBACK = "https://app.example/callback"
 CREDENTIAL = ProviderCredential("access", "refresh", NOW)
@@ -63,7 +64,7 @@ class Deployment:
         identity = Identity(ProviderName.GOOGLE, uuid4().hex, "ana@example.com", upstream=upstream)
         profile = Profile("pro", identity.provider, identity.email, "cal", identity, sealed, NOW)
         managed = Profile("pro_m", ProviderName.MANAGED, "Cronofy", "cal_m")
-        sub = f"acc_{uuid4().hex}"
+        sub = new_account_id()
         account = Account(sub, client_id, identity.email, None, "UTC", (profile, managed), {})
         assert self.accounts.create(account)
         return sub

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from freebusy.adapters.dynamodb.pages import DynamoPages
+from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
 from freebusy.adapters.vault import KmsSecretVault
+from freebusy.domain.account import Upstream
 from freebusy.entrypoints.cli import main
 from local.emulator import client
-from tests.fakes import NOW
-from tests.integration.cli.deployment import CALLBACK
+from tests.fakes.clock import NOW
+from tests.integration.cli.deployment import CALLBACK, CREDENTIAL
+from tests.people import organization_at_cronofy
 from tests.pictures import png
 
 pytestmark = pytest.mark.emulator
@@ -141,6 +145,65 @@ class TestErasure:
         assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
         assert not any(in_use in str(item) for item in deployment.items())
 
+    def test_what_its_people_have_at_cronofy_is_revoked_there_while_it_can_be_opened(
+        self, deployment, freebusy, in_use, ended_at_cronofy
+    ):
+        person = deployment.connected(in_use, upstream=Upstream.CRONOFY)
+        giver = organization_at_cronofy(f"ser_{uuid4().hex}", client_id=in_use)
+        sealed = deployment.vault.seal(CREDENTIAL, client_id=in_use, profile_id=giver.sub)
+        service_accounts = DynamoServiceAccounts(deployment.dynamodb, deployment.table)
+        service_accounts.connect(replace(giver, sealed_credential=sealed))
+        assert freebusy("applications", "delete", in_use, "--yes")["erased"] > 30
+        assert sorted(ended_at_cronofy) == sorted(f"{sub} {CREDENTIAL.refresh_token}" for sub in (person, giver.sub))
+        assert not any(in_use in str(item) for item in deployment.items())
+
+    def test_nobody_comes_while_that_is_under_way_and_it_is_gone_on_with_later(
+        self, deployment, freebusy, refused, created, ended_at_cronofy, monkeypatch
+    ):
+        client_id = created["client_id"]
+        person = deployment.connected(client_id, upstream=Upstream.CRONOFY)
+        with monkeypatch.context() as patch:
+            patch.setattr("freebusy.entrypoints.cli.people._LONGEST_ERASURE", -1)
+            assert "delete it later" in refused("applications", "delete", client_id, "--yes")
+        assert not deployment.works(client_id, created["client_secret"])
+        assert deployment.accounts.find(person)
+        freebusy("applications", "delete", client_id, "--yes")
+        assert len(ended_at_cronofy) == 1
+        assert not any(client_id in str(item) for item in deployment.items())
+
+    def test_it_looks_again_until_requests_that_were_under_way_have_left_nothing(
+        self, deployment, freebusy, in_use, waits, monkeypatch
+    ):
+        """Somebody connects in the moment in which the application goes."""
+
+        def late(seconds: float) -> None:
+            if not waits:
+                deployment.connected(in_use)
+            waits.append(seconds)
+
+        monkeypatch.setattr("freebusy.entrypoints.cli.applications.sleep", late)
+        freebusy("applications", "delete", in_use, "--yes")
+        assert waits == [30, 30]
+        assert not any(in_use in str(item) for item in deployment.items())
+
+    def test_that_it_is_done_can_be_proven(self, deployment, freebusy, refused, in_use):
+        before = deployment.items()
+        assert "30 page" in refused("applications", "delete", in_use, "--verify")
+        assert deployment.items() == before
+        freebusy("applications", "delete", in_use, "--yes")
+        proof = freebusy("applications", "delete", in_use, "--verify")
+        assert (proof["client_id"], proof["left"]) == (in_use, 0)
+        assert "the log does not say" in refused("applications", "delete", in_use[:-1], "--verify")
+
+    def test_one_that_was_interrupted_is_not_done(self, freebusy, refused, in_use, logged, monkeypatch):
+        logged("erasure.requested", "acc_000000000000000000000000", client_id=in_use)
+        monkeypatch.setattr("freebusy.entrypoints.cli.applications.sleep", interrupt)
+        assert main([*freebusy.where, "applications", "delete", in_use, "--yes"]) == 130
+        assert "the last look is still to come" in refused("applications", "delete", in_use, "--verify")
+        monkeypatch.setattr("freebusy.entrypoints.cli.applications.sleep", lambda _: None)
+        assert freebusy("applications", "delete", in_use, "--yes")["erased"] == 0
+        assert freebusy("applications", "delete", in_use, "--verify")["left"] == 0
+
     def test_other_applications_keep_everything(self, deployment, freebusy, in_use):
         other = freebusy("applications", "create", "Other", "--redirect-uri", CALLBACK)
         before = [item for item in deployment.items() if in_use in str(item)]
@@ -163,7 +226,16 @@ class TestErasure:
         assert not any(in_use in str(item) for item in deployment.items())
 
 
+def interrupt(_: float) -> None:
+    raise KeyboardInterrupt
+
+
 class TestRefusals:
+    @pytest.mark.parametrize("limit", ["abc", "", "1.5", "-1", "٣"])
+    def test_a_limit_is_a_number_or_one_of_two_words(self, misused, created, limit):
+        line = misused("applications", "limit", created["client_id"], limit)
+        assert "neither a number of requests nor none nor default" in line
+
     @pytest.mark.parametrize(
         ("arguments", "reason"),
         [

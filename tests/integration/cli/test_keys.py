@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from freebusy.entrypoints.cli import main
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.integration.cli.deployment import CREDENTIAL
 
 pytestmark = pytest.mark.emulator
@@ -54,7 +54,7 @@ class TestKeys:
         registry = deployment.applications
         before = registry.find(created["client_id"])
         assert before
-        registry.change(before, replace(before, secrets=(replace(before.secrets[0], sealed=None),)))
+        registry.change(before, before._replace(secrets=(replace(before.secrets[0], sealed=None),)))
         states = [each["state"] for each in freebusy("keys", "list", "--application", created["client_id"])]
         assert "cannot sign callbacks: rotate it" in states
 

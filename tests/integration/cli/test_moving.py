@@ -51,7 +51,7 @@ class TestUpstream:
             (("applications", "upstream", "unknown", "direct"), "there is no application unknown"),
             (("applications", "limit", "unknown", "500"), "there is no application unknown"),
             (("applications", "move", "unknown"), "there is no application unknown"),
-            (("accounts", "move", "acc_unknown"), "there is no account acc_unknown"),
+            (("accounts", "move", "acc_000000000000000000000000"), "there is no account acc_000000000000000000000000"),
         ],
     )
     def test_who_is_not_there_is_told(self, refused, arguments, reason):

@@ -35,6 +35,15 @@ class TestRefusals:
         assert main(["applications", "list"]) == 2
         assert "--stack NAME, --table NAME, or --local" in capsys.readouterr().err
 
+    def test_and_so_must_its_region(self, capsys, monkeypatch, tmp_path):
+        for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+        assert main(["applications", "list"]) == 2
+        assert "say which deployment" in capsys.readouterr().err
+        assert main(["--stack", "name", "applications", "list"]) == 2
+        assert "--region NAME" in capsys.readouterr().err
+
     def test_a_laptop_stack_that_is_not_running_is_told(self, capsys, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert main(["--local", "applications", "list"]) == 2
@@ -63,6 +72,10 @@ class TestRefusals:
             ["keys", "rotate"],
             ["keys", "rotate", "--all", "--application", "app"],
             ["keys", "rotate", "--all", "--settling", "-1"],
+            ["keys", "rotate", "--all", "--settling", "soon"],
+            ["keys", "rotate", "--application", ""],
+            ["applications", "show", ""],
+            ["accounts", "audit", f"acc_{0:024}", "--since", "732d"],
             ["providers", "rotate", "nobody"],
             ["providers", "rotate", "google", "secret"],
         ],

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from itertools import count
 from math import inf
-from uuid import uuid4
 
 import pytest
 
-from freebusy.adapters.dynamodb.access_requests import DynamoAccessRequests
-from freebusy.adapters.dynamodb.accounts import DynamoAccounts
 from freebusy.adapters.dynamodb.events import DynamoEvents
 from freebusy.adapters.dynamodb.pages import DynamoPages
 from freebusy.adapters.dynamodb.service_accounts import DynamoServiceAccounts
-from freebusy.adapters.dynamodb.setups import DynamoSetups
-from freebusy.adapters.queue import SqsErasures
 from freebusy.bootstrap import belongings
+from freebusy.domain.identifiers import new_service_account_id
 from freebusy.domain.service_account import ServiceAccount
 from freebusy.entrypoints.cli import main
 from freebusy.service.connecting import connect_mailbox
-from freebusy.service.erasure import Erasure
 from local.emulator import client
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.invitations import an_event
 from tests.people import organization
 
@@ -37,14 +30,14 @@ class TestErasingPeople:
         """The sub of an account with an event and a page."""
         sub, dynamodb = deployment.connected(created["client_id"]), deployment.dynamodb
         event = an_event()
-        event = replace(event, sub=sub, organizer=sub, updated_at=event.created_at)
+        event = event._replace(sub=sub, organizer=sub, updated_at=event.created_at)
         DynamoEvents(dynamodb, deployment.table).save(event, over=None)
         DynamoPages(dynamodb, deployment.table).save({sub: b"{}"}, sub=sub, client_id="app", expires_at=NOW)
         return sub
 
     @pytest.fixture
     def worker(self, deployment, monkeypatch) -> Callable[[], None]:
-        """What the queue's function does, each time that the command waits."""
+        """What the queue's function does at first, each time that the command waits."""
         sqs, stored = client("sqs", deployment.endpoint), belongings(deployment.dynamodb, deployment.table)
 
         def work(_: float = 0) -> None:
@@ -61,14 +54,37 @@ class TestErasingPeople:
         kinds = ("account", "event", "identity", "organizer", "page", "person")
         assert answer == {"account": person, "erased": [{"kind": kind, "items": 1} for kind in kinds]}
         assert not any(person in str(item) for item in deployment.items())
-        assert freebusy("accounts", "erase", person, "--verify") == {"account": person, "left": 0}
+
+    @pytest.mark.usefixtures("worker")
+    def test_that_it_is_done_is_proven_by_the_log_as_well(self, freebusy, refused, person, logged):
+        freebusy("accounts", "erase", person, "--yes")
+        assert "the last look is still to come" in refused("accounts", "erase", person, "--verify")
+        at = logged("account.erased", person)
+        assert freebusy("accounts", "erase", person, "--verify") == {"account": person, "left": 0, "erased_at": at}
+
+    @pytest.mark.usefixtures("worker")
+    def test_who_was_never_there_was_not_erased(self, freebusy, refused, person, logged):
+        """Somebody who mistypes an id must not take it for a proof."""
+        freebusy("accounts", "erase", person, "--yes")
+        logged("account.erased", person)
+        mistyped = person[:-1] + ("0" if person[-1] != "0" else "1")
+        assert "the log does not say that it was erased" in refused("accounts", "erase", mistyped, "--verify")
+
+    @pytest.mark.usefixtures("worker")
+    def test_who_asked_for_it_is_written_down(self, freebusy, person):
+        freebusy("accounts", "erase", person, "--yes")
+        (record,) = freebusy("accounts", "audit", person)
+        assert (record["action"], record["by"], record["outcome"]) == ("erasure.requested", "operator", "done")
 
     def test_what_is_stored_is_exported_before(self, freebusy, refused, person):
         exported = freebusy("accounts", "export", person)
         assert (exported["sub"], exported["stored"]["account"][0]["email"]) == (person, "ana@example.com")
         assert exported["stored"]["account"][0]["profiles"]["pro"]["sealed"] == "present"
         assert set(exported["stored"]) == {"account", "event", "identity", "organizer", "page", "person"}
+
+    def test_what_was_not_exported_is_not_written_down(self, freebusy, refused):
         assert "nothing is stored" in refused("accounts", "export", "acc_000000000000000000000000")
+        assert freebusy("accounts", "audit", "acc_000000000000000000000000") == []
 
     def test_who_exported_them_is_written_down(self, freebusy, person):
         freebusy("accounts", "export", person)
@@ -76,10 +92,23 @@ class TestErasingPeople:
         assert (record["action"], record["by"], record["outcome"]) == ("account.exported", "operator", "done")
         assert freebusy("accounts", "audit", person, "--since", "0m") in ([], [record])
 
-    @pytest.mark.parametrize("sub", ["", "acc_", 'acc_1" or 1', "kim@example.com", "acc_1 acc_2"])
-    @pytest.mark.parametrize("command", ["audit", "export"])
-    def test_nothing_but_the_id_of_an_account_comes_into_the_audit_log(self, refused, command, sub):
-        assert "no account's sub" in refused("accounts", command, sub)
+    @pytest.mark.parametrize(
+        "sub",
+        [
+            pytest.param("", id="nothing"),
+            pytest.param("acc_", id="no digits"),
+            pytest.param("acc_00000000000000000000000", id="one digit short"),
+            pytest.param("acc_0000000000000000000000000", id="one digit more"),
+            pytest.param("acc_00000000000000000000000A", id="another alphabet"),
+            pytest.param('acc_1" or 1', id="a query"),
+            pytest.param("kim@example.com", id="an address"),
+            pytest.param("acc_000000000000000000000000 acc_000000000000000000000000", id="two"),
+            pytest.param("ünknown", id="not even ASCII"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["audit", "export", "erase", "move"])
+    def test_nothing_but_the_id_of_an_account_is_looked_for(self, misused, command, sub):
+        assert "24 digits" in misused("accounts", command, sub)
 
     @pytest.mark.parametrize("since", ["", "d", "7", "7w", "-7d", "1.5h"])
     def test_how_far_back_is_a_number_with_its_unit(self, person, since, capsys):
@@ -110,9 +139,8 @@ class TestErasingPeople:
         worker()
         assert deployment.items() == before
 
-    @pytest.mark.parametrize("sub", ["acc_000000000000000000000000", "", "ünknown", "x" * 5000])
-    def test_of_somebody_unknown_there_is_nothing_to_erase(self, refused, sub):
-        assert "nothing is stored" in refused("accounts", "erase", sub, "--yes")
+    def test_of_somebody_unknown_there_is_nothing_to_erase(self, refused):
+        assert "nothing is stored" in refused("accounts", "erase", "acc_000000000000000000000000", "--yes")
 
     def test_somebody_who_waits_too_long_is_told_that_it_goes_on(self, refused, person, monkeypatch):
         moments = iter([0, 10_000])
@@ -123,7 +151,7 @@ class TestErasingPeople:
 class TestOrganizations:
     @pytest.fixture
     def giver(self, deployment, created) -> ServiceAccount:
-        giver = organization(f"ser_{uuid4().hex}", client_id=created["client_id"])
+        giver = organization(new_service_account_id(), client_id=created["client_id"])
         DynamoServiceAccounts(deployment.dynamodb, deployment.table).connect(giver)
         return giver
 
@@ -132,31 +160,6 @@ class TestOrganizations:
         """The sub of somebody whose mailbox the organization gives access to."""
         accounts = deployment.accounts
         return connect_mailbox(giver, "eve@example.com", accounts=accounts, now=NOW).sub
-
-    @pytest.fixture
-    def worker(self, deployment, monkeypatch) -> None:
-        """What the queue's function does, each time that the command waits."""
-        sqs, dynamodb, table = client("sqs", deployment.endpoint), deployment.dynamodb, deployment.table
-        queue = SqsErasures(sqs, deployment.erasures)
-        erasure = Erasure(
-            DynamoAccounts(dynamodb, table),
-            DynamoServiceAccounts(dynamodb, table),
-            DynamoAccessRequests(dynamodb, table),
-            DynamoSetups(dynamodb, table),
-            belongings(dynamodb, table),
-            queue,
-            lambda *_: None,
-            count(NOW, 60).__next__,
-        )
-
-        def work(_: float) -> None:
-            for message in sqs.receive_message(QueueUrl=deployment.erasures).get("Messages", []):
-                sub = json.loads(message["Body"])["sub"]
-                if erasure.erase(sub):
-                    queue.put([sub])
-                sqs.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
-
-        monkeypatch.setattr("freebusy.entrypoints.cli.people.sleep", work)
 
     def test_are_listed_and_shown(self, freebusy, giver, eve):
         (listed,) = freebusy("organizations", "list", giver.client_id)
@@ -174,22 +177,24 @@ class TestOrganizations:
             "created_at": "2027-01-15T08:00:00Z",
         }
 
-    @pytest.mark.usefixtures("worker")
-    def test_one_is_erased_with_its_people(self, deployment, freebusy, giver, eve):
+    @pytest.mark.usefixtures("ended_at_cronofy")
+    def test_one_is_erased_with_its_people(self, deployment, freebusy, giver, eve, logged):
         kinds = {"account": 2, "identity": 1, "organization": 1, "person": 1}
         erased = [{"kind": kind, "items": number} for kind, number in kinds.items()]
         assert freebusy("organizations", "erase", giver.sub, "--yes") == {"organization": giver.sub, "erased": erased}
         assert not any(name in str(item) for item in deployment.items() for name in (giver.sub, eve))
+        logged("account.erased", giver.sub)
         assert freebusy("organizations", "erase", giver.sub, "--verify")["left"] == 0
         assert freebusy("organizations", "list", giver.client_id) == []
 
     def test_an_unknown_one_is_said_to_be_unknown(self, refused):
-        assert "no organization ser_1" in refused("organizations", "show", "ser_1")
-        assert "nothing is stored" in refused("organizations", "erase", "ser_1", "--yes")
+        unknown = "ser_000000000000000000000000"
+        assert f"no organization {unknown}" in refused("organizations", "show", unknown)
+        assert "nothing is stored" in refused("organizations", "erase", unknown, "--yes")
 
-    def test_and_people_are_erased_each_by_their_own_command(self, refused, giver, eve):
-        assert "organizations erase" in refused("accounts", "erase", giver.sub, "--yes")
-        assert "no organization" in refused("organizations", "erase", eve, "--yes")
+    def test_and_people_are_erased_each_by_their_own_command(self, misused, giver, eve):
+        assert "freebusy organizations" in misused("accounts", "erase", giver.sub, "--yes")
+        assert "ser_" in misused("organizations", "erase", eve, "--yes")
 
     def test_of_an_unknown_application_there_are_none(self, refused):
         assert "no application" in refused("organizations", "list", "unknown")

@@ -64,5 +64,17 @@ class TestProviders:
         assert (microsoft["provider"], microsoft["one_before"]) == ("microsoft", "-")
         assert google["made_at"] >= google["one_before"] > "2026"
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param(("google", "--back", "--file", "new.json"), id="a new secret, and the one before"),
+            pytest.param(("google", "--back", "--another-client"), id="the one before is what it is"),
+            pytest.param(("google", "--tenant", "example.com"), id="tenants are Microsoft's"),
+            pytest.param(("microsoft", "--forget-replaced"), id="nothing that is sent is signed with it"),
+        ],
+    )
+    def test_an_option_that_would_do_nothing_is_refused(self, refused, options):
+        assert refused("providers", "rotate", *options).count("--") >= 1
+
     def test_a_provider_that_is_not_offered_is_told(self, refused):
         assert "no secret for cronofy" in refused("providers", "rotate", "cronofy")

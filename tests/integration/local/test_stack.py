@@ -1,5 +1,6 @@
 """The laptop stack starts from nothing, says where it is, and leaves nothing behind however it ends."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,21 +8,26 @@ import socket
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
 from local import emulator as aws
+from local import stack as stack_module
+from local.deployment import DeploymentFailed
 from local.simulators import running
 from local.stack import (
     CannotStart,
     Ports,
+    Stack,
+    port_base,
     real_registration,
     remove_if_ours,
     service_account_key,
     write_atomically,
 )
-from tests.laptop import PORTS, free_ports, ready, running_stack, start_stack
+from tests.laptop import PORTS, ROOT, free_ports, ready, running_stack, start_stack
 from tests.waiting import PATIENCE
 
 
@@ -46,6 +52,13 @@ def command_of(pid):
 
 def told_by_ps(*options):
     return subprocess.run(["ps", *options], check=False, capture_output=True, text=True).stdout.strip()
+
+
+def kill_the_emulator_of(stack):
+    """And wait until the stack has noticed."""
+    (emulator,) = (child for child in descendants(stack.pid) if "ministack" in command_of(child))
+    os.kill(emulator, signal.SIGKILL)
+    assert stack.wait() == 1
 
 
 def survivors(pids):
@@ -147,13 +160,8 @@ def test_two_stacks_run_side_by_side(stack, tmp_path):
 @pytest.mark.stack
 def test_a_stack_whose_emulator_dies_says_so_and_ends(tmp_path):
     file = tmp_path / "stack.json"
-    process = start_stack(file, free_ports(PORTS))
-    ready(process, file)
-    (emulator,) = (child for child in descendants(process.pid) if "ministack" in command_of(child))
-    os.kill(emulator, signal.SIGKILL)
-    output, _ = process.communicate()
-    assert process.returncode == 1
-    assert "aws has ended" in output
+    with pytest.raises(AssertionError, match=r"aws has ended \(SIGKILL\)"), running_stack(file) as (process, _):
+        kill_the_emulator_of(process)
     assert not file.exists()
 
 
@@ -164,9 +172,58 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path):
         somebody.bind(("127.0.0.1", base + 1))
         somebody.listen()
         process = start_stack(tmp_path / "stack.json", base)
-        output, _ = process.communicate()
-    assert process.returncode == 1
-    assert f"port {base + 1} (google) is taken" in output
+        with pytest.raises(AssertionError, match=rf"exit code 1(?s:.*)port {base + 1} \(google\) is taken"):
+            ready(process, tmp_path / "stack.json")
+
+
+@pytest.mark.stack
+def test_the_demo_says_why_its_stack_does_not_start(tmp_path):
+    base = free_ports(PORTS)
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", base + 1))
+        somebody.listen()
+        demo = subprocess.run(
+            [sys.executable, "-m", "local.demo"],
+            cwd=ROOT,
+            env={**os.environ, "PORT_BASE": str(base), "STACK_FILE": str(tmp_path / "stack.json")},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert demo.returncode == 1
+    assert f"port {base + 1} (google) is taken" in demo.stderr
+    assert demo.stderr.endswith("The demo needs the service, which did not start.\n")
+
+
+@pytest.mark.stack
+class TestAStackThatCannotStart:
+    @pytest.fixture(autouse=True)
+    def keeps_no_log(self, monkeypatch):
+        monkeypatch.setattr(stack_module, "keep_log", lambda _: None)
+
+    def why(self, tmp_path):
+        with pytest.raises(CannotStart) as failed:
+            asyncio.run(Stack(Ports.from_base(free_ports(PORTS)), tmp_path / "stack.json").run())
+        return str(failed.value)
+
+    @pytest.mark.parametrize(
+        ("trouble", "reason"),
+        [
+            pytest.param(DeploymentFailed("Table: no room"), "DeploymentFailed: Table: no room", id="the template"),
+            pytest.param(httpx.ReadTimeout("timed out"), "ReadTimeout: timed out", id="a server that does not answer"),
+            pytest.param(OSError("address in use"), "OSError: address in use", id="a port that was taken meanwhile"),
+        ],
+    )
+    def test_says_why_and_how_each_server_is(self, monkeypatch, tmp_path, trouble, reason):
+        monkeypatch.setattr(stack_module, "deploy", Mock(side_effect=trouble))
+        why = self.why(tmp_path)
+        assert why.startswith(reason)
+        assert all(f"\n{server} runs" in why for server in ("aws", "google", "microsoft"))
+
+    def test_in_time_says_so(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(stack_module, "START_LIMIT", 1.0)
+        monkeypatch.setattr(stack_module.emulator, "transform", lambda _: asyncio.Event().wait())
+        assert self.why(tmp_path).startswith("it is not ready after 1 s\n")
 
 
 def test_the_default_ports_are_the_well_known_ones():
@@ -177,6 +234,35 @@ def test_the_default_ports_are_the_well_known_ones():
 def test_another_base_moves_every_port():
     expected = Ports(gateway=9000, google=9001, microsoft=9002, mailbox=9003, aws=9004, demo=9005)
     assert Ports.from_base(9000) == expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "base"),
+    [
+        pytest.param("9000", 9000, id="chosen"),
+        pytest.param("", 18080, id="the default where nothing is chosen"),
+        pytest.param("1024", 1024, id="the lowest that is not the system's"),
+        pytest.param("65530", 65530, id="the last six ports there are"),
+    ],
+)
+def test_ports_begin_where_the_environment_says(monkeypatch, chosen, base):
+    monkeypatch.setenv("PORT_BASE", chosen)
+    assert port_base(18080) == base
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param("80", id="ports of the system"),
+        pytest.param("65531", id="no room for the sixth port"),
+        pytest.param("-9000", id="below zero"),
+        pytest.param("http", id="no number"),
+    ],
+)
+def test_ports_that_cannot_be_are_refused(monkeypatch, chosen):
+    monkeypatch.setenv("PORT_BASE", chosen)
+    with pytest.raises(CannotStart, match=f"PORT_BASE is a number from 1024 to 65530, not {chosen}"):
+        port_base()
 
 
 def test_a_client_of_your_own_replaces_the_simulator(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from freebusy.adapters.audit_log import MOST_RECORDS, AuditLogInFiles, CloudWatchAuditLog
 from freebusy.domain.errors import AuditUnavailable
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 SUB, OTHER, LONGER = "acc_1", "acc_2", "acc_12"
 
@@ -104,9 +104,48 @@ def test_a_query_that_fails_is_no_empty_answer(status):
         about(status=status)
 
 
-def test_an_answer_that_is_not_all_of_it_is_none():
-    with pytest.raises(AuditUnavailable, match="--since"):
-        about(*[line(SUB)] * MOST_RECORDS)
+class FullLogs(FakeLogs):
+    """Holds as many records as a query gives in each of its seconds, and gives no more of them."""
+
+    def get_query_results(self, *, queryId: str) -> dict[str, Any]:  # noqa: N803 - boto3's spelling
+        seconds = range(self.asked[-1]["startTime"], self.asked[-1]["endTime"] + 1)
+        self.lines = tuple(line(SUB, second=second - NOW) for second in seconds for _ in range(self.in_a_second))
+        self.lines = self.lines[:MOST_RECORDS]
+        return super().get_query_results(queryId=queryId)
+
+    in_a_second = MOST_RECORDS // 2
+
+
+def test_of_more_than_one_query_gives_each_half_of_the_time_is_asked_for():
+    log = CloudWatchAuditLog(FullLogs(running=0), "group", pause=lambda _: None)
+    assert len(log.about(SUB, since=NOW, until=NOW + 4)) == 5 * FullLogs.in_a_second
+
+
+def test_an_answer_that_is_not_all_of_it_is_none(monkeypatch):
+    monkeypatch.setattr(FullLogs, "in_a_second", MOST_RECORDS)
+    with pytest.raises(AuditUnavailable, match="within one second"):
+        CloudWatchAuditLog(FullLogs(running=0), "group", pause=lambda _: None).about(SUB, since=NOW, until=NOW + 4)
+
+
+def test_erasures_are_told_with_whom_they_are_about(tmp_path):
+    lines = [
+        line(SUB, OTHER, action="account.erased", outcome="done"),
+        line(SUB, second=1),
+        line(action="application.erased", client_id="app", second=2),
+        line(SUB, action="erasure.requested", second=3),
+        line(SUB, action="account.erased", second=90),
+    ]
+    logs = FakeLogs(*lines)
+    (tmp_path / "log.log").write_text("\n".join(lines), encoding="utf-8")
+    for log in (CloudWatchAuditLog(logs, "group", pause=lambda _: None), AuditLogInFiles(tmp_path)):
+        told = log.erasures(since=NOW, until=NOW + 60)
+        assert [(each["action"], each["accounts"]) for each in told] == [
+            ("account.erased", [SUB, OTHER]),
+            ("application.erased", []),
+            ("erasure.requested", [SUB]),
+        ]
+    asked = logs.asked[0]["queryString"]
+    assert 'audit.action in ["account.erased", "application.erased", "erasure.requested"]' in asked
 
 
 def test_what_the_operator_does_is_added_each_time():

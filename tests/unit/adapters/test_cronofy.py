@@ -19,7 +19,7 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import CREDENTIAL, CronofyHarness, busy, form_of
 
 HOUR = 3600

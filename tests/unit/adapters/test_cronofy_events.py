@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -36,7 +35,7 @@ from freebusy.domain.event import (
 from freebusy.domain.event_changes import Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.entrypoints.wire.event_request import event_upsert
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import CREDENTIAL
 
 HOUR = 3600
@@ -64,7 +63,7 @@ def event(details: Details | None = None, **changed) -> ManagedEvent:
         attendees=(Attendee("ana@example.com"),),
         carrier="acc_up",
     )
-    return replace(usual, **changed)
+    return usual._replace(**changed)
 
 
 class Cronofy:
@@ -174,7 +173,7 @@ def test_refusals_are_told_apart_by_their_status(cronofy, deleted, status, expec
 PLAIN = Details("Interview", NINE)
 RICH = Details(
     summary="Interview",
-    when=replace(NINE, start_zone="Europe/Paris", end_zone="Europe/Lisbon"),
+    when=NINE._replace(start_zone="Europe/Paris", end_zone="Europe/Lisbon"),
     description="Bring\nnothing.",
     location=Location("Room 4", "48.85", "2.35"),
     url="https://app.example/7",
@@ -186,8 +185,7 @@ RICH = Details(
     tags=("interview",),
     extended_transparency=ExtendedTransparency.TENTATIVE,
 )
-SERIES = replace(
-    PLAIN,
+SERIES = PLAIN._replace(
     recurrence=(
         RecurrenceRule("weekly", 2, until=NOW + 90 * DAY, by_day=("FR",), exceptions=(NINE.start + 14 * DAY,)),
     ),

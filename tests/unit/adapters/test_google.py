@@ -17,7 +17,7 @@ from freebusy.domain.errors import (
     ProviderMisconfigured,
     ProviderUnavailable,
 )
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import DAY, GoogleHarness, busy, json_of
 
 HOUR = 3600

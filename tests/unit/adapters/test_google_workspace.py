@@ -19,7 +19,7 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.service_account import Delegation, Organization, Resource
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.organization_harness import ADMIN, ScriptedGoogle
 from tests.provider_harness import DAY, busy, json_of
 

@@ -8,7 +8,7 @@ import pytest
 from freebusy.adapters.kept_tokens import KNOWS_BETTER_SECONDS, MARGIN, MOST_KEPT, KeptTokens
 from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import AccessTokenRejected, DelegationMissing, MailboxUnknown, ProviderUnavailable
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import FakeTime
 
 

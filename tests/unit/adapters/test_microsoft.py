@@ -21,7 +21,7 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyStatus, Period
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.provider_harness import CANARY, DAY, MicrosoftHarness, busy, form_of, json_of, signing_key
 
 HOUR = 3600

@@ -23,7 +23,7 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import Period
 from freebusy.domain.service_account import Delegation, Organization, Resource
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 from tests.organization_harness import ADMIN, EVERY_USER, GLOBAL_ADMINISTRATOR, ScriptedMicrosoft
 from tests.provider_harness import CLIENT_ID, DAY, busy, form_of, json_of, second_of
 

@@ -17,7 +17,8 @@ from freebusy.adapters.secrets import (
 )
 from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable
 from freebusy.measures import Measure, taken
-from tests.fakes import FakeClock, FakeSecretsManager
+from tests.fakes.clock import FakeClock
+from tests.fakes.secrets_manager import FakeSecretsManager
 
 
 def secret(client_id: Any = "id", **changes: Any) -> str:

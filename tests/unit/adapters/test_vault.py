@@ -19,7 +19,7 @@ from freebusy.domain.data_key import DataKey
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import hashed
 from freebusy.measures import Measure, taken
-from tests.fakes import NOW, FakeClock
+from tests.fakes.clock import NOW, FakeClock
 from tests.tables import create_table
 
 CREDENTIAL = ProviderCredential("ya29.access ⏰", "1//refresh", 1_800_003_600, "openid email")

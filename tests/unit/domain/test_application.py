@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from freebusy.domain.application import (
-    Application,
+from freebusy.domain.application import Application
+from freebusy.domain.registration import (
     checked_home_page,
     checked_logo,
     checked_name,

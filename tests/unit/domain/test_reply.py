@@ -143,8 +143,8 @@ def test_an_alias_of_two_attendees_is_neither():
 def test_an_answer_is_kept_with_its_comment_and_nothing_is_mailed(says_so):
     event = an_event(attendees=(KIM, LOU))
     after = answered(event, says(participation=says_so, comment="see you"), now=NOW)
-    kim = replace(KIM, participation=says_so, comment="see you", answered=Answered(0, STAMP))
-    assert after == replace(event, attendees=(kim, LOU), updated_at=NOW)
+    kim = KIM._replace(participation=says_so, comment="see you", answered=Answered(0, STAMP))
+    assert after == event._replace(attendees=(kim, LOU), updated_at=NOW)
     assert (after.revision, after.sequence) == (event.revision, event.sequence)
 
 
@@ -162,14 +162,14 @@ def test_a_proposal_keeps_what_came_with_it():
 
 
 def test_a_proposal_without_yes_no_or_maybe_leaves_the_answer_as_it_was():
-    kim = replace(KIM, participation=Participation.ACCEPTED, answered=Answered(0, STAMP - 60))
+    kim = KIM._replace(participation=Participation.ACCEPTED, answered=Answered(0, STAMP - 60))
     proposing = says(method=Method.COUNTER, proposal=ELSEWHEN, participation=Participation.NEEDS_ACTION)
     after = answered(an_event(attendees=(kim,)), proposing, now=NOW)
     assert (after.person.proposal, after.person.participation) == (ELSEWHEN, Participation.ACCEPTED)
 
 
 def test_a_later_answer_takes_proposal_and_comment_back():
-    kim = replace(KIM, proposal=ELSEWHEN, comment="rather later", answered=Answered(0, STAMP - 60))
+    kim = KIM._replace(proposal=ELSEWHEN, comment="rather later", answered=Answered(0, STAMP - 60))
     after = answered(an_event(attendees=(kim,)), says(), now=NOW)
     assert (after.person.proposal, after.person.comment) == (None, None)
 
@@ -193,7 +193,7 @@ def test_days_proposed_for_a_timed_event_are_no_proposal():
             an_event(attendees=(KIM, LOU)), says(sender=LOU.email), Ignored.UNKNOWN_RESPONDER, id="in another's name"
         ),
         pytest.param(
-            an_event(attendees=(LOU, replace(KIM, uninvited=True))), says(), Ignored.UNKNOWN_RESPONDER, id="uninvited"
+            an_event(attendees=(LOU, KIM._replace(uninvited=True))), says(), Ignored.UNKNOWN_RESPONDER, id="uninvited"
         ),
         pytest.param(an_event(), says(one_occurrence=True), Ignored.ONE_OCCURRENCE, id="one occurrence"),
         pytest.param(
@@ -224,7 +224,7 @@ def test_what_cannot_be_counted_is_ignored_for_a_reason(event, letter, reason):
     ],
 )
 def test_answers_are_ordered_by_sequence_and_stamp(before, this, counts):
-    event = an_event(attendees=(replace(KIM, answered=Answered(*before)),), sequence=2)
+    event = an_event(attendees=(KIM._replace(answered=Answered(*before)),), sequence=2)
     sequence, stamp = this
     if counts:
         after = answered(event, says(sequence=sequence, stamp=stamp), now=NOW)
@@ -252,14 +252,14 @@ def test_an_answer_to_a_message_before_a_mere_correction_counts():
 )
 @pytest.mark.parametrize("gone", [{}, {"deleted": True}], ids=["event", "deleted event"])
 def test_a_report_is_kept_with_its_attendee(before, report, after, gone):
-    event = an_event(attendees=(KIM, replace(LOU, delivery=before, uninvited=True)), **gone)
+    event = an_event(attendees=(KIM, LOU._replace(delivery=before, uninvited=True)), **gone)
     noted = reported(event, Report(event.organizer, hashed(LOU.email), report), now=NOW)
     assert [attendee.delivery for attendee in noted.attendees] == [Delivery.UNDISTURBED, after]
     assert noted.revision == event.revision
 
 
 def test_the_same_report_again_changes_nothing():
-    event = an_event(attendees=(replace(KIM, delivery=Delivery.BOUNCED),))
+    event = an_event(attendees=(KIM._replace(delivery=Delivery.BOUNCED),))
     assert reported(event, Report(event.organizer, hashed(KIM.email), Delivery.BOUNCED), now=NOW) is event
 
 

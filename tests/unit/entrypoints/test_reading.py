@@ -8,7 +8,8 @@ import pytest
 
 from freebusy.domain.errors import InvalidRequest
 from freebusy.entrypoints.wire.reading import MOST_BYTES, PAGE_BYTES, PAGE_SIZE, first_page
-from tests.fakes import NOW, FakePages
+from tests.fakes.clock import NOW
+from tests.fakes.pages import FakePages
 from tests.people import connected
 
 URL = "https://calendar.example.com"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from freebusy.domain.event import InvitationDue
+from freebusy.entrypoints import records
 from freebusy.entrypoints.invitations import invitation_due
-from freebusy.entrypoints.records import UnreadableRecord, access_request_id, groups_of, messages_of
+from freebusy.entrypoints.records import UnreadableRecord, access_request_id, groups_of, messages_of, postpone
 from freebusy.entrypoints.stream import EventChange, change_of
-from freebusy.service.invitations import recipient_of
+from freebusy.measures import Measure, taken
+from freebusy.service.due_invitations import recipient_of
+from tests.fakes.queues import FakeAccessQueue
 from tests.records import access_record, due_record, queue_record, stream_record
 
 
@@ -65,6 +68,17 @@ def test_a_message_names_a_request_for_access():
 def test_a_message_that_names_none_is_unreadable(body):
     with pytest.raises(UnreadableRecord):
         access_request_id(message(body))
+
+
+def test_what_has_to_wait_is_measured_by_its_queue_since_it_was_sent(monkeypatch):
+    """Whatever it was received for, and also where the queue cannot be told."""
+    taken()
+    monkeypatch.setattr(records, "time", lambda: 1_893_488_400 + 5000.9)
+    queue = FakeAccessQueue()
+    monkeypatch.setattr(queue, "postpone", lambda *_, **__: 1 / 0)
+    often = messages_of({"Records": [access_record("req_1", message_id="id", received=9)]})
+    postpone(often, queue, received=1)
+    assert taken() == {(("QueueName", "invitations.fifo"),): {Measure.WAIT: [5000]}}
 
 
 def image(revision: int = 1, **uninvited: bool):

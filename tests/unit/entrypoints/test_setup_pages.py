@@ -8,7 +8,7 @@ from freebusy.domain.service_account import Delegation
 from freebusy.entrypoints import setup_pages
 from freebusy.service.organization_setups import Progress
 from tests.administrators import ADA, GOOGLE, MAX, MICROSOFT, a_request, a_setup
-from tests.fakes import NOW
+from tests.fakes.clock import NOW
 
 DELEGATION = Delegation("the client id", "the scope", "the scope of rooms")
 PRECISE = {

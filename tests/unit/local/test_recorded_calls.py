@@ -42,7 +42,7 @@ def environment(monkeypatch):
             "dynamodb",
             "TransactWriteItems",
             {"TransactItems": [{"Put": {"TableName": "a-table"}}, {"ConditionCheck": {"TableName": "a-table"}}]},
-            {("dynamodb:PutItem", "TABLE_NAME"), ("dynamodb:ConditionCheck", "TABLE_NAME")},
+            {("dynamodb:PutItem", "TABLE_NAME"), ("dynamodb:ConditionCheckItem", "TABLE_NAME")},
             id="a transaction needs the permissions of its parts",
         ),
         pytest.param(
@@ -58,6 +58,13 @@ def environment(monkeypatch):
             {"FromEmailAddress": "event@invites.example", "ConfigurationSetName": "a-set"},
             {("ses:SendEmail", "MAIL_DOMAIN"), ("ses:SendEmail", "CONFIGURATION_SET")},
             id="mail needs the domain and the configuration set",
+        ),
+        pytest.param(
+            "ses",
+            "SendEmail",
+            {"FromEmailAddress": "event@invites.example", "Content": {"Raw": {"Data": b""}}},
+            {("ses:SendEmail", "MAIL_DOMAIN"), ("ses:SendRawEmail", "MAIL_DOMAIN")},
+            id="mail that comes as MIME needs the older operation's permission too",
         ),
         pytest.param(
             "s3",

@@ -239,7 +239,7 @@ class TestARefusal:
         ids = world.ask()
         connected = world.service_account
         if domains := changes.pop("domains", None):
-            connected = replace(connected, organization=replace(connected.organization, domains=domains))
+            connected = replace(connected, organization=connected.organization._replace(domains=domains))
         world.service_accounts.connect(replace(connected, **changes))
         assert world.answer(ids) == [key]
         assert world.calendars.alone == []
@@ -330,7 +330,7 @@ class TestDelivery:
     def test_without_a_secret_that_signs_is_never_made(self, world):
         ids = world.ask()
         unsigned = tuple(replace(secret, sealed=None) for secret in world.application.secrets)
-        world.applications._applications["client-1"] = replace(world.application, secrets=unsigned)
+        world.applications._applications["client-1"] = world.application._replace(secrets=unsigned)
         with pytest.raises(CallbackUnsigned, match="client-1 can sign: rotate"):
             world.answer(ids)
         assert world.sender.sent == []

@@ -154,7 +154,7 @@ class TestCallbackUrls:
 
 def test_a_public_application_has_nothing_to_sign_with():
     world = World()
-    world.applications._applications["client-1"] = replace(world.application, public=True, secrets=())
+    world.applications._applications["client-1"] = world.application._replace(public=True, secrets=())
     with pytest.raises(InsufficientScope):
         world.ask()
 

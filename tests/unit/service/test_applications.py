@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from freebusy.domain.application import MOST_ORIGINS, MOST_REDIRECT_URIS, Appearance, Application
-from freebusy.domain.authorization import TokenKind, TokenRecord
+from freebusy.domain.application import Appearance, Application
 from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.registration import MOST_ORIGINS, MOST_REDIRECT_URIS
+from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
-    authenticate_client,
-    erase_application,
     find_application,
     register_application,
     remove_origins,
@@ -24,7 +22,11 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
-from tests.fakes import NOW, FakeApplications, FakeSecretVault, FakeTokens
+from freebusy.service.callers import authenticate_client
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeSecretVault
 from tests.pictures import png
 
 CALLBACK = "https://app.example/callback"
@@ -239,7 +241,7 @@ class TestChanges:
 
         def overtaken(before, after):
             if next(attempts) == 0:
-                assert change(before, replace(before, name="Planner"))
+                assert change(before, before._replace(name="Planner"))
             return change(before, after)
 
         monkeypatch.setattr(registry, "change", overtaken)
@@ -251,13 +253,6 @@ class TestChanges:
         monkeypatch.setattr(registry, "change", lambda *_: False)
         with pytest.raises(StorageUnavailable):
             rename_application(client_id, "Planner", registry=registry)
-
-    def test_an_application_is_erased_once(self, client_id, registry):
-        assert erase_application(client_id, registry=registry) > 0
-        with pytest.raises(NotFound):
-            find_application(client_id, registry=registry)
-        with pytest.raises(NotFound):
-            erase_application(client_id, registry=registry)
 
     def test_home_page_and_logo_come_and_go_each_for_itself(self, client_id, registry):
         show_home_page(client_id, "https://app.example/about", registry=registry)

@@ -17,9 +17,9 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.identifiers import hashed
-from freebusy.service.authorization import ProviderChoice, Reconnected, relink_url
-from freebusy.service.trips import Departure, Return
-from tests.fakes import FakeAccounts
+from freebusy.service.authorization import relink_url
+from freebusy.service.trips import Departure, ProviderChoice, Reconnected, Return
+from tests.fakes.accounts import FakeAccounts
 from tests.people import colleague
 from tests.trips import (
     ANA,
@@ -500,7 +500,7 @@ class TestConnectingAgain:
         account = colleague()
         there = Identity(ProviderName.GOOGLE, "acc_there", ANA.email, upstream=Upstream.CRONOFY)
         profile = replace(account.profiles[0], identity=there, provider=there.provider, sealed_credential=b"sealed")
-        world.accounts.create(replace(account, client_id="app", profiles=(profile, account.managed_profile)))
+        world.accounts.create(account._replace(client_id="app", profiles=(profile, account.managed_profile)))
         with pytest.raises(AuthorizationRefused, match="organization_decides"):
             world.depart_again(account.sub, profile.profile_id)
         world.accounts.mark_moving(account.sub, profile.profile_id, moving=True)

@@ -16,7 +16,10 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import Period
 from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents
+from tests.fakes.vaults import FakeVault
 from tests.organizations import no_organizations
 from tests.people import FakeCalendars, busy, connected, organization_at_cronofy
 from tests.waiting import PATIENCE
@@ -114,7 +117,7 @@ def test_a_provider_without_registration_is_the_operators_business():
 def test_a_credential_that_does_not_open_asks_for_a_new_consent():
     account = connected()
     foreign = replace(account.free_busy_profiles[0], sealed_credential=b"not a sealed credential")
-    reading = Reading(replace(account, profiles=(foreign, account.managed_profile)))
+    reading = Reading(account._replace(profiles=(foreign, account.managed_profile)))
     with pytest.raises(CredentialRevoked):
         reading.read()
 
@@ -187,7 +190,7 @@ class TestAMailboxOfAnOrganizationAtCronofy:
         identity = replace(profile.identity, upstream=Upstream.CRONOFY)
         of_organization = replace(profile, identity=identity, service_account="ser_1")
         reading = Reading(
-            replace(account, profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}
+            account._replace(profiles=(of_organization, managed)), kept={"acc_1@example.com": busy((1, 2))}
         )
         reading.reader = replace(reading.reader, providers={ProviderName.MANAGED: reading.calendars})
         reading.accounts.service_accounts.connect(organization_at_cronofy())

@@ -13,7 +13,9 @@ from freebusy.domain.identifiers import hashed
 from freebusy.measures import Measure, taken
 from freebusy.service.callbacks import Callbacks, refused_callbacks
 from tests.access import HOOK, secret_of
-from tests.fakes import NOW, FakeCallbackSender, FakeHosts, FakeSecretVault
+from tests.fakes.callbacks import FakeCallbackSender, FakeHosts
+from tests.fakes.clock import NOW
+from tests.fakes.vaults import FakeSecretVault
 
 MESSAGE = {"authorization": {"code": "c", "state": "où ⏰"}}
 

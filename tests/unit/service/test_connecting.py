@@ -5,7 +5,8 @@ import pytest
 from freebusy.domain.account import Disconnected, ProviderCredential, ProviderName
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.connecting import Consent, connect, connect_mailbox
-from tests.fakes import NOW, FakeAccounts
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
 from tests.people import organization
 from tests.trips import ANA, REDIRECT_URI, World
 
@@ -90,7 +91,7 @@ class Overtaken(FakeAccounts):
     """Somebody else makes the account between our look and our write."""
 
     def create(self, account):
-        super().create(replace(account, sub="acc_rival"))
+        super().create(account._replace(sub="acc_rival"))
         return super().create(account)
 
 

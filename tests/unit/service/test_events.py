@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +23,9 @@ from freebusy.domain.event import (
 )
 from freebusy.domain.event_changes import MOST_ATTENDEES, MOST_LISTED, EventUpsert, Invitee
 from freebusy.service.events import delete_all_events, delete_event, upsert_event
-from tests.fakes import NOW, FakeAccounts, FakeEvents
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents
 from tests.people import connected
 
 HOUR = 3600
@@ -62,8 +62,7 @@ class World:
     def everybody_answers(self, participation: Participation = Participation.ACCEPTED) -> ManagedEvent:
         event = self.events.find("acc_1", "e")
         answered = tuple(
-            replace(
-                attendee,
+            attendee._replace(
                 participation=participation,
                 comment="Gladly",
                 proposal=Proposal(NOW, NOW + 1),
@@ -71,7 +70,7 @@ class World:
             )
             for attendee in event.attendees
         )
-        assert self.events.save(replace(event, attendees=answered), over=event.version)
+        assert self.events.save(event._replace(attendees=answered), over=event.version)
         return self.events.find("acc_1", "e")
 
 
@@ -246,7 +245,7 @@ class TestLaterUpserts:
     def test_an_address_that_failed_is_tried_again_when_it_is_invited_again(self, world, delivery, then):
         event = world.upsert(uninvite=(BEN,))
         person, ben = event.attendees
-        world.events.save(replace(event, attendees=(person, replace(ben, delivery=delivery))), over=event.version)
+        world.events.save(event._replace(attendees=(person, ben._replace(delivery=delivery))), over=event.version)
         assert world.upsert(invite=invite(BEN)).attendees[1].delivery is then
 
 
@@ -342,8 +341,8 @@ class TestRaces:
 
     def test_who_is_late_starts_over_from_what_is_stored_now(self, world):
         def answered(save, stored):
-            ben = replace(stored.attendees[1], participation=Participation.ACCEPTED)
-            assert save(replace(stored, attendees=(stored.attendees[0], ben)), over=stored.version)
+            ben = stored.attendees[1]._replace(participation=Participation.ACCEPTED)
+            assert save(stored._replace(attendees=(stored.attendees[0], ben)), over=stored.version)
 
         world.events = self.Contested(lambda *_: None, answered)
         world.upsert(invite=invite(BEN))

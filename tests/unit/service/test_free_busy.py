@@ -5,7 +5,10 @@ from freebusy.domain.errors import InvalidRequest, ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyStatus
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.free_busy import FreeBusyQuery, FreeBusyRow, read_free_busy
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents
+from tests.fakes.vaults import FakeVault
 from tests.organizations import no_organizations
 from tests.people import FakeCalendars, busy, connected
 

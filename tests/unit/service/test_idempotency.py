@@ -7,7 +7,8 @@ import pytest
 from freebusy.domain.errors import InvalidRequest, NotFound, RequestInProgress, StorageUnavailable
 from freebusy.domain.idempotency import CARRYING_OUT, KEPT, Answered, KeyedRequest
 from freebusy.service.idempotency import carry_out_once
-from tests.fakes import NOW, FakeAnswers, FakeClock
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.kept_answers import FakeAnswers
 
 REQUEST = KeyedRequest("app", "acc_1", "key", "POST", "/v1/batch", '{"batch": []}')
 

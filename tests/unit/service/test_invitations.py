@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.account import Disconnected
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
 from freebusy.domain.event import Attendee, Delivery, Details, InvitationDue, ManagedEvent, Participation, SentMark
-from freebusy.service.invitations import EventState, Outcome, deliver_again, due_after, recipient_of
-from tests.fakes import FakeInvitationQueue
+from freebusy.service.due_invitations import EventState, deliver_again, due_after, recipient_of
+from freebusy.service.invitations import Outcome
+from tests.fakes.queues import FakeInvitationQueue
 from tests.mailing import BEN, CALENDAR, CLEO, NINE, PERSON, TEN, World, state_of
 from tests.people import CLIENT_ID, connected
 
@@ -136,8 +135,8 @@ def test_answers_are_nobodys_mail(world):
 def test_people_read_times_in_their_own_zone_as_far_as_it_is_known(world):
     zones = []
     world.sender._write = lambda _event, attendee, *, zone, **_: zones.append((attendee.email, zone)) or b""
-    world.accounts._accounts["acc_1"] = replace(connected(), zone="Europe/Berlin")
-    world.upsert(replace(NINE, start_zone="Asia/Tokyo", end_zone="Asia/Tokyo"), invite=(BEN,))
+    world.accounts._accounts["acc_1"] = connected()._replace(zone="Europe/Berlin")
+    world.upsert(NINE._replace(start_zone="Asia/Tokyo", end_zone="Asia/Tokyo"), invite=(BEN,))
     world.deliver()
     assert zones == [(PERSON, "Europe/Berlin"), (BEN, "Asia/Tokyo")]
     world.upsert(TEN)
@@ -270,7 +269,7 @@ def test_the_next_change_is_another_try_after_a_refusal_and_clears_it(world):
 
 
 def test_an_address_that_no_mail_service_takes_is_a_refusal(world):
-    event = replace(event_of("not an address"), version=0)
+    event = event_of("not an address")._replace(version=0)
     world.events.save(event, over=None)
     due = due_after(None, state_of(world.event))
     assert [world.sender.deliver(each) for each in due] == [Outcome.INVITED, Outcome.REFUSED]
@@ -291,7 +290,7 @@ def test_a_refusal_is_noted_although_others_write_the_event(world, monkeypatch):
     def contended(event, *, over):
         if busy:
             busy.pop()
-            assert save(replace(world.event, updated_at=world.clock()), over=world.event.version)
+            assert save(world.event._replace(updated_at=world.clock()), over=world.event.version)
         return save(event, over=over)
 
     world.mailer.troubles = [MailRefused("MessageRejected")]

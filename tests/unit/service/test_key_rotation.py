@@ -9,7 +9,10 @@ from freebusy.domain.account import MOVED, Disconnected, Profile, ProviderCreden
 from freebusy.domain.application import Application, ClientSecret
 from freebusy.domain.identifiers import hashed
 from freebusy.service.key_rotation import MOST_LOOKS, QUIET_SECONDS, KeyRotation, Rotated
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeSecretVault, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault, FakeVault
 from tests.people import CLIENT_ID, connected, organization, organization_at_cronofy
 
 SETTLING = 600
@@ -179,7 +182,7 @@ def test_a_secret_that_is_revoked_meanwhile_stays_revoked(world):
 
     def find(client_id: str) -> Application:
         world.registry.find = find_really
-        world.registry.change(application, replace(application, secrets=()))
+        world.registry.change(application, application._replace(secrets=()))
         return application
 
     find_really, world.registry.find = world.registry.find, find
@@ -194,7 +197,7 @@ def test_a_profile_that_moved_off_cronofy_keeps_both_of_its_credentials(world):
         profile_id=profile.profile_id + MOVED,
         identity=replace(profile.identity, subject="acc_at_cronofy", upstream=Upstream.CRONOFY),
     )
-    world.accounts.create(replace(account, sub="moved", moved=(moved,), profiles=account.profiles[1:]))
+    world.accounts.create(account._replace(sub="moved", moved=(moved,), profiles=account.profiles[1:]))
     assert world.rotate()[0].resealed == 5
     assert world.opened(world.accounts.find("moved").moved[0]) == world.credential("ana")
 
@@ -206,7 +209,7 @@ def test_a_mailbox_of_an_organization_at_cronofy_has_a_credential_of_its_own(wor
         service_account="ser_1",
         identity=replace(cem.profiles[0].identity, upstream=Upstream.CRONOFY),
     )
-    world.accounts.create(replace(cem, profiles=(of_organization, *cem.profiles[1:])))
+    world.accounts.create(cem._replace(profiles=(of_organization, *cem.profiles[1:])))
     assert world.rotate() == [Rotated(CLIENT_ID, resealed=5, checked=5, forgotten=2, left=())]
     assert world.credential("cem").access_token == "token 0 of cem"
 

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,13 +7,14 @@ from freebusy.domain.event import Details, Participation, RecurrenceRule, Transp
 from freebusy.domain.free_busy import Period
 from freebusy.service.event_times import busy_periods
 from freebusy.service.managed_events import MOST_SHOWN, EventsQuery, read_events
-from tests.fakes import NOW, FakeEvents
+from tests.fakes.clock import NOW
+from tests.fakes.events import FakeEvents
 from tests.people import connected, managed
 
 HOUR, DAY = 3600, 86400
 UTC = ZoneInfo("Etc/UTC")
 MIDNIGHT = NOW - NOW % DAY
-ACCOUNT = replace(connected(), has_events=True)
+ACCOUNT = connected()._replace(has_events=True)
 
 
 def read(*events, account=ACCOUNT, **query):
@@ -101,7 +101,7 @@ def test_only_the_managed_calendar_holds_events():
 
 
 def test_nothing_is_looked_up_for_accounts_without_events_or_when_not_asked_for():
-    assert read(managed(), account=replace(ACCOUNT, has_events=False)) == []
+    assert read(managed(), account=ACCOUNT._replace(has_events=False)) == []
     assert read_events(ACCOUNT, None, events=FakeEvents(managed()), now=NOW) == []
 
 
@@ -119,17 +119,17 @@ def test_nothing_is_looked_up_for_accounts_without_events_or_when_not_asked_for(
 def test_an_event_counts_until_it_is_deleted_declined_or_transparent(changed, counts):
     event = managed()
     if "participation" in changed:
-        event = replace(event, attendees=(replace(event.person, participation=changed["participation"]),))
+        event = event._replace(attendees=(event.person._replace(participation=changed["participation"]),))
     elif "transparency" in changed:
-        event = replace(event, details=replace(event.details, transparency=changed["transparency"]))
+        event = event._replace(details=event.details._replace(transparency=changed["transparency"]))
     else:
-        event = replace(event, **changed)
+        event = event._replace(**changed)
     found = busy_periods(ACCOUNT, Period(NOW, NOW + DAY), events=FakeEvents(event))
     assert [period[:2] for period in found] == ([(NOW + HOUR, NOW + 2 * HOUR)] if counts else [])
 
 
 def test_an_opaque_all_day_event_takes_the_day_of_the_accounts_zone():
     details = Details("Offsite", When(MIDNIGHT, MIDNIGHT + DAY, all_day=True))
-    account = replace(ACCOUNT, zone="Asia/Tokyo")
+    account = ACCOUNT._replace(zone="Asia/Tokyo")
     found = busy_periods(account, Period(MIDNIGHT - DAY, MIDNIGHT + DAY), events=FakeEvents(managed(details=details)))
     assert [period[:2] for period in found] == [(MIDNIGHT - 9 * HOUR, MIDNIGHT + 15 * HOUR)]

@@ -6,7 +6,7 @@ import pytest
 
 from freebusy.domain.errors import NotFound
 from freebusy.service.moving import Moving, mark_moving
-from tests.fakes import FakeAccounts
+from tests.fakes.accounts import FakeAccounts
 from tests.people import connected
 from tests.unit.service.test_upstream_events import at_cronofy
 

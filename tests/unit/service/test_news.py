@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from freebusy.adapters.dynamodb.events import _event_item
@@ -16,7 +14,7 @@ from tests.invitations import KIM, an_event
 from tests.records import stream_record
 
 LEE = Attendee("lee@example.test")
-STORED = replace(an_event(attendees=(KIM, LEE)), updated_at=100)
+STORED = an_event(attendees=(KIM, LEE))._replace(updated_at=100)
 LATER = 200
 
 
@@ -28,7 +26,7 @@ def told(before: ManagedEvent | None, after: ManagedEvent) -> list[News]:
 
 
 def said(**changes: object) -> ManagedEvent:
-    return replace(STORED, attendees=(replace(KIM, **changes), LEE), updated_at=LATER)  # type: ignore[arg-type]
+    return STORED._replace(attendees=(KIM._replace(**changes), LEE), updated_at=LATER)  # type: ignore[arg-type]
 
 
 ANSWERED = said(participation=Participation.ACCEPTED, answered=Answered(0, 150))
@@ -71,7 +69,7 @@ def test_what_the_application_wrote_is_not_echoed(after):
 
 
 def test_who_is_invited_again_is_no_news():
-    before = replace(ANSWERED, attendees=(KIM, replace(LEE, uninvited=True, delivery=Delivery.BOUNCED)))
+    before = ANSWERED._replace(attendees=(KIM, LEE._replace(uninvited=True, delivery=Delivery.BOUNCED)))
     wanted = EventUpsert(before.event_id, before.details.summary, before.details.when, invite=(Invitee(LEE.email),))
     after = updated(before, wanted, now=LATER)
     assert after.attendees[1].delivery is Delivery.UNDISTURBED

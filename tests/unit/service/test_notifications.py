@@ -14,16 +14,12 @@ from freebusy.service.announcing import announce
 from freebusy.service.callbacks import Callbacks
 from freebusy.service.notifications import REST_SECONDS, Notifier, Outcome
 from tests.access import secret_of
-from tests.fakes import (
-    NOW,
-    FakeAccounts,
-    FakeApplications,
-    FakeCallbackSender,
-    FakeChannels,
-    FakeClock,
-    FakeHosts,
-    FakeSecretVault,
-)
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.callbacks import FakeCallbackSender, FakeHosts
+from tests.fakes.channels import FakeChannels
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeSecretVault
 from tests.people import CLIENT_ID, connected
 
 DUE = ChannelDue("acc_1", "chn_1", 1)
@@ -215,7 +211,7 @@ def test_a_server_that_is_slow_to_answer_takes_one_turn_after_another(telling):
 def test_trouble_of_our_own_is_not_the_servers(telling):
     """Without a secret that signs, somebody has to rotate it: the channel waits."""
     telling.note()
-    unsigned = telling.process(replace(telling.application, secrets=()))
+    unsigned = telling.process(telling.application._replace(secrets=()))
     with pytest.raises(CallbackUnsigned):
         unsigned.deliver(DUE)
     assert telling.channel.failing_since is None
@@ -229,9 +225,9 @@ def test_where_nobody_is_left_to_tell_nothing_is_told(telling, gone):
         case "account":
             telling.notifier = replace(telling.notifier, accounts=FakeAccounts())
         case "grants":
-            telling.notifier = replace(telling.notifier, accounts=FakeAccounts(replace(account, grants={})))
+            telling.notifier = replace(telling.notifier, accounts=FakeAccounts(account._replace(grants={})))
         case "application":
-            telling.notifier = telling.process(replace(telling.application, client_id="other"))
+            telling.notifier = telling.process(telling.application._replace(client_id="other"))
         case "channel":
             telling.channels.close("acc_1", "chn_1")
     assert telling.notifier.deliver(DUE) is Outcome.CLOSED

@@ -21,7 +21,11 @@ from freebusy.domain.free_busy import Period
 from freebusy.service import calendar_reader
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.organization_reader import RETRY_SECONDS, Mailbox, OrganizationReader, plan
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeServiceAccounts, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents
+from tests.fakes.service_accounts import FakeServiceAccounts
+from tests.fakes.vaults import FakeVault
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import FakeCalendars, busy, colleague, connected, email_of, organization
 from tests.waiting import PATIENCE
@@ -649,7 +653,7 @@ class TestForChannels:
         account = world.accounts.find("acc_0")
         if account is None:
             (person,) = world.people(1)
-            account = replace(person, channels=channels)
+            account = person._replace(channels=channels)
             world.accounts.create(account)
         world.read([account])
         return world.accounts.find("acc_0").profiles[0].withdrawn

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.account import Disconnected, Grant, ProviderName
@@ -17,7 +15,9 @@ from freebusy.domain.organization_setup import SETUP_LIFETIME, ProofRecord
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, MANAGE_RESOURCES
 from freebusy.service.organization_setups import Locked
 from tests.administrators import ADA, EMPLOYEE, MAX, Office, Tab
-from tests.fakes import FakeServiceAccounts, FakeTokens, FakeVault
+from tests.fakes.service_accounts import FakeServiceAccounts
+from tests.fakes.tokens import FakeTokens
+from tests.fakes.vaults import FakeVault
 from tests.trips import CHALLENGE, OTHER_APP, PUBLIC_URL, VERIFIER
 
 
@@ -364,7 +364,7 @@ class TestApplications:
         tab = office.tab()
         office.delegate(ADA)
         before = office.applications.find("app")
-        office.applications.change(before, replace(before, redirect_uris=("https://app.example/new",)))
+        office.applications.change(before, before._replace(redirect_uris=("https://app.example/new",)))
         with pytest.raises(AuthorizationRefused, match="unregistered_redirect_uri"):
             office.check(tab)
 

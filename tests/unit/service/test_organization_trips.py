@@ -21,7 +21,7 @@ from freebusy.service.organization_setups import Locked, Progress
 from freebusy.service.organization_trips import OrganizationChoice
 from freebusy.service.trips import Departure, Return
 from tests.administrators import ADA, EMPLOYEE, MAX, STRANGER, Office, Tab
-from tests.fakes import FakeSetups
+from tests.fakes.setups import FakeSetups
 from tests.trips import ANA, CHALLENGE, PUBLIC_URL, REDIRECT_URI, World, brought
 
 AT_MICROSOFT = {"provider_name": "ms_graph_free_busy"}
@@ -357,7 +357,7 @@ class TestSigningInAgain:
         [
             pytest.param(EMPLOYEE, id="a colleague"),
             pytest.param(STRANGER, id="an administrator of another organization"),
-            pytest.param(replace(EMPLOYEE, identity=replace(EMPLOYEE.identity, email="ada@example.com")), id="address"),
+            pytest.param(EMPLOYEE._replace(identity=replace(EMPLOYEE.identity, email="ada@example.com")), id="address"),
         ],
     )
     def test_is_for_the_same_administrator_alone(self, office, tab, who):

@@ -24,7 +24,10 @@ from freebusy.service.trips import Return
 from freebusy.service.upstream_authorization import end_organization_upstream
 from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 from tests.administrators import Office
-from tests.fakes import NOW, FakeAccounts, FakeApplications, FakeClock, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.vaults import FakeVault
 from tests.organizations import FakeUpstreamOrganizations
 from tests.people import organization_at_cronofy
 from tests.trips import APP, PUBLIC_URL, REDIRECT_URI, brought
@@ -75,7 +78,7 @@ class TestTheWayThere:
     )
     def test_is_the_applications_own_choice(self, deployments, applications, host):
         office = Office(upstream=deployments)
-        known = FakeApplications(replace(APP, upstream=applications))
+        known = FakeApplications(APP._replace(upstream=applications))
         office.trips = replace(office.trips, applications=known)
         assert office.depart().location.startswith(f"https://{host}/")
 

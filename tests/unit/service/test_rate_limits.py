@@ -7,7 +7,9 @@ import pytest
 from freebusy.domain.application import Application
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.service.rate_limits import LIMITS_KNOWN, WINDOW, RateLimiter
-from tests.fakes import NOW, FakeApplications, FakeClock, FakePermits
+from tests.fakes.applications import FakeApplications
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.permits import FakePermits
 
 LIMIT = 500
 ELAPSED = NOW % WINDOW

@@ -1,6 +1,6 @@
 from freebusy.service import remembered
 from freebusy.service.remembered import Remembered
-from tests.fakes import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 def test_a_thing_is_known_for_a_while():

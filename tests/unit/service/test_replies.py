@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from freebusy.domain.errors import MailIgnored, StorageUnavailable
@@ -11,7 +9,7 @@ from freebusy.domain.event import Delivery, ManagedEvent, Participation
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.reply import Ignored, Receipt, Report, Verdict
 from freebusy.service.replies import count_answer, note_delivery
-from tests.fakes import FakeEvents
+from tests.fakes.events import FakeEvents
 from tests.invitations import KIM, MAIL_DOMAIN, an_event
 from tests.replies import ORGANIZER, STAMP, FakeMailbox, mail, receipt
 
@@ -125,7 +123,7 @@ class BusyEvents(FakeEvents):
         if over is not None and self._late:
             self._late -= 1
             meanwhile = stored(self)
-            assert super().save(replace(meanwhile, revision=meanwhile.revision + 1), over=meanwhile.version)
+            assert super().save(meanwhile._replace(revision=meanwhile.revision + 1), over=meanwhile.version)
         return super().save(event, over=over)
 
 

@@ -21,7 +21,8 @@ from freebusy.domain.errors import (
 from freebusy.domain.identifiers import hashed
 from freebusy.service.upstream_access import PAUSE, Answer
 from tests.access import ANA, BEN, HOOK, World, wanted
-from tests.fakes import NOW, FakeVault
+from tests.fakes.clock import NOW
+from tests.fakes.vaults import FakeVault
 from tests.people import organization_at_cronofy
 
 ANSWERS = "https://calendar.example.com/enterprise_connect/answers/"

@@ -9,7 +9,8 @@ import pytest
 from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderCredential, ProviderName
 from freebusy.domain.errors import ProviderError, ProviderUnavailable
 from freebusy.service.upstream_authorization import end_upstream
-from tests.fakes import FakeAccounts, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.vaults import FakeVault
 from tests.unit.service.test_upstream_events import at_cronofy
 
 
@@ -40,8 +41,8 @@ def ended(account, accounts, cronofy, profile=None):
 def of_another_application(account):
     """The same person, connected to another application of this deployment."""
     profile, managed = account.profiles
-    other = replace(account, sub="acc_2", client_id="client-2")
-    return replace(other, profiles=(replace(profile, profile_id="pro_2"), replace(managed, profile_id="pro_m2")))
+    other = account._replace(sub="acc_2", client_id="client-2")
+    return other._replace(profiles=(replace(profile, profile_id="pro_2"), replace(managed, profile_id="pro_m2")))
 
 
 def test_the_persons_token_is_revoked(cronofy):

@@ -16,7 +16,12 @@ from freebusy.service.audit import By, begin
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.upstream_channels import Outcome, UpstreamWork
 from freebusy.service.upstream_notifications import UpstreamNotifications
-from tests.fakes import NOW, FakeAccounts, FakeChannels, FakeUpstreamHandles, FakeUpstreamQueue, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.channels import FakeChannels
+from tests.fakes.clock import NOW
+from tests.fakes.queues import FakeUpstreamQueue
+from tests.fakes.upstream_channels import FakeUpstreamHandles
+from tests.fakes.vaults import FakeVault
 from tests.people import CLIENT_ID
 from tests.unit.service.test_upstream_events import NINE, World, at_cronofy
 
@@ -46,7 +51,7 @@ class Upstream(World):
     def __init__(self, channels: int = 1) -> None:
         super().__init__()
         self.there, self.handles, self.queue_there = FakeUpstreamChannels(), FakeUpstreamHandles(), FakeUpstreamQueue()
-        self.be(replace(at_cronofy(), channels=channels))
+        self.be(at_cronofy()._replace(channels=channels))
 
     def be(self, account) -> None:
         self.accounts = FakeAccounts(account)
@@ -132,7 +137,7 @@ class TestOurChannel:
         profile, managed = upstream.account.profiles
         direct = replace(profile, identity=replace(profile.identity, upstream="direct"))
         moved = replace(profile, profile_id=f"{profile.profile_id}{MOVED}")
-        upstream.be(replace(upstream.account, profiles=(direct, managed), moved=(moved,)))
+        upstream.be(upstream.account._replace(profiles=(direct, managed), moved=(moved,)))
         upstream.work.carry_out(SETTLE)
         assert len(upstream.there.open) == len(upstream.handles.kept) == 1
 
@@ -144,7 +149,7 @@ class TestOurChannel:
     def test_shows_that_the_credential_is_dead(self, upstream):
         upstream.cronofy.refresh_trouble = CredentialRevoked("dead")
         profile, managed = upstream.account.profiles
-        upstream.be(replace(upstream.account, profiles=(replace(profile, credential_expires_at=0), managed)))
+        upstream.be(upstream.account._replace(profiles=(replace(profile, credential_expires_at=0), managed)))
         upstream.cronofy.rejects = {f"token 0 of {upstream.account.sub}"}
         upstream.clock.advance(7200)
         assert upstream.work.carry_out(SETTLE) is Outcome.SETTLED
@@ -184,7 +189,7 @@ class TestWhatItTells:
         first, managed = upstream.account.profiles
         identity = replace(first.identity, subject="acc_of_another")
         second = replace(first, profile_id="pro_2", calendar_id="cal_2", identity=identity)
-        upstream.be(replace(upstream.account, profiles=(first, second, managed)))
+        upstream.be(upstream.account._replace(profiles=(first, second, managed)))
         upstream.upstream.troubles = [CredentialRevoked("that of the first is dead")]
         upstream.tell(CHANGE, second)
         assert upstream.pending == {CHANGE: NOW - 30}
@@ -222,7 +227,7 @@ class TestWhatItTells:
         profile, managed = upstream.account.profiles
         moved = replace(profile, profile_id=f"{profile.profile_id}{MOVED}")
         direct = replace(profile, identity=replace(profile.identity, upstream="direct"))
-        upstream.be(replace(upstream.account, profiles=(direct, managed), moved=(moved,)))
+        upstream.be(upstream.account._replace(profiles=(direct, managed), moved=(moved,)))
         upstream.tell(CHANGE, moved)
         assert upstream.pending == {}
 

@@ -33,11 +33,16 @@ from freebusy.domain.event_changes import EventUpsert, Invitee
 from freebusy.domain.free_busy import Period
 from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.delivery import Deliverer
+from freebusy.service.due_invitations import EventState, deliver_again, due_after, recipient_of
 from freebusy.service.event_times import busy_periods
 from freebusy.service.events import delete_event, upsert_event
-from freebusy.service.invitations import EventState, Outcome, deliver_again, due_after, recipient_of
+from freebusy.service.invitations import Outcome
 from freebusy.service.upstream_events import AnswerReader, UpstreamDelivery
-from tests.fakes import NOW, FakeAccounts, FakeClock, FakeEvents, FakeInvitationLog, FakeInvitationQueue, FakeVault
+from tests.fakes.accounts import FakeAccounts
+from tests.fakes.clock import NOW, FakeClock
+from tests.fakes.events import FakeEvents, FakeInvitationLog
+from tests.fakes.queues import FakeInvitationQueue
+from tests.fakes.vaults import FakeVault
 from tests.mailing import state_of
 from tests.people import FakeCalendars, connected, email_of
 
@@ -53,7 +58,7 @@ def at_cronofy(sub: str = "acc_1"):
     account = connected(sub)
     profile, managed = account.profiles
     identity = Identity(ProviderName.GOOGLE, f"up_{sub}", email_of(sub), upstream=Upstream.CRONOFY)
-    return replace(account, profiles=(replace(profile, identity=identity), managed))
+    return account._replace(profiles=(replace(profile, identity=identity), managed))
 
 
 @dataclass
@@ -375,7 +380,7 @@ def test_a_new_event_is_mailed_by_us(world):
 def test_what_we_mailed_ourselves_goes_on_being_mailed_by_us(world):
     """Whoever moves the other way has our invitation, and would get a second one."""
     world.upsert()
-    world.events.save(replace(world.event, carrier=None), over=world.event.version)
+    world.events.save(world.event._replace(carrier=None), over=world.event.version)
     world.queue.take()
     world.upsert(TEN)
     assert [due.recipient for due in world.queue.take()] == [recipient_of(email_of("acc_1"))]

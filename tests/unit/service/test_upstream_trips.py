@@ -9,10 +9,10 @@ import pytest
 from freebusy.domain.account import MOVED, Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.errors import AuthorizationRefused, NotFound, OtherAccessMode
 from freebusy.service.accounts import revoke_profile
-from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.linking import issue_link_token
 from freebusy.service.tokens import revoke_account
-from tests.fakes import FakeApplications
+from freebusy.service.trips import ProviderChoice, Reconnected
+from tests.fakes.applications import FakeApplications
 from tests.trips import ANA, ANA_AT_CRONOFY, APP, BEN, World, brought, callback_of
 
 ANA_AT_GOOGLE = replace(ANA, email="Ana@Example.com")
@@ -25,7 +25,7 @@ def world():
 
 def chosen(world, upstream):
     """The application has an upstream of its own."""
-    world.applications = FakeApplications(replace(APP, upstream=upstream), tokens=world.tokens, accounts=world.accounts)
+    world.applications = FakeApplications(APP._replace(upstream=upstream), tokens=world.tokens, accounts=world.accounts)
 
 
 # --- Which upstream ----------------------------------------------------------------------------------

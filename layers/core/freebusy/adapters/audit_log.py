@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import chain
 from time import sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from freebusy.domain.erasure import ERASING
 from freebusy.domain.errors import AuditUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 MOST_RECORDS = 10_000
 """As many as one query of CloudWatch Logs gives."""
@@ -36,15 +40,11 @@ class CloudWatchAuditLog:
 
     def about(self, sub: str, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
         """``sub`` becomes part of a query: it must be one."""
-        query = self._client.start_query(
-            logGroupName=self._group,
-            startTime=since,
-            endTime=until,
-            queryString="fields @message"
-            f' | filter message = "audit" and audit.accounts like "{sub}" | sort @timestamp | limit {MOST_RECORDS}',
-        )["queryId"]
-        lines = (field["value"] for row in self._rows(query) for field in row if field["field"] == "@message")
-        return _concerning(sub, lines, since, until)
+        return _about(sub, _records(self._lines(f'audit.accounts like "{sub}"', since, until), since, until))
+
+    def erasures(self, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
+        actions = ", ".join(f'"{action}"' for action in ERASING)
+        return _erasures(_records(self._lines(f"audit.action in [{actions}]", since, until), since, until))
 
     def add(self, line: str) -> None:
         with suppress(self._client.exceptions.ResourceAlreadyExistsException):
@@ -55,6 +55,23 @@ class CloudWatchAuditLog:
             logEvents=[{"timestamp": int(time.time() * 1000), "message": line}],
         )
 
+    def _lines(self, condition: str, since: int, until: int) -> Iterator[str]:
+        """Of more than one query gives, half of the time is asked for, and then the other half."""
+        query = self._client.start_query(
+            logGroupName=self._group,
+            startTime=since,
+            endTime=until,
+            queryString="fields @message"
+            f' | filter message = "audit" and {condition} | sort @timestamp | limit {MOST_RECORDS}',
+        )["queryId"]
+        rows = self._rows(query)
+        if len(rows) < MOST_RECORDS:
+            return (field["value"] for row in rows for field in row if field["field"] == "@message")
+        if since == until:
+            raise AuditUnavailable(f"there are more than {MOST_RECORDS} records within one second")
+        middle = (since + until) // 2
+        return chain(self._lines(condition, since, middle), self._lines(condition, middle + 1, until))
+
     def _rows(self, query: str) -> list[list[dict[str, str]]]:
         given_up = time.monotonic() + _PATIENCE
         while (answer := self._client.get_query_results(queryId=query))["status"] in {"Scheduled", "Running"}:
@@ -63,8 +80,6 @@ class CloudWatchAuditLog:
             self._pause(_BETWEEN_LOOKS)
         if answer["status"] != "Complete":
             raise AuditUnavailable(f"the query of CloudWatch Logs ended as {answer['status']}")
-        if len(answer["results"]) == MOST_RECORDS:
-            raise AuditUnavailable("there are too many records: ask for a shorter time, with --since")
         rows: list[list[dict[str, str]]] = answer["results"]
         return rows
 
@@ -76,7 +91,10 @@ class AuditLogInFiles:
         self._folder = folder
 
     def about(self, sub: str, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
-        return _concerning(sub, self._lines(), since, until)
+        return _about(sub, _records(self._lines(), since, until))
+
+    def erasures(self, *, since: int, until: int) -> Sequence[Mapping[str, Any]]:
+        return _erasures(_records(self._lines(), since, until))
 
     def add(self, line: str) -> None:
         with (self._folder / f"{_STREAM}.log").open("a", encoding="utf-8") as log:
@@ -88,17 +106,29 @@ class AuditLogInFiles:
                 yield from lines
 
 
-def _concerning(sub: str, lines: Iterator[str], since: int, until: int) -> list[dict[str, Any]]:
-    """Those that name just this account: it may be part of another one's name."""
+def _about(sub: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that name just this account: it may be part of another one's name. The others are only counted."""
+    found = []
+    for record in records:
+        accounts = record.pop("accounts")
+        if sub in accounts:
+            found.append({**record, "other_accounts": len(accounts) - 1})
+    return found
+
+
+def _erasures(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [record for record in records if record["action"] in ERASING]
+
+
+def _records(lines: Iterable[str], since: int, until: int) -> list[dict[str, Any]]:
+    """In the order of time. What is no record is passed over."""
     found = []
     for line in lines:
         with suppress(ValueError, TypeError, LookupError, AttributeError):
             logged = json.loads(line)
-            record = logged["audit"]
-            if sub in record["accounts"].split() and since <= _seconds(logged["timestamp"]) <= until:
-                others = len(record["accounts"].split()) - 1
-                told = {name: value for name, value in record.items() if name != "accounts"}
-                found.append({"time": logged["timestamp"], **told, "other_accounts": others})
+            record, at = logged["audit"], logged["timestamp"]
+            if since <= _seconds(at) <= until:
+                found.append({"time": at, **record, "accounts": record["accounts"].split()})
     return sorted(found, key=lambda record: str(record["time"]))
 
 

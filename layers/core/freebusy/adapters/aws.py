@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from freebusy.domain.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PASSING = frozenset(
     {

@@ -7,16 +7,19 @@ trickles in a byte at a time would keep it for days. httpcore, which it is made 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
 from functools import cached_property
 from http import HTTPStatus
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from freebusy.domain.callback import Destination
 from freebusy.domain.errors import CallbackFailed, CallbackGone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from freebusy.domain.callback import Destination
 
 CONNECT_SECONDS = 3.0
 EXCHANGE_SECONDS = 10.0

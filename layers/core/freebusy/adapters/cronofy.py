@@ -6,20 +6,16 @@ that set out, and that the code goes at once, from here, to Cronofy together wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
-
-import httpx
 
 from freebusy.adapters.cronofy_api import OWN_EVENT, CronofyApi, refusal
 from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
 from freebusy.adapters.provider_times import first_second, last_second, rfc3339
 from freebusy.adapters.provider_windows import read_in_pieces
-from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint, error_of
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import (
@@ -32,6 +28,13 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import httpx
+
+    from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
 
 SCOPE = "free_busy_write"
 

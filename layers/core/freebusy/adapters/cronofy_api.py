@@ -6,15 +6,11 @@ token goes to the latter alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
-from freebusy.adapters.provider_http import Answer, ProviderHttp
-from freebusy.adapters.secrets import RegistrationSource
-from freebusy.domain.account import ProviderCredential
 from freebusy.domain.callback import is_signed
 from freebusy.domain.errors import (
     AccessTokenRejected,
@@ -22,6 +18,13 @@ from freebusy.domain.errors import (
     ProviderError,
     ProviderMisconfigured,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from freebusy.adapters.provider_http import Answer, ProviderHttp
+    from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.account import ProviderCredential
 
 DATA_CENTERS = {"us": "", **{name: f"-{name}" for name in ("au", "ca", "de", "sg", "uk")}}
 """What each adds to the names of its hosts. Clients and tokens belong to one of them."""

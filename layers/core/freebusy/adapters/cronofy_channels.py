@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import httpx
 
 from freebusy.adapters.cronofy_api import CronofyApi
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
-from freebusy.adapters.secrets import RegistrationSource
-from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import CalendarUnreadable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.account import ProviderCredential
 
 _CHANNELS = "/v1/channels"
 _DONE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})

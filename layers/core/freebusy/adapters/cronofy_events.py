@@ -6,19 +6,15 @@ may use one ``event_id`` for the same person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import httpx
 
 from freebusy.adapters.cronofy_api import OWN_EVENT, CronofyApi
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_times import first_second, rfc3339
-from freebusy.adapters.secrets import RegistrationSource
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName
 from freebusy.domain.errors import CalendarUnreadable, EventRefused, ProviderUnavailable
 from freebusy.domain.event import (
@@ -31,7 +27,14 @@ from freebusy.domain.event import (
     UpstreamAnswers,
     When,
 )
-from freebusy.domain.free_busy import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+    from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.free_busy import Period
 
 MOST_CALENDARS = 1000
 """Whose calendar is remembered: looking for it costs a request."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
-
-import httpx
 
 from freebusy.adapters.cronofy import SCOPE, covers, identity_of
 from freebusy.adapters.cronofy_api import CronofyApi, refusal
 from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import resources_in
 from freebusy.adapters.provider_sign_in import EXCHANGE_SECONDS
-from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName, Upstream
 from freebusy.domain.errors import (
@@ -27,6 +23,13 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.service_account import MANAGE_ACCOUNTS, Administrator, Organization, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import httpx
+
+    from freebusy.adapters.secrets import RegistrationSource
 
 
 class CronofyOrganizations:

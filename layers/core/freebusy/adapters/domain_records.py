@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.domain.errors import ProviderUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
 
 RESOLVE_URL = "https://dns.google/resolve"
 

@@ -9,20 +9,24 @@ their hours are written out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import chain, count
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from icalendar import Availability, Available, Calendar, FreeBusy, vRecur
 
 from freebusy.adapters.imip.zones import in_zone, is_utc, moment, vtimezone, zone_named
-from freebusy.domain.account import Account
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.managed_availability import AvailabilityRule, ManagedAvailability, WeeklyPeriod
 from freebusy.domain.stretches import Pair, merged, overlaps
 from freebusy.domain.weekly_rules import clock_changes, hours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from zoneinfo import ZoneInfo
+
+    from freebusy.domain.account import Account
 
 PRODID = "-//Free/Busy Connect//Free/Busy//EN"
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import httpx
 
 from freebusy.adapters.google_calendar import CALENDAR_SCOPE, FreeBusyQueries
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_sign_in import ProviderSignIn
 from freebusy.adapters.provider_windows import read_in_pieces
-from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName
 from freebusy.domain.errors import IdentityRejected
-from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx
+
     from freebusy.adapters.identity_token import Claims
+    from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 ISSUER = "https://accounts.google.com"
 ISSUERS = (ISSUER, "accounts.google.com")

@@ -5,12 +5,10 @@ Google knows no tentative: its busy is busy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.adapters.provider_http import Answer, ProviderHttp
 from freebusy.adapters.provider_times import first_second, last_second, rfc3339
 from freebusy.adapters.provider_windows import Reading, each_alone
 from freebusy.domain.errors import (
@@ -21,6 +19,11 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from freebusy.adapters.provider_http import Answer, ProviderHttp
 
 FREE_BUSY_URL = "https://www.googleapis.com/calendar/v3/freeBusy"
 CALENDAR_SCOPE = "https://www.googleapis.com/auth/calendar.freebusy"

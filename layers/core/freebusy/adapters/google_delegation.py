@@ -5,15 +5,18 @@ https://developers.google.com/identity/protocols/oauth2/service-account says how
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.adapters.provider_http import Answer, ProviderHttp, Timing
-from freebusy.adapters.secrets import ServiceAccountKey, ServiceAccountKeySource
 from freebusy.adapters.token_endpoint import Verdict, error_of, granted, post, refusal
-from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import DelegationMissing, MailboxUnknown, ProviderMisconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.adapters.provider_http import Answer, ProviderHttp, Timing
+    from freebusy.adapters.secrets import ServiceAccountKey, ServiceAccountKeySource
+    from freebusy.domain.account import ProviderCredential
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, not a secret
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, TypeVar
 
 from freebusy.adapters import google, google_calendar
 from freebusy.adapters.google_calendar import CALENDAR_SCOPE, FreeBusyQueries, NoSuchCalendar
@@ -16,7 +13,6 @@ from freebusy.adapters.kept_tokens import KeptTokens
 from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import MOST_RESOURCES, resources_in
 from freebusy.adapters.provider_windows import Reading, read_in_pieces, read_together_in_pieces
-from freebusy.adapters.secrets import RegistrationSource, ServiceAccountKeySource
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import ProviderCredential, ProviderName
 from freebusy.domain.errors import (
@@ -28,8 +24,15 @@ from freebusy.domain.errors import (
     ProviderError,
     ProviderUnavailable,
 )
-from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import httpx
+
+    from freebusy.adapters.secrets import RegistrationSource, ServiceAccountKeySource
+    from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 T = TypeVar("T")
 

@@ -6,12 +6,10 @@ Microsoft accounts: https://learn.microsoft.com/graph/api/calendar-getschedule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from freebusy.adapters.provider_http import Answer, ProviderHttp
 from freebusy.adapters.provider_times import (
     first_second,
     first_second_in,
@@ -24,7 +22,10 @@ from freebusy.domain.errors import AccessTokenRejected, CalendarUnreadable, Prov
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from zoneinfo import ZoneInfo
+
+    from freebusy.adapters.provider_http import Answer, ProviderHttp
 
 GRAPH = "https://graph.microsoft.com"
 

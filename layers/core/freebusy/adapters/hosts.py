@@ -6,10 +6,12 @@ It knows no time limit that could be set, so lookups run in threads which nobody
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 PARALLEL_LOOKUPS = 64
 

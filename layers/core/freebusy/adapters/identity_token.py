@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from freebusy.adapters.provider_http import ProviderHttp, Timing
 from freebusy.domain.errors import IdentityRejected, ProviderUnavailable
+
+if TYPE_CHECKING:
+    from freebusy.adapters.provider_http import ProviderHttp, Timing
 
 Claims = Mapping[str, Any]
 

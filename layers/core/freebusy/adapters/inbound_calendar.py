@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,6 +23,9 @@ from freebusy.adapters.imip.text import lines, shortened
 from freebusy.domain.errors import MailIgnored
 from freebusy.domain.event import Participation, Proposal
 from freebusy.domain.reply import LONGEST_COMMENT, Ignored, Method, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LARGEST_CALENDAR = 256 << 10
 """Bytes; an answer may repeat the description of its event."""

@@ -8,8 +8,6 @@ goes as deep as the mail asks it to, and takes time that grows with the square o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,6 +20,9 @@ from freebusy.domain.errors import MailIgnored, StorageUnavailable
 from freebusy.domain.reply import Ignored, Letter, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
     from mypy_boto3_s3 import S3Client
 
 LARGEST_MAIL = 2 << 20

@@ -7,11 +7,13 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from freebusy.adapters.provider_http import Timing
 from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import AccessTokenRejected, DelegationMissing, ProviderUnavailable
+
+if TYPE_CHECKING:
+    from freebusy.adapters.provider_http import Timing
 
 T = TypeVar("T")
 Ask = Callable[[], ProviderCredential]

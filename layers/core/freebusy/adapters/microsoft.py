@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
-
 from freebusy.adapters.graph_schedule import GRAPH, GraphSchedules
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_sign_in import ProviderSignIn
 from freebusy.adapters.provider_windows import read_in_pieces
-from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint, Verdict
 from freebusy.domain.account import Identity, ProviderCredential, ProviderName
 from freebusy.domain.errors import (
@@ -24,10 +20,15 @@ from freebusy.domain.errors import (
     ProviderMisconfigured,
     ProviderUnavailable,
 )
-from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
     from freebusy.adapters.identity_token import Claims
+    from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 SIGN_IN = "https://login.microsoftonline.com"
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
-
-import httpx
 
 from freebusy.adapters import graph_schedule, microsoft
 from freebusy.adapters.graph_schedule import GRAPH, GraphSchedules, ScheduleRefused
@@ -17,7 +14,6 @@ from freebusy.adapters.kept_tokens import KeptTokens
 from freebusy.adapters.provider_http import REAL_TIME, Answer, ProviderHttp, Timing, measured
 from freebusy.adapters.provider_resources import MOST_RESOURCES, resources_in
 from freebusy.adapters.provider_windows import Reading, read_in_pieces, read_together_in_pieces
-from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import VERDICTS, TokenEndpoint, Verdict
 from freebusy.domain.account import ProviderCredential, ProviderName
 from freebusy.domain.errors import (
@@ -34,8 +30,15 @@ from freebusy.domain.errors import (
     ProviderMisconfigured,
     ProviderUnavailable,
 )
-from freebusy.domain.free_busy import FreeBusyPeriod, Period
 from freebusy.domain.service_account import Administrator, Delegation, Organization, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import httpx
+
+    from freebusy.adapters.secrets import RegistrationSource
+    from freebusy.domain.free_busy import FreeBusyPeriod, Period
 
 T = TypeVar("T")
 

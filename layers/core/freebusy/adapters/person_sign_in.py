@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import httpx
+from typing import TYPE_CHECKING
 
 from freebusy.adapters import google, microsoft
-from freebusy.adapters.identity_token import Claims
 from freebusy.adapters.provider_http import REAL_TIME, ProviderHttp, Timing, measured
-from freebusy.adapters.secrets import RegistrationSource
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import Identity, ProviderName
 from freebusy.domain.person import Person
 from freebusy.domain.service_account import Organization, mailbox_identity
+
+if TYPE_CHECKING:
+    import httpx
+
+    from freebusy.adapters.identity_token import Claims
+    from freebusy.adapters.secrets import RegistrationSource
 
 GOOGLE_SCOPE = "openid email"
 MICROSOFT_SCOPE = "openid profile email"

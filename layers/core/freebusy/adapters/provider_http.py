@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from freebusy.domain.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
 from freebusy.measures import Measure, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 CALL_SECONDS = 8.0
 CONNECT_SECONDS = 3.0

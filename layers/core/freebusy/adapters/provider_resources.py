@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.service_account import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MOST_RESOURCES = 10_000
 """An organization with more gets none: cut off in silence, the list would be wrong."""

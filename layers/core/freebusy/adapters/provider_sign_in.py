@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from freebusy.adapters.token_endpoint import TokenAnswer, TokenEndpoint
-from freebusy.domain.account import ProviderCredential
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from freebusy.adapters.identity_token import Claims, IdentityTokens
+    from freebusy.adapters.token_endpoint import TokenAnswer, TokenEndpoint
+    from freebusy.domain.account import ProviderCredential
 
 EXCHANGE_SECONDS = 15.0
 """How long everything may take that follows on the browser's return."""

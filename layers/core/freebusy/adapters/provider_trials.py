@@ -5,10 +5,7 @@ Everything raises ProviderMisconfigured where it does not or where that cannot b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from freebusy.adapters import google, microsoft
 from freebusy.adapters.cronofy_api import CronofyApi
@@ -26,6 +23,11 @@ from freebusy.adapters.secrets import (
 from freebusy.adapters.token_endpoint import TokenEndpoint
 from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import CredentialRevoked, ProviderError, ProviderMisconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
 
 TRIAL_SECONDS = 20.0
 

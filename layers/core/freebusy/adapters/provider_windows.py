@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from freebusy.adapters.provider_http import Timing
 from freebusy.domain.errors import CalendarUnreadable, ProviderUnavailable
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from freebusy.adapters.provider_http import Timing
 
 T = TypeVar("T")
 

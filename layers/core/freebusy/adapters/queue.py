@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from freebusy.adapters.aws import aws_errors, code_of
-from freebusy.domain.channel import ChannelDue
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
-from freebusy.domain.upstream_due import UpstreamDue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+    from freebusy.domain.channel import ChannelDue
+    from freebusy.domain.event import InvitationDue
+    from freebusy.domain.upstream_due import UpstreamDue
 
 _MOST_AT_ONCE = 10
 _PAUSES = (0.1, 0.2, 0.4)

@@ -8,7 +8,6 @@ console gives it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -22,6 +21,8 @@ from freebusy.domain.errors import ProviderMisconfigured, ProviderUnavailable, S
 from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 KEPT_SECONDS = 300

@@ -6,7 +6,6 @@ calendars alone, which see the same UID, SEQUENCE and DTSTAMP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +15,8 @@ from freebusy.adapters.aws import code_of
 from freebusy.domain.errors import MailRefused, MailUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sesv2.type_defs import SendEmailRequestTypeDef
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.adapters.provider_http import Answer, ProviderHttp, Timing
-from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
 from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import (
     ConsentIncomplete,
@@ -20,6 +17,12 @@ from freebusy.domain.errors import (
     ProviderMisconfigured,
     ProviderUnavailable,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from freebusy.adapters.provider_http import Answer, ProviderHttp, Timing
+    from freebusy.adapters.secrets import ProviderRegistration, RegistrationSource
 
 Verdict = type[ProviderError]
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hmac
 import json
 import os
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
@@ -36,6 +35,8 @@ from freebusy.domain.identifiers import hashed
 from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOST_GRANTS = 50
 """An account keeps this many grants: one more ends the oldest, as a lost browser never comes back to revoke it."""
@@ -127,8 +130,7 @@ class Profile:
         return ProviderName.MANAGED if self.upstream is Upstream.CRONOFY else self.provider
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """One completed authorization of the account by its person. Its tokens live while it is listed here."""
 
     grant_id: str
@@ -136,8 +138,7 @@ class Grant:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """``profiles`` holds one or more free/busy profiles and exactly one managed profile, which comes last.
 
     ``has_events`` is false only while no event was ever stored, so that nobody needs to look for any. ``moved`` are

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode
 
-from freebusy.domain.account import Profile, ProviderName
-from freebusy.domain.errors import AuthorizationError
+if TYPE_CHECKING:
+    from freebusy.domain.account import Profile, ProviderName
+    from freebusy.domain.errors import AuthorizationError
 
 AUTHORIZATION_REQUEST_LIFETIME = 600
 AUTHORIZATION_CODE_LIFETIME = 300
 LINK_TOKEN_LIFETIME = 300
-ACCESS_TOKEN_LIFETIME = 3600
-PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME = 30 * 86400
-PUBLIC_GRANT_LIFETIME = 180 * 86400
-ROTATION_GRACE = 10
 """All in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(NamedTuple):
     """One trip through ``/oauth/authorize``, kept under the hash of the ``state`` we sent to the provider.
 
     ``browser_hash`` is the hash of a random value that only the browser's cookie holds; the PKCE verifier
@@ -43,8 +38,7 @@ class AuthorizationRequest:
     relink_profile_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnAddress:
+class ReturnAddress(NamedTuple):
     """Where a trip ends: the application's redirect URI, with its own ``state`` and our ``iss`` (RFC 9207)."""
 
     redirect_uri: str
@@ -64,8 +58,7 @@ class ReturnAddress:
         return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationCode:
+class AuthorizationCode(NamedTuple):
     """What a code stands for; bound to the application, its redirect URI and, with PKCE, its challenge.
 
     ``sub`` is an account, or a service account, which has no ``profile_id``.
@@ -84,28 +77,3 @@ class AuthorizationCode:
     expires_at: int
     joining: Profile | None = None
     reconnecting: bool = False
-
-
-class TokenKind(StrEnum):
-    ACCESS = "access"
-    REFRESH = "refresh"
-    CLIENT_SECRET = "client_secret"  # noqa: S105 - the name of a kind, not a secret
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRecord:
-    """What is stored about a bearer value, under its hash. Times are epoch seconds; ``None`` never expires.
-
-    ``sub`` and ``grant_id`` are ``None`` only for client secrets. ``rotated_at`` is set once a public
-    application's refresh token was exchanged for its successor, ``derived_with`` with it: the id of the data key
-    that the successor was derived with.
-    """
-
-    kind: TokenKind
-    client_id: str
-    expires_at: int | None = None
-    sub: str | None = None
-    grant_id: str | None = None
-    scope: str = ""
-    rotated_at: int | None = None
-    derived_with: int | None = None

@@ -27,12 +27,11 @@ The grid is that of the clock: multiples of the interval since the epoch, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.quorum import Found, Quorum, longest, with_the_free
 from freebusy.domain.stretches import (
@@ -51,6 +50,9 @@ from freebusy.domain.stretches import (
     stretches,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
 UNREADABLE: Sequence[Pair] = ((-FOREVER, FOREVER),)
 """Busy periods of somebody whose calendar cannot be read: never free."""
 
@@ -64,8 +66,7 @@ class ResponseFormat(StrEnum):
     OVERLAPPING_SLOTS = "overlapping_slots"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One participant, known by ``key``.
 
     All periods come in any order and may overlap or touch, and none ends before it starts.
@@ -87,8 +88,7 @@ class Member:
     after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """``required`` of its members must be free at once; as many as are listed means all of them."""
 
     members: Sequence[Member]
@@ -120,8 +120,7 @@ class Query:
             raise ValueError("buffers and the number of results cannot be negative")
 
 
-@dataclass(frozen=True, slots=True)
-class Availability:
+class Availability(NamedTuple):
     """``found`` holds (start, end, free): bit i of ``free`` stands for ``members[i]``, in the order of the request.
 
     Sorted by start. There are few different ``free`` among many results, so whatever is made of one can be kept.
@@ -173,7 +172,7 @@ def need_of(member: Member, need: Need) -> Need:
         return need
     before = need.before if member.before is None else member.before
     after = need.after if member.after is None else member.after
-    return replace(need, before=before, after=after)
+    return need._replace(before=before, after=after)
 
 
 def _calendar(entries: Sequence[Member], need: Need) -> Calendar:
@@ -198,15 +197,15 @@ def _limit(member: Member, need: Need) -> Sequence[Pair] | None:
     if member.full:
         limits.append(between(merged(member.full)))
     if member.managed:
-        starts, ends = stretches(member.managed, replace(need, since=0), -FOREVER, FOREVER)
+        starts, ends = stretches(member.managed, need._replace(since=0), -FOREVER, FOREVER)
         limits.append([*zip(starts, ends, strict=True)])
     return reduce(lambda ours, theirs: overlaps(ours, theirs, need.duration), limits) if limits else None
 
 
 def _both(one: Calendar, other: Calendar) -> Calendar:
     """A calendar that is free where both are. It has the smaller buffers, and busy periods wide enough to make up."""
-    need = replace(
-        one.need, before=min(one.need.before, other.need.before), after=min(one.need.after, other.need.after)
+    need = one.need._replace(
+        before=min(one.need.before, other.need.before), after=min(one.need.after, other.need.after)
     )
     if one.available is None or other.available is None:
         available = one.available if other.available is None else other.available

@@ -11,12 +11,15 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
-from urllib.parse import SplitResult
+from typing import TYPE_CHECKING
 
 from freebusy.domain.uri import LOOPBACK_HOSTS, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from urllib.parse import SplitResult
 
 LONGEST_URL = 2000
 MOST_SIGNATURES = 10

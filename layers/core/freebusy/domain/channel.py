@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOST_CHANNELS = 128
 """Of one account."""
@@ -25,8 +28,7 @@ class NotificationType(StrEnum):
     CHANGE = "change"
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """Something that happened to an account ``since`` this second, and that its application did not do itself.
 
     ``calendar_id`` says in which calendar, where it is a ``change``; ``managed`` whether to managed events.

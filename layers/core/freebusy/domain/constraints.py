@@ -9,14 +9,16 @@ skips midnight, with that change; weeks begin on Monday (ISO 8601).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from freebusy.domain.free_busy import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _DAY = timedelta(days=1)
 
@@ -28,8 +30,7 @@ class Recurs(StrEnum):
     WEEK = "week"
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(NamedTuple):
     """At most ``limit`` events that have all of ``tags`` in each day or week of the zone ``tzid``."""
 
     limit: int

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DELETED_KEPT = 90 * 86_400
 """Seconds for which a deleted event can still be found."""
@@ -50,8 +53,7 @@ class ExtendedTransparency(StrEnum):
         return Transparency.TRANSPARENT if free else Transparency.OPAQUE
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """When an event happens: ``start`` included, ``end`` excluded.
 
     Timed: epoch seconds, with the zones they were meant in (``Etc/UTC`` unless the application said one).
@@ -65,15 +67,13 @@ class When:
     end_zone: str = "Etc/UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     description: str = ""
     latitude: str | None = None
     longitude: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conferencing:
+class Conferencing(NamedTuple):
     join_url: str
     provider_description: str | None = None
 
@@ -94,8 +94,7 @@ class RecurrenceRule:
     exceptions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(NamedTuple):
     """Everything the application wrote about an event except who is invited. Compared to find out what changed."""
 
     summary: str
@@ -113,24 +112,21 @@ class Details:
     extended_transparency: ExtendedTransparency | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """Another time that an attendee proposed (iTIP COUNTER)."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """Which message an attendee's last counted reply answered; replies are ordered by both (RFC 5546, 2.1.5)."""
 
     sequence: int
     stamp: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attendee:
+class Attendee(NamedTuple):
     """``uninvited`` attendees stay listed, so that their CANCEL can be retried; they are not shown any more."""
 
     email: str
@@ -143,8 +139,7 @@ class Attendee:
     delivery: Delivery = Delivery.UNDISTURBED
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedEvent:
+class ManagedEvent(NamedTuple):
     """An event of the account's managed calendar, known to the application by ``event_id``.
 
     ``uid`` is both iCalendar UID and ``event_uid``; ``organizer`` is the opaque local part of its own mail address,
@@ -191,8 +186,7 @@ class ManagedEvent:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SentMark:
+class SentMark(NamedTuple):
     """The last message that one attendee was sent about an event: its revision, and whether it cancelled.
 
     ``version`` is that of the event from which it was made: changes up to that version need no message any more.

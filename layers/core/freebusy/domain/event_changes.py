@@ -6,9 +6,9 @@ tell a new invitation from a corrected one, and a reply to an earlier time from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.errors import RefusedBecause
 from freebusy.domain.event import (
@@ -25,6 +25,9 @@ from freebusy.domain.event import (
     When,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MOST_ATTENDEES = 200
 """Who may be invited to one event at once, the account's person among them."""
 
@@ -40,8 +43,7 @@ class Keep(Enum):
     STORED = "stored"
 
 
-@dataclass(frozen=True, slots=True)
-class Invitee:
+class Invitee(NamedTuple):
     email: str
     name: str | None = None
 
@@ -114,8 +116,7 @@ def updated(stored: ManagedEvent, wanted: EventUpsert, *, now: int) -> ManagedEv
     corrected = matters or details != stored.details or _renamed(stored.attendees, attendees)
     outranks = matters or _turned(stored.attendees, attendees)
     sequence = stored.sequence + outranks
-    return replace(
-        stored,
+    return stored._replace(
         details=details,
         attendees=tuple(map(_asked_anew, attendees)) if retimed else attendees,
         sequence=sequence,
@@ -134,10 +135,9 @@ def revived(stored: ManagedEvent, wanted: EventUpsert, *, now: int) -> ManagedEv
     whichever of the messages they got, and who was invited before and is not any more still gets the CANCEL.
     """
     person, *others = stored.attendees
-    before = (_invited_anew(person), *(replace(other, uninvited=True) for other in others))
+    before = (_invited_anew(person), *(other._replace(uninvited=True) for other in others))
     sequence = stored.sequence + 1
-    return replace(
-        stored,
+    return stored._replace(
         details=wanted.details(None),
         attendees=_after(before, wanted),
         sequence=sequence,
@@ -153,15 +153,14 @@ def revived(stored: ManagedEvent, wanted: EventUpsert, *, now: int) -> ManagedEv
 
 def created(blank: ManagedEvent, wanted: EventUpsert) -> ManagedEvent:
     """The first version: ``blank`` says whose event it is, and lists the account's person. Raises as ``updated``."""
-    return replace(blank, details=wanted.details(None), attendees=_after(blank.attendees, wanted))
+    return blank._replace(details=wanted.details(None), attendees=_after(blank.attendees, wanted))
 
 
 def deleted(stored: ManagedEvent, *, now: int) -> ManagedEvent:
     """The event after its deletion, ``stored`` itself when it was deleted before."""
     if stored.deleted:
         return stored
-    return replace(
-        stored,
+    return stored._replace(
         sequence=stored.sequence + 1,
         revision=stored.revision + 1,
         revised_at=_later(stored, now),
@@ -226,7 +225,7 @@ def _after(stored: tuple[Attendee, ...], wanted: EventUpsert) -> tuple[Attendee,
             problem = "this is the account's own person: delete the event instead"
             refused.add(f"attendees.remove[{number}].email", "errors.not_supported", problem)
         elif address in attendees:
-            attendees[address] = replace(attendees[address], uninvited=True)
+            attendees[address] = attendees[address]._replace(uninvited=True)
     for invitee in wanted.invite:
         address = same_address(invitee.email)
         known = attendees.get(address)
@@ -234,7 +233,7 @@ def _after(stored: tuple[Attendee, ...], wanted: EventUpsert) -> tuple[Attendee,
             attendees[address] = Attendee(invitee.email, invitee.name)
         elif address != person:
             welcome = _invited_anew(known) if known.uninvited else known
-            attendees[address] = replace(welcome, name=invitee.name or known.name)
+            attendees[address] = welcome._replace(name=invitee.name or known.name)
     if sum(not attendee.uninvited for attendee in attendees.values()) > MOST_ATTENDEES:
         refused.add("attendees.invite", "errors.too_many", f"an event has at most {MOST_ATTENDEES} attendees")
     elif len(attendees) > MOST_LISTED:
@@ -246,11 +245,11 @@ def _after(stored: tuple[Attendee, ...], wanted: EventUpsert) -> tuple[Attendee,
 
 def _asked_anew(attendee: Attendee) -> Attendee:
     """``answered`` stays: replies that are older than the last one are still out of order."""
-    return replace(attendee, participation=Participation.NEEDS_ACTION, comment=None, proposal=None)
+    return attendee._replace(participation=Participation.NEEDS_ACTION, comment=None, proposal=None)
 
 
 def _invited_anew(attendee: Attendee) -> Attendee:
     """Another try at an address that failed, but never at somebody who complained."""
     complained = attendee.delivery is Delivery.COMPLAINED
     delivery = attendee.delivery if complained else Delivery.UNDISTURBED
-    return replace(_asked_anew(attendee), uninvited=False, delivery=delivery)
+    return _asked_anew(attendee)._replace(uninvited=False, delivery=delivery)

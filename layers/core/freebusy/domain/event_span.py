@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from freebusy.domain.event import Details
+from typing import TYPE_CHECKING
+
 from freebusy.domain.free_busy import Period
 from freebusy.domain.recurrence import ends_at
+
+if TYPE_CHECKING:
+    from freebusy.domain.event import Details
 
 _EARLIEST_DAWN, _LATEST_DUSK = 14 * 3600, 12 * 3600
 """A date begins first at UTC+14 and ends last at UTC-12; an all-day event may be read in any zone."""

@@ -10,11 +10,9 @@ Nothing is told but the kind of an obstacle: neither how long it lasts nor anyth
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import (
     Availability,
@@ -29,6 +27,9 @@ from freebusy.domain.availability import (
     windows_of,
 )
 from freebusy.domain.stretches import Need, Pair, between, merged, stretches, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MOST_MISSING = 80
 """Rows of one explanation."""
@@ -93,8 +94,7 @@ class Missing(NamedTuple):
     kept: Kept
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Bit i of a mask stands for ``members[i]``, as in the ``Availability`` that is explained.
 
     Starts at ``until`` and later are not explained: there the answer, or this, had reached its limit.
@@ -106,8 +106,7 @@ class Explanation:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartExplanation:
+class StartExplanation(NamedTuple):
     """All there is to say about one start; it is offered when no cause is left and every group has enough members."""
 
     start: int

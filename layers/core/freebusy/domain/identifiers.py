@@ -13,6 +13,7 @@ from hashlib import sha256
 
 _SERVICE_ACCOUNT = "ser_"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_CHANNEL_HANDLE_LENGTH = 32
 
 
 def new_account_id() -> str:
@@ -46,6 +47,14 @@ def new_channel_id() -> str:
 
 def new_access_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
+
+
+def channel_handle(sub: str, profile_id: str) -> str:
+    """In the address of our own channel at Cronofy for this profile.
+
+    The same every time, so that what was interrupted is found again. It is no secret: Cronofy signs.
+    """
+    return hashed(f"the channel of {sub} {profile_id}")[:_CHANNEL_HANDLE_LENGTH]
 
 
 def new_answer_handle() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -33,8 +32,7 @@ class WeeklyPeriod(NamedTuple):
         return self.end or 24 * 60
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityRule:
+class AvailabilityRule(NamedTuple):
     """Hours of every week in the zone ``tzid``, known by the application's own ``rule_id``.
 
     ``calendar_ids`` are the calendars that count where the rule is used; empty means all.
@@ -54,8 +52,7 @@ class AvailablePeriod(NamedTuple):
     period_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedAvailability:
+class ManagedAvailability(NamedTuple):
     """All of one account: rules by id, periods by start."""
 
     rules: tuple[AvailabilityRule, ...] = ()

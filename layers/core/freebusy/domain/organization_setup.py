@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import ProviderName
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME, AuthorizationCode, ReturnAddress
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.scopes import split
 from freebusy.domain.service_account import MANAGE_RESOURCES, Administrator, Organization
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import ProviderName
 
 SETUP_LIFETIME = 7 * 86400
 """In seconds: Google may take a day to notice a delegation, and an administrator days to ask whoever keeps the DNS."""
@@ -19,8 +21,7 @@ PROOF = "freebusy-connect="
 """What the record that proves a domain begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRequest:
+class OrganizationRequest(NamedTuple):
     """What an application wants of an organization, and where the administrator's browser goes back to.
 
     ``scope`` is what the application may do as a service account, ``delegated_scope`` the most that it may want for
@@ -61,8 +62,7 @@ class Leg(StrEnum):
     SIGN_IN = "sign_in"
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationTrip:
+class OrganizationTrip(NamedTuple):
     """One leg of an administrator's browser through the provider, kept under the hash of the ``state`` we sent there.
 
     ``browser_hash`` is that of ``AuthorizationRequest``. ``handle`` names the setup that the administrator signs in for
@@ -76,8 +76,7 @@ class OrganizationTrip:
     handle: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """An administrator has signed in, and now lets us in at the provider, which may take days.
 
     It is kept under the hash of a random handle, which is in its address; ``browser_hash`` is the hash of what the
@@ -103,8 +102,7 @@ class Setup:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ProofRecord:
+class ProofRecord(NamedTuple):
     """A TXT record by which whoever keeps a domain's DNS says that this person may connect it to this application."""
 
     name: str

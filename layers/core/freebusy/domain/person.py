@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Identity, ProviderName
+if TYPE_CHECKING:
+    from freebusy.domain.account import Identity, ProviderName
 
 SESSION_LIFETIME = 900
 """In seconds. Long enough to read a page and to decide; whoever comes later signs in again, which takes two clicks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Who signed in, as the provider vouches for it.
 
     ``mailbox`` is the same person as their organization names them, where the provider vouches for their address as
@@ -26,8 +26,7 @@ class Person:
         return (self.identity,) if self.mailbox is None else (self.identity, self.mailbox)
 
 
-@dataclass(frozen=True, slots=True)
-class PersonTrip:
+class PersonTrip(NamedTuple):
     """One trip of a person's browser to the sign-in, kept under the hash of the ``state`` that we sent there.
 
     ``browser_hash`` is that of ``AuthorizationRequest``.
@@ -38,8 +37,7 @@ class PersonTrip:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class PersonSession:
+class PersonSession(NamedTuple):
     """Kept under the hash of a random handle, which the person's browser alone has."""
 
     person: Person

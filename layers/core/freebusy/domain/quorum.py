@@ -6,13 +6,15 @@ Members go by their number in the query; in a mask, bit i stands for member numb
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from heapq import heapreplace
 from itertools import accumulate, compress, repeat
 from operator import xor
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.stretches import FOREVER, Pair, Stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 Found = tuple[int, int, int]
 """Start, end, and a mask of the members who are free from the one to the other."""
@@ -21,8 +23,7 @@ WORTH_A_SEARCH = 4
 """Stretches per opening; where there are fewer, taking them all is quicker than searching for the right ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quorum:
+class Quorum(NamedTuple):
     """At least ``required`` of these members."""
 
     members: frozenset[int]

@@ -7,13 +7,17 @@ happens an hour later, one that comes twice happens the first time (RFC 5545, 3.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import count, islice
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from freebusy.domain.event import Details, RecurrenceRule, When
 from freebusy.domain.free_busy import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freebusy.domain.event import Details, RecurrenceRule, When
 
 ENDLESS = 253_402_300_799
 """The last second of the year 9999: where a series without ``count`` and ``until`` ends."""

@@ -6,8 +6,9 @@ None of it is mailed on: it raises no ``revision``. Whatever cannot be counted r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from freebusy.domain.errors import MailIgnored
 from freebusy.domain.event import Answered, Attendee, Delivery, ManagedEvent, Participation, Proposal
@@ -80,8 +81,7 @@ class Receipt:
     dmarc: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What SES says about a message that it was given for the event of ``organizer``.
 
     ``recipient`` is that of ``InvitationDue``: a hash of the address, by which the message was tagged.
@@ -238,7 +238,7 @@ def answered(event: ManagedEvent, letter: Letter, *, now: int) -> ManagedEvent:
     return _with(
         event,
         attendee,
-        replace(attendee, participation=says, comment=reply.comment, proposal=proposal, answered=this),
+        attendee._replace(participation=says, comment=reply.comment, proposal=proposal, answered=this),
         now=now,
     )
 
@@ -250,7 +250,7 @@ def reported(event: ManagedEvent, report: Report, *, now: int) -> ManagedEvent:
         raise MailIgnored(Ignored.UNKNOWN_RECIPIENT)
     if attendee.delivery in {report.delivery, Delivery.COMPLAINED}:
         return event
-    return _with(event, attendee, replace(attendee, delivery=report.delivery), now=now)
+    return _with(event, attendee, attendee._replace(delivery=report.delivery), now=now)
 
 
 def _order(answered: Answered) -> tuple[int, int]:
@@ -259,4 +259,4 @@ def _order(answered: Answered) -> tuple[int, int]:
 
 def _with(event: ManagedEvent, attendee: Attendee, changed: Attendee, *, now: int) -> ManagedEvent:
     attendees = tuple(changed if each is attendee else each for each in event.attendees)
-    return replace(event, attendees=attendees, updated_at=max(now, event.updated_at))
+    return event._replace(attendees=attendees, updated_at=max(now, event.updated_at))

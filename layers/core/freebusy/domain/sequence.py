@@ -19,12 +19,11 @@ stages of one step; within a stage of n steps there are at most n² · 2ⁿ⁻²
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 from math import gcd
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import (
     DEFAULT_START_INTERVAL,
@@ -35,6 +34,9 @@ from freebusy.domain.availability import (
     find_openings,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 MOST_STEPS = 10
 MOST_IN_A_STAGE = 5
 """Steps that may come in any order."""
@@ -42,8 +44,7 @@ MOST_IN_A_STAGE = 5
 _MINUTE = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What is asked of one step: its groups, duration, time, grid and buffers, as of any query.
 
     ``longest_before`` and ``longest_after`` are the longest gaps to the neighbouring steps (``None``: any).
@@ -63,8 +64,7 @@ class Placed(NamedTuple):
     free: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sequences:
+class Sequences(NamedTuple):
     """``found`` in the order of their first starts, each in the order of time. ``members`` are those of each step."""
 
     members: Sequence[tuple[str, ...]]

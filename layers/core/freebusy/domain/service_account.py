@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import Disconnected, Grant, Identity, ProviderName, Upstream
 from freebusy.domain.scopes import split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MANAGE_ACCOUNTS = "service_account/accounts/manage"
 MANAGE_RESOURCES = "service_account/resources/manage"
@@ -21,8 +24,7 @@ _GOOGLE_RESOURCES = "resource.calendar.google.com"
 """The domain of every Workspace's rooms, which says nothing about whose they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+class Organization(NamedTuple):
     """A Google Workspace or a Microsoft tenant, reached directly or by way of Cronofy.
 
     ``key`` never changes: Google's primary domain, Microsoft's tenant id, the id of Cronofy's service account.
@@ -54,12 +56,32 @@ class Organization:
         return self.provider is ProviderName.GOOGLE and mailbox.rpartition("@")[2].lower() == _GOOGLE_RESOURCES
 
 
-@dataclass(frozen=True, slots=True)
-class Administrator:
+class Administrator(NamedTuple):
     """Who signed in for an organization, as the provider vouches for it."""
 
     identity: Identity
     organization: Organization
+
+
+class Leaving(NamedTuple):
+    """How far the people of an organization that is erased have got, page by page.
+
+    ``after`` is where the last page ended. Pages are queued until all are, at ``queued_at`` in epoch seconds; from then
+    on each is waited for, from the first one again.
+    """
+
+    after: str = ""
+    queued_at: int = 0
+
+
+NOBODY_YET = Leaving()
+
+
+class Mailboxes(NamedTuple):
+    """A page of an organization's: whose accounts they are on, and ``after`` what the next follows; empty for none."""
+
+    subs: list[str]
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +91,8 @@ class ServiceAccount:
     ``administrator`` is the one who did so last. ``delegated_scope`` is the most that may be asked for people.
     ``sealed_credential`` is the token that all its mailboxes are read with, a short-lived one that can be had again at
     any time; of an organization at Cronofy it is that of the service account there, and asks for mailboxes.
-    ``version`` rises whenever credential or connection state are written; ``disconnected_at`` is in epoch seconds.
+    ``version`` rises whenever credential, connection state or ``leaving`` are written; ``disconnected_at`` is in epoch
+    seconds.
     """
 
     sub: str
@@ -83,14 +106,14 @@ class ServiceAccount:
     disconnected: Disconnected | None = None
     disconnected_at: int = 0
     created_at: int = 0
+    leaving: Leaving = NOBODY_YET
 
     @property
     def connected(self) -> bool:
         return self.disconnected is None
 
 
-@dataclass(frozen=True, slots=True)
-class Delegation:
+class Delegation(NamedTuple):
     """What an administrator lets us in with: at Google they enter it, at Microsoft they agree to it.
 
     ``client_id`` is that of our service account or registration; ``free_busy`` and ``resources`` are the scopes, or
@@ -102,8 +125,7 @@ class Delegation:
     resources: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """A room or another thing that can be booked, and has a calendar."""
 
     email: str

@@ -7,10 +7,12 @@ ints sort and compare at C speed, and for counting who is free it does not matte
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter, lt
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 Pair = tuple[int, int]
 
@@ -83,8 +85,7 @@ def overlaps(ours: Iterable[Pair], theirs: Iterable[Pair], shortest: int) -> lis
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What is looked for in a calendar: ``duration`` seconds between ``since`` and ``until``, which are epoch seconds.
 
     The buffers must be free of busy periods as well, but may lie outside of that time.
@@ -97,8 +98,7 @@ class Need:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(NamedTuple):
     """The busy periods of somebody who may be booked in one of the ``available`` periods only, or always (``None``).
 
     ``busy`` is in any order, and may overlap; none ends before it starts. ``available`` is sorted and disjoint. All

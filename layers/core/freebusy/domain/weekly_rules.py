@@ -8,15 +8,18 @@ comes, and what is left of the period counts; an hour that comes twice counts tw
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from freebusy.domain.free_busy import Period
-from freebusy.domain.managed_availability import WeeklyPeriod
 from freebusy.domain.stretches import Pair, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freebusy.domain.free_busy import Period
+    from freebusy.domain.managed_availability import WeeklyPeriod
 
 _MINUTE, _DAY, _WEEK = 60, 86_400, 604_800
 _FIRST_MONDAY = 4 * _DAY  # The epoch was a Thursday.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from freebusy.service.audit import Notes
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.service.audit import Notes
 
 ACTIONS = {
     "GET /oauth/callback/{provider}": "consent.given",

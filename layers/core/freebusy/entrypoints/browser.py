@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode
 
 from aws_lambda_powertools.event_handler import Response
 
-from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import AuthorizationRefused
 from freebusy.entrypoints.cookies import forgotten, keeping, kept
 from freebusy.entrypoints.http import public_url
 from freebusy.entrypoints.languages import locale_of
 from freebusy.entrypoints.pages import choose_provider, reconnected
-from freebusy.service.authorization import ProviderChoice, Reconnected
 from freebusy.service.provider_leg import trip_of
-from freebusy.service.trips import Departure, Return
+from freebusy.service.trips import Departure, ProviderChoice, Reconnected, Return
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.domain.account import ProviderName
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.channel import ChannelDue, News
-from freebusy.domain.event import InvitationDue
 from freebusy.domain.upstream_due import UpstreamDue
 from freebusy.entrypoints.observing import logger, tell_trouble, trouble
 from freebusy.entrypoints.records import UnreadableRecord, batch_failures
 from freebusy.entrypoints.stream import AccountChange, EventChange, change_of, name_of, sequence_number
-from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
 from freebusy.service.announcing import announce
-from freebusy.service.invitations import due_after
+from freebusy.service.due_invitations import due_after
 from freebusy.service.news import account_news, event_news, is_due_upstream
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-@dataclass(frozen=True, slots=True)
+    from freebusy.domain.event import InvitationDue
+    from freebusy.ports import ChannelQueue, ChannelStore, DeadLetters, InvitationQueue, UpstreamQueue
+
+
+@dataclass(eq=False, repr=False)
 class Followers:
     """Where what was written goes on to."""
 

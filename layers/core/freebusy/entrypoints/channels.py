@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.channel import ChannelDue
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.queued import deliver_in_groups
 from freebusy.entrypoints.records import Message, UnreadableRecord
-from freebusy.ports import ChannelQueue
-from freebusy.service.notifications import Notifier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.ports import ChannelQueue
+    from freebusy.service.notifications import Notifier
 
 
 def notify_channels(event: Mapping[str, Any], *, notifier: Notifier, queue: ChannelQueue) -> dict[str, Any]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import Response
-
-from freebusy.domain.account import ProviderName
 from freebusy.domain.application import MOST_LOGO_BYTES
 from freebusy.entrypoints.forms import FIELD, token_of
 from freebusy.entrypoints.languages import locale_of
 from freebusy.entrypoints.pages import LABELS, page
-from freebusy.service.connections import Connection
-from freebusy.service.person_trips import SignedIn
 from freebusy.service.provider_leg import CALLBACK_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from aws_lambda_powertools.event_handler import Response
+
+    from freebusy.domain.account import ProviderName
+    from freebusy.service.connections import Connection
+    from freebusy.service.person_trips import SignedIn
 
 
 def sign_in(
@@ -76,5 +79,5 @@ def _with_logos_that_fit(listed: Sequence[Connection]) -> list[Connection]:
         if len(application.logo) > left:
             application = replace(application, logo=b"")
         left -= len(application.logo)
-        shown.append(replace(connection, application=application))
+        shown.append(connection._replace(application=application))
     return shown

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from freebusy.entrypoints.http import public_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Kept(NamedTuple):

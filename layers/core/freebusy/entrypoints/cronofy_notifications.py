@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.channel import NotificationType
 from freebusy.entrypoints.cronofy_signature import signed
 from freebusy.entrypoints.times import parse_time
-from freebusy.service.upstream_notifications import UpstreamNotifications
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.service.upstream_notifications import UpstreamNotifications
 
 
 def take_notification(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.entrypoints.http import bytes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def signed(event: Mapping[str, Any]) -> tuple[bytes, str]:

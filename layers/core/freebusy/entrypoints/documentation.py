@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple
-
-from aws_lambda_powertools.event_handler import Response
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.errors import NotFound
 from freebusy.entrypoints.openapi.document import answers_of, openapi
 from freebusy.entrypoints.openapi.operations import ABOUT, ABOUT_KEY, KEY, OPERATIONS, Caller, Operation, Section
-from freebusy.entrypoints.openapi.shapes import Schema
 from freebusy.entrypoints.pages import page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from aws_lambda_powertools.event_handler import Response
+
+    from freebusy.entrypoints.openapi.shapes import Schema
 
 _REFERENCE = re.compile(r"#/components/schemas/(\w+)")
 _DEEPEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A line about a field, ``depth`` fields below the body."""
 
     name: str

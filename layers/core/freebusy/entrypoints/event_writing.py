@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from freebusy.bootstrap import Dependencies
-from freebusy.domain.account import Account
 from freebusy.domain.errors import FreeBusyError, InvalidRequest, NotFound
 from freebusy.domain.scopes import Permission
-from freebusy.entrypoints.authentication import Person
 from freebusy.entrypoints.http import refusal
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.available_periods import available_period, period_deletion
 from freebusy.entrypoints.wire.event_request import bulk_deletion, event_deletion, event_upsert
 from freebusy.service.events import delete_all_events, delete_event, require_writable, upsert_event
 from freebusy.service.managed_availability import delete_periods, save_period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.bootstrap import Dependencies
+    from freebusy.domain.account import Account
+    from freebusy.entrypoints.authentication import Person
 
 MOST_ENTRIES = 50
 
@@ -54,7 +56,7 @@ class EventWriter:
             events=self._wired.events,
             now=self._wired.clock(),
         )
-        self._caller = self._caller._replace(account=replace(account, has_events=True))
+        self._caller = self._caller._replace(account=account._replace(has_events=True))
 
     def delete(self, calendar_id: str, body: Mapping[str, Any]) -> None:
         account = self._caller.account

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import AuthorizationRefused
 from freebusy.domain.identifiers import hashed
 from freebusy.entrypoints.http import MalformedBody, body_of, public_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FIELD = "form_token"
 

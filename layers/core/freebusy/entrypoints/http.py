@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,7 +16,6 @@ from urllib.parse import parse_qs
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import (
     AuthenticationFailed,
     DelegationMissing,
@@ -42,6 +40,8 @@ from freebusy.service.audit import begin
 from freebusy.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 JSON = "application/json; charset=utf-8"
@@ -286,6 +286,8 @@ def _is_listed(origin: str) -> bool:
     """While the table does not answer, nobody is: that must not turn an answer that we have into a failure."""
     if origin in settings().allowed_origins:
         return True
+    from freebusy.bootstrap import dependencies  # most who ask are no front ends
+
     try:
         return bool(dependencies().applications.with_origin(origin))
     except StorageUnavailable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -13,6 +12,8 @@ from freebusy.domain.errors import InvalidRequest
 from freebusy.entrypoints.http import JSON
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from freebusy.domain.account import Account
     from freebusy.domain.service_account import ServiceAccount
 
@@ -28,11 +29,9 @@ def once(
     Without the header it is just carried out. What it raises is not kept. Raises InvalidRequest for a key that is
     malformed or was another request's, and RequestInProgress.
     """
-    sent = event.get("headers", {}).get("idempotency-key")
-    if sent is None:
+    key = key_of(event)
+    if key is None:
         return carry_out()
-    if not (key := _KEY.fullmatch(sent)):
-        raise InvalidRequest.of("Idempotency-Key", "errors.invalid_format", "must be of 1 to 255 printable characters")
     # Most requests have no key, and a cold start need not load what they are.
     from freebusy.domain.idempotency import Answered, KeyedRequest
     from freebusy.service.idempotency import carry_out_once
@@ -42,6 +41,16 @@ def once(
         return Answered(answer.status_code, answer.body or "")
 
     http, wired = event["requestContext"]["http"], dependencies()
-    request = KeyedRequest(holder.client_id, holder.sub, key[1], http["method"], http["path"], event.get("body") or "")
+    request = KeyedRequest(holder.client_id, holder.sub, key, http["method"], http["path"], event.get("body") or "")
     status, body = carry_out_once(request, carried_out, answers=wired.kept_answers, now=wired.clock())
     return Response(status_code=status, content_type=JSON, body=body)
+
+
+def key_of(event: Mapping[str, Any]) -> str | None:
+    """None without the header. Raises InvalidRequest for one that is malformed."""
+    sent = event.get("headers", {}).get("idempotency-key")
+    if sent is None:
+        return None
+    if not (key := _KEY.fullmatch(sent)):
+        raise InvalidRequest.of("Idempotency-Key", "errors.invalid_format", "must be of 1 to 255 printable characters")
+    return key[1]

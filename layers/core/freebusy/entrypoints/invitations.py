@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.event import InvitationDue
 from freebusy.domain.identifiers import hashed
@@ -12,8 +11,12 @@ from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.queued import deliver_in_groups
 from freebusy.entrypoints.records import Message, UnreadableRecord
 from freebusy.measures import Measure, take
-from freebusy.ports import InvitationQueue
-from freebusy.service.delivery import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.ports import InvitationQueue
+    from freebusy.service.delivery import Sender
 
 
 def deliver_invitations(event: Mapping[str, Any], *, sender: Sender, queue: InvitationQueue) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from freebusy.bootstrap import dependencies
 from freebusy.domain.errors import TooManyRequests
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ _standing: ContextVar[Standing | None] = ContextVar("standing", default=None)
 
 def count_request(client_id: str) -> None:
     """One more of this application, whatever becomes of it. Raises TooManyRequests."""
+    from freebusy.bootstrap import dependencies  # pages and documents are not counted
+
     standing = dependencies().rate_limiter.count(client_id)
     _standing.set(standing)
     if standing and not standing.admitted:

@@ -9,8 +9,7 @@ reports about mail that went out
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import MailIgnored
 from freebusy.domain.event import Delivery, ManagedEvent
@@ -18,6 +17,9 @@ from freebusy.domain.reply import Ignored, Receipt, Report, Verdict
 from freebusy.entrypoints.observing import logger, tell_trouble
 from freebusy.entrypoints.records import batch_failures
 from freebusy.measures import Measure, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def each_notification(

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from functools import wraps
 from time import time
 from traceback import extract_tb, format_tb
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -27,6 +26,8 @@ from freebusy.domain.errors import FreeBusyError
 from freebusy.measures import Dimensions, Measure, taken
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]

@@ -6,7 +6,6 @@ They run no scripts but one of our own, load nothing, and nobody may frame them 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -24,6 +23,8 @@ from freebusy.entrypoints.languages import texts_for
 from freebusy.entrypoints.observing import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from jinja2 import Environment
 

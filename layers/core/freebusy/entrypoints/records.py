@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from time import time
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import FreeBusyError
 from freebusy.entrypoints.observing import tell_trouble
-from freebusy.ports import RetriedQueue
+from freebusy.measures import Measure, take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from freebusy.ports import RetriedQueue
 
 
 class UnreadableRecord(FreeBusyError):
@@ -32,11 +37,13 @@ def batch_failures(identifiers: Iterable[str]) -> dict[str, Any]:
 class Message:
     """``received`` counts deliveries, this one included; ``receipt`` is that of this delivery.
 
-    Only messages of a FIFO queue have a ``group``.
+    ``sent_at`` is a UNIX time. Only messages of a FIFO queue have a ``group``.
     """
 
     message_id: str
+    queue_name: str
     group: str
+    sent_at: int
     received: int
     receipt: str = field(repr=False)
     body: str = field(repr=False)
@@ -46,7 +53,9 @@ def messages_of(event: Mapping[str, Any]) -> list[Message]:
     return [
         Message(
             message_id=record["messageId"],
+            queue_name=record["eventSourceARN"].rpartition(":")[2],
             group=record["attributes"].get("MessageGroupId", ""),
+            sent_at=int(record["attributes"]["SentTimestamp"]) // 1000,
             received=int(record["attributes"]["ApproximateReceiveCount"]),
             receipt=record["receiptHandle"],
             body=record["body"],
@@ -64,8 +73,13 @@ def groups_of(event: Mapping[str, Any]) -> list[list[Message]]:
 
 
 def postpone(messages: Iterable[Message], queue: RetriedQueue, *, received: int) -> None:
-    """Lets messages that failed wait, as if each had been ``received`` so often."""
+    """Lets messages that failed wait, as if each had been ``received`` so often.
+
+    Measured here, since SQS's own age of the oldest message leaves out what was received three times:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
     for message in messages:
+        take(Measure.WAIT, message.queue_name, value=int(time()) - message.sent_at)
         try:
             queue.postpone(message.receipt, received=received)
         except Exception as error:  # noqa: BLE001 - then it waits for the queue's own visibility timeout

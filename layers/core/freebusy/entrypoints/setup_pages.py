@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from aws_lambda_powertools.event_handler import Response
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.application import Introduction
 from freebusy.entrypoints.browser import choosing
 from freebusy.entrypoints.pages import page
 from freebusy.service.organization_request import NARROWED
-from freebusy.service.organization_setups import Progress
-from freebusy.service.organization_trips import OrganizationChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.event_handler import Response
+
+    from freebusy.domain.application import Introduction
+    from freebusy.service.organization_setups import Progress
+    from freebusy.service.organization_trips import OrganizationChoice
 
 LABELS = {ProviderName.GOOGLE: "Google Workspace", ProviderName.MICROSOFT: "Microsoft 365"}
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.account import MOVED, Upstream
 from freebusy.domain.channel import ChannelDue
 from freebusy.entrypoints.records import UnreadableRecord
-from freebusy.service.invitations import EventState, recipient_of
+from freebusy.service.due_invitations import EventState, recipient_of
 from freebusy.service.news import AccountState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOST = {"disconnected", "withdrawn"}
 _SAID = ("participation", "comment", "proposal", "answered", "delivery")
 
 
-@dataclass(frozen=True, slots=True)
-class EventChange:
+class EventChange(NamedTuple):
     before: EventState | None
     after: EventState
 
 
-@dataclass(frozen=True, slots=True)
-class AccountChange:
+class AccountChange(NamedTuple):
     before: AccountState
     after: AccountState
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.channel import NotificationType
 from freebusy.domain.upstream_due import UpstreamDue
@@ -13,9 +12,13 @@ from freebusy.entrypoints.audit import record_of, write_record
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.queued import deliver_in_groups
 from freebusy.entrypoints.records import Message, UnreadableRecord
-from freebusy.ports import UpstreamQueue
 from freebusy.service.audit import begin
-from freebusy.service.upstream_channels import UpstreamWork
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.ports import UpstreamQueue
+    from freebusy.service.upstream_channels import UpstreamWork
 
 
 def carry_out_upstream(event: Mapping[str, Any], *, work: UpstreamWork, queue: UpstreamQueue) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.entrypoints.cronofy_signature import signed
 from freebusy.entrypoints.observing import logger
 from freebusy.entrypoints.wire.upstream_access import upstream_answer
-from freebusy.service.upstream_access import UpstreamAnswers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from freebusy.service.upstream_access import UpstreamAnswers
 
 
 def take_upstream_answer(

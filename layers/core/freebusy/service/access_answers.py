@@ -8,7 +8,6 @@ at Cronofy, what comes of it is Cronofy's answer (``upstream_access``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -26,15 +25,17 @@ from freebusy.domain.errors import (
 )
 from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed, new_authorization_code
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import AccessRequestStore, AccountStore, ApplicationStore, ServiceAccountStore, TokenStore
 from freebusy.service.audit import By, note, note_caller
-from freebusy.service.callbacks import Callbacks
 from freebusy.service.connecting import Connected, connect_mailbox
 from freebusy.service.mailbox_access import REFUSALS, require_access
 from freebusy.service.resources import Calendars, calendars_of
 
-if TYPE_CHECKING:  # most organizations are reached directly
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import AccessRequestStore, AccountStore, ApplicationStore, ServiceAccountStore, TokenStore
+    from freebusy.service.callbacks import Callbacks
     from freebusy.service.upstream_access import UpstreamAccess
 
 _Answer = TypeVar("_Answer")
@@ -51,7 +52,7 @@ AWAITED = "awaited"
 FORGOTTEN = "forgotten"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class AccessAnswers:
     """Answers one request at a time; safe to call from several threads."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.errors import InsufficientScope, RefusedBecause
 from freebusy.domain.identifiers import new_access_request_id
 from freebusy.domain.scopes import BEYOND_FREE_BUSY, grantable, permissions, split
 from freebusy.domain.service_account import MANAGE_RESOURCES, Organization, ServiceAccount
-from freebusy.ports import AccessRequestQueue, AccessRequestStore, ApplicationStore, HostResolver
 from freebusy.service.callbacks import refused_callbacks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.ports import AccessRequestQueue, AccessRequestStore, ApplicationStore, HostResolver
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import MOVED, Account, Disconnected, Profile
+from freebusy.domain.account import MOVED, Account, Disconnected
 from freebusy.domain.errors import InvalidRequest, NotFound
-from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore
-from freebusy.service.carriers import can_be_invited
 
-
-def is_connected(account: Account, profile: Profile) -> bool:
-    """Whether the profile works.
-
-    The managed profile needs no credential of its own: it works as long as the account has a free/busy profile whose
-    person can be invited. Our mail still reaches somebody whose credential merely lapsed.
-    """
-    if not profile.managed:
-        return profile.connected
-    return any(map(can_be_invited, account.free_busy_profiles))
+if TYPE_CHECKING:
+    from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore
 
 
 def current(account: Account, *, service_accounts: ServiceAccountStore) -> Account:
@@ -33,7 +24,7 @@ def current(account: Account, *, service_accounts: ServiceAccountStore) -> Accou
         else profile
         for profile in account.profiles
     ]
-    return replace(account, profiles=tuple(profiles))
+    return account._replace(profiles=tuple(profiles))
 
 
 def require_calendars(account: Account, calendar_ids: frozenset[str]) -> None:

@@ -5,9 +5,13 @@ Noting is the intent to tell: the table's stream queues every channel in which s
 
 from __future__ import annotations
 
-from freebusy.domain.channel import Channel, News
+from typing import TYPE_CHECKING
+
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.ports import ChannelStore
+
+if TYPE_CHECKING:
+    from freebusy.domain.channel import Channel, News
+    from freebusy.ports import ChannelStore
 
 _TRIES = 40
 

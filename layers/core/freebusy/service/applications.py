@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.account import Upstream
-from freebusy.domain.application import (
+from freebusy.domain.application import Appearance, Application, ClientSecret
+from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable
+from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
+from freebusy.domain.registration import (
     MOST_ORIGINS,
     MOST_REDIRECT_URIS,
     MOST_SECRETS,
-    Appearance,
-    Application,
-    ClientSecret,
     checked_home_page,
     checked_logo,
     checked_name,
@@ -22,41 +20,17 @@ from freebusy.domain.application import (
     checked_redirect_uri,
     checked_requests_per_minute,
 )
-from freebusy.domain.authorization import TokenKind
-from freebusy.domain.errors import InvalidRequest, NotFound, StorageUnavailable, TokenError
-from freebusy.domain.identifiers import hashed, new_client_id, new_client_secret
-from freebusy.ports import ApplicationRegistry, ApplicationStore, SecretVault, TokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from freebusy.domain.account import Upstream
+    from freebusy.ports import ApplicationRegistry, SecretVault
 
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _HINT_LENGTH = 13
-
-
-def authenticate_client(
-    client_id: str, secret: str | None, *, applications: ApplicationStore, tokens: TokenStore, now: int
-) -> Application:
-    """The application that is calling the token endpoint (RFC 6749, 2.3.1).
-
-    A public application is known by its ``client_id`` alone and sends no secret. A secret is looked up by its
-    hash, so how long a comparison takes says nothing about it. Raises TokenError ``invalid_client``.
-    """
-    application = applications.find(client_id)
-    if application is None:
-        raise _unrecognised("client_id is not known")
-    if application.public:
-        if secret:
-            raise _unrecognised("this application is public and has no client_secret: leave it out")
-        return application
-    if not secret:
-        raise _unrecognised("client_secret is required")
-    token = tokens.find(hashed(secret), now)
-    if token is None or token.kind is not TokenKind.CLIENT_SECRET or token.client_id != client_id:
-        # Guessing 256 bits is hopeless, and counting guesses would let anybody lock an application out: so they are
-        # written down, for its developers also forget to put in a new secret.
-        logger.warning("a client secret is wrong", extra={"client_id": client_id})
-        raise _unrecognised("client_secret is wrong")
-    return application
 
 
 def register_application(  # noqa: PLR0913 - what a registration consists of
@@ -85,7 +59,7 @@ def register_application(  # noqa: PLR0913 - what a registration consists of
         registry.create(application)
         return application, None
     secret = new_client_secret()
-    application = replace(application, secrets=(_listed(secret, application.client_id, vault, now),))
+    application = application._replace(secrets=(_listed(secret, application.client_id, vault, now),))
     registry.create(application)
     return application, secret
 
@@ -101,7 +75,7 @@ def find_application(client_id: str, *, registry: ApplicationRegistry) -> Applic
 def rename_application(client_id: str, name: str, *, registry: ApplicationRegistry) -> Application:
     """Raises NotFound and InvalidRequest."""
     (name,) = _checked("name", checked_name, [name])
-    return _change(client_id, lambda application: replace(application, name=name), registry)
+    return _change(client_id, lambda application: application._replace(name=name), registry)
 
 
 def show_home_page(client_id: str, home_page: str, *, registry: ApplicationRegistry) -> Appearance:
@@ -131,7 +105,7 @@ def add_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Applicat
     uris = tuple(uris)
 
     def change(application: Application) -> Application:
-        return replace(application, redirect_uris=_checked_redirect_uris((*application.redirect_uris, *uris)))
+        return application._replace(redirect_uris=_checked_redirect_uris((*application.redirect_uris, *uris)))
 
     return _change(client_id, change, registry)
 
@@ -142,14 +116,14 @@ def remove_redirect_uris(client_id: str, uris: Iterable[str], *, registry: Appli
 
     def change(application: Application) -> Application:
         left = _without("redirect_uris", application.redirect_uris, uris)
-        return replace(application, redirect_uris=_checked_redirect_uris(left))
+        return application._replace(redirect_uris=_checked_redirect_uris(left))
 
     return _change(client_id, change, registry)
 
 
 def choose_upstream(client_id: str, upstream: Upstream | None, *, registry: ApplicationRegistry) -> Application:
     """Where people who connect from now on are sent; None leaves it to the deployment. Raises NotFound."""
-    return _change(client_id, lambda application: replace(application, upstream=upstream), registry)
+    return _change(client_id, lambda application: application._replace(upstream=upstream), registry)
 
 
 def limit_requests(client_id: str, per_minute: int | None, *, registry: ApplicationRegistry) -> Application:
@@ -161,7 +135,7 @@ def limit_requests(client_id: str, per_minute: int | None, *, registry: Applicat
         checked = None if per_minute is None else checked_requests_per_minute(per_minute)
     except ValueError as error:
         raise _invalid("requests_per_minute", str(error)) from error
-    return _change(client_id, lambda application: replace(application, requests_per_minute=checked), registry)
+    return _change(client_id, lambda application: application._replace(requests_per_minute=checked), registry)
 
 
 def add_origins(client_id: str, origins: Iterable[str], *, registry: ApplicationRegistry) -> Application:
@@ -169,7 +143,7 @@ def add_origins(client_id: str, origins: Iterable[str], *, registry: Application
     origins = tuple(origins)
 
     def change(application: Application) -> Application:
-        return replace(application, origins=_checked_origins((*application.origins, *origins)))
+        return application._replace(origins=_checked_origins((*application.origins, *origins)))
 
     return _change(client_id, change, registry)
 
@@ -179,7 +153,7 @@ def remove_origins(client_id: str, origins: Iterable[str], *, registry: Applicat
     origins = _checked_origins(origins)
 
     def change(application: Application) -> Application:
-        return replace(application, origins=_without("origins", application.origins, origins))
+        return application._replace(origins=_without("origins", application.origins, origins))
 
     return _change(client_id, change, registry)
 
@@ -198,7 +172,7 @@ def rotate_secret(
             raise _invalid("secrets", "a public application has no client secret")
         if len(application.secrets) >= MOST_SECRETS:
             raise _invalid("secrets", "two secrets live already: revoke one first")
-        return replace(application, secrets=(*application.secrets, _listed(secret, client_id, vault, now)))
+        return application._replace(secrets=(*application.secrets, _listed(secret, client_id, vault, now)))
 
     return _change(client_id, change, registry), secret
 
@@ -213,20 +187,9 @@ def revoke_secret(client_id: str, hint: str, *, registry: ApplicationRegistry) -
         left = tuple(secret for secret in application.secrets if secret.hint != hint)
         if len(left) != len(application.secrets) - 1:
             raise _invalid("secrets", f"exactly one secret must have the hint {hint}")
-        return replace(application, secrets=left)
+        return application._replace(secrets=left)
 
     return _change(client_id, change, registry)
-
-
-def erase_application(client_id: str, *, registry: ApplicationRegistry) -> int:
-    """Removes an application with all its data, also where an earlier erasure was interrupted.
-
-    Returns how many items that were. Raises NotFound when there was nothing.
-    """
-    erased = registry.erase(client_id)
-    if not erased:
-        raise NotFound(f"there is no application {client_id}")
-    return erased
 
 
 def _change(client_id: str, change: Callable[[Application], Application], registry: ApplicationRegistry) -> Application:
@@ -274,7 +237,3 @@ def _without(field: str, listed: tuple[str, ...], removed: tuple[str, ...]) -> t
 
 def _invalid(field: str, description: str) -> InvalidRequest:
     return InvalidRequest.of(field, "errors.invalid", description)
-
-
-def _unrecognised(description: str) -> TokenError:
-    return TokenError("invalid_client", description)

@@ -1,73 +1,34 @@
-"""The trip of a person's browser: from an application through a provider's consent screen, and back with a code.
+"""A person's browser sets out: from an application, or from a profile's own address, to a provider's consent screen.
 
-``begin_authorization`` and ``begin_reconnection`` send it off, ``finish_authorization`` receives it. Where a redirect
-cannot be trusted they raise AuthorizationRefused; everything else that goes wrong is told to the application.
+Where a redirect cannot be trusted AuthorizationRefused is raised; everything else that goes wrong is told to the
+application. ``service.consenting`` receives the browser when it comes back.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import ProviderName, Upstream
-from freebusy.domain.application import Application, Introduction
-from freebusy.domain.authorization import (
-    AUTHORIZATION_CODE_LIFETIME,
-    AUTHORIZATION_REQUEST_LIFETIME,
-    AuthorizationCode,
-    AuthorizationRequest,
-    ReturnAddress,
-)
-from freebusy.domain.errors import (
-    AuthorizationError,
-    AuthorizationRefused,
-    NotFound,
-    ProviderError,
-    StorageUnavailable,
-)
+from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, AuthorizationRequest, ReturnAddress
+from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, ProviderError
 from freebusy.domain.identifiers import hashed
-from freebusy.ports import AccountStore, ApplicationStore, CalendarProvider, TokenStore, Vault
 from freebusy.service import consent_trouble
-from freebusy.service.audit import By, note, note_caller
 from freebusy.service.authorization_request import checked
-from freebusy.service.connecting import (
-    Connected,
-    Consent,
-    connect,
-    link,
-    reconnect_profile,
-    reconnectable,
-)
-from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, callback_url
-from freebusy.service.trips import Departure, Return, application_of, code_in, introduction, issue_code, returning_leg
+from freebusy.service.connecting import Connected, reconnectable
+from freebusy.service.provider_leg import ProviderLeg, callback_url
+from freebusy.service.trips import Departure, ProviderChoice, Return, application_of, introduction, provider_of
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-Providers = Mapping[ProviderName, CalendarProvider]
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderChoice:
-    """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
-
-    application: Introduction
-    providers: tuple[ProviderName, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reconnected:
-    """A profile works again, and that is all: no application waits for the browser. It may even be gone."""
-
-    application: Introduction | None
+    from freebusy.domain.application import Application
+    from freebusy.ports import AccountStore, ApplicationStore, TokenStore
+    from freebusy.service.trips import Providers
 
 
 def relink_url(public_url: str, sub: str, profile_id: str) -> str:
     """``profile_relink_url`` on the wire: where a person connects a disconnected profile again."""
     return f"{public_url}/oauth/relink/{sub}/{profile_id}"
-
-
-# --- Setting out -------------------------------------------------------------------------------------------
 
 
 def begin_authorization(  # noqa: PLR0913 - a request and the ports that it needs
@@ -141,7 +102,7 @@ def begin_reconnection(  # noqa: PLR0913 - a profile and the ports that it needs
     try:
         return _depart(request, profile.provider, public_url, tokens, providers)
     except AuthorizationError as error:
-        raise _refused(error) from error
+        raise AuthorizationRefused(error.reason) from error  # the person reads it on a page
 
 
 def _offered(providers: Providers, *, through_cronofy: bool) -> tuple[ProviderName, ...]:
@@ -174,7 +135,7 @@ def _depart(
     """Stores the request, bound to this browser; ``kind`` of calendar is for Cronofy. Raises AuthorizationError."""
     leg = ProviderLeg()
     try:
-        location = _provider(request, providers).authorization_url(
+        location = provider_of(request, providers).authorization_url(
             redirect_uri=callback_url(public_url, request.provider),
             state=leg.state,
             nonce=leg.nonce,
@@ -183,119 +144,5 @@ def _depart(
         )
     except ProviderError as error:
         raise consent_trouble.raised(error, request.client_id) from error
-    tokens.save_authorization_request(leg.state_hash, replace(request, browser_hash=leg.browser_hash))
+    tokens.save_authorization_request(leg.state_hash, request._replace(browser_hash=leg.browser_hash))
     return Departure.on(leg, location)
-
-
-# --- Coming back ------------------------------------------------------------------------------------------
-
-
-def finish_authorization(  # noqa: PLR0913 - an answer, its browser, and the ports that it needs
-    callback_name: str,
-    answer: Mapping[str, str],
-    *,
-    browser_secret: str | None,
-    public_url: str,
-    applications: ApplicationStore,
-    accounts: AccountStore,
-    tokens: TokenStore,
-    vault: Vault,
-    providers: Providers,
-    now: int,
-) -> Return | Reconnected:
-    """Receives the browser from a provider's consent screen. Unless all went well, nothing is created or changed.
-
-    Raises NotFound for a callback that no provider has, and AuthorizationRefused for anything but a trip that
-    this very browser has under way.
-    """
-    leg, request = _consumed(callback_name, answer, browser_secret, tokens, now)
-    try:
-        consent = _consent(request, leg, answer, public_url, providers)
-        if request.relink_sub and request.relink_profile_id:
-            at = Connected(request.relink_sub, request.relink_profile_id)
-            reconnect_profile(consent, at, accounts=accounts, vault=vault)
-            _note(request.client_id, at)
-            application = applications.find(request.client_id)
-            return Reconnected(introduction(application, applications) if application else None)
-        if request.link_token_hash:
-            began = request.expires_at - AUTHORIZATION_REQUEST_LIFETIME
-            at = link(consent, request.link_token_hash, began=began, accounts=accounts, tokens=tokens, vault=vault)
-        else:
-            at = connect(consent, accounts=accounts, vault=vault, now=now)
-        _note(request.client_id, at)
-        code = issue_code(_code(request, at, now), tokens)
-    except (StorageUnavailable, NotFound):
-        logger.exception("an authorization could not be stored", extra={"application": request.client_id})
-        trouble = AuthorizationError("temporarily_unavailable", "the authorization could not be stored: try again")
-    except AuthorizationError as error:
-        trouble = error
-    else:
-        return Return(_return_address(request, public_url).with_code(code))
-    if request.relink_sub:
-        raise _refused(trouble)
-    return Return(_return_address(request, public_url).with_error(trouble))
-
-
-def _note(client_id: str, at: Connected) -> None:
-    note_caller(client_id, By.PERSON)
-    note(at.sub)
-
-
-def _consumed(
-    callback_name: str, answer: Mapping[str, str], browser_secret: str | None, tokens: TokenStore, now: int
-) -> tuple[ProviderLeg, AuthorizationRequest]:
-    """Only the browser that began the trip can use it up, so nobody gains or breaks anything by a leaked address."""
-    leg = returning_leg(callback_name, answer, browser_secret)
-    request = tokens.consume_authorization_request(leg.state_hash, browser_hash=leg.browser_hash, now=now)
-    if request is None or CALLBACK_NAMES[request.provider] != callback_name:
-        raise AuthorizationRefused("unknown_state")
-    return leg, request
-
-
-def _consent(
-    request: AuthorizationRequest, leg: ProviderLeg, answer: Mapping[str, str], public_url: str, providers: Providers
-) -> Consent:
-    """Raises AuthorizationError."""
-    provider = _provider(request, providers)
-    code = code_in(answer, provider.issuer)
-    try:
-        identity, credential = provider.exchange_code(
-            code,
-            redirect_uri=callback_url(public_url, request.provider),
-            code_verifier=leg.code_verifier,
-            nonce=leg.nonce,
-        )
-    except ProviderError as error:
-        raise consent_trouble.raised(error, request.client_id) from error
-    return Consent(request.client_id, identity, credential)
-
-
-def _code(request: AuthorizationRequest, at: Connected, now: int) -> AuthorizationCode:
-    return AuthorizationCode(
-        client_id=request.client_id,
-        sub=at.sub,
-        profile_id=at.profile_id,
-        redirect_uri=request.redirect_uri,
-        scope=request.scope,
-        code_challenge=request.code_challenge,
-        expires_at=now + AUTHORIZATION_CODE_LIFETIME,
-        joining=at.joining,
-    )
-
-
-# --- What both share -----------------------------------------------------------------------------------------
-
-
-def _provider(request: AuthorizationRequest, providers: Providers) -> CalendarProvider:
-    if request.provider not in providers:
-        raise AuthorizationError("server_error", "this provider is no longer offered here", "provider_misconfigured")
-    return providers[request.provider]
-
-
-def _return_address(request: AuthorizationRequest, public_url: str) -> ReturnAddress:
-    return ReturnAddress(request.redirect_uri, request.application_state, public_url)
-
-
-def _refused(trouble: AuthorizationError) -> AuthorizationRefused:
-    """For a trip that leads back to no application: the person reads it on a page."""
-    return AuthorizationRefused(trouble.reason)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderName
-from freebusy.domain.application import Application
 from freebusy.domain.errors import AuthorizationError
 from freebusy.domain.pkce import METHOD, is_well_formed
 from freebusy.domain.scopes import grantable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from freebusy.domain.application import Application
+
 LONGEST_STATE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """``scope`` is what will be granted; ``provider`` is ``None`` while the person has to choose."""
 
     scope: str

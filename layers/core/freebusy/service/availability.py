@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import Availability, Query, ResponseFormat, find_availability
-from freebusy.domain.errors import UnreadableMember
 from freebusy.domain.free_busy import Period
 from freebusy.service.participants import (
     Conditions,
@@ -19,12 +16,14 @@ from freebusy.service.participants import (
     longest_buffers,
 )
 
-if TYPE_CHECKING:  # only who asks for reasons loads what they are
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.domain.errors import UnreadableMember
     from freebusy.domain.explanation import Explanation, StartExplanation
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityRequest:
+class AvailabilityRequest(NamedTuple):
     """Durations in seconds. Exactly one of ``periods`` and ``starts`` (the query slots) is not empty."""
 
     groups: tuple[GroupRequest, ...]
@@ -50,8 +49,7 @@ class AvailabilityRequest:
         return Conditions(window, self.excluded, self.fail_if_unreadable)
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityAnswer:
+class AvailabilityAnswer(NamedTuple):
     """``sources``, ``turns`` (whose turn it is in groups that go round robin) and ``explanation`` where asked for."""
 
     availability: Availability
@@ -61,8 +59,7 @@ class AvailabilityAnswer:
     explanation: Explanation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartAnswer:
+class StartAnswer(NamedTuple):
     """Why one start is offered or not."""
 
     explanation: StartExplanation

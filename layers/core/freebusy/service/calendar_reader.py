@@ -28,9 +28,9 @@ from freebusy.domain.errors import (
     StorageUnavailable,
 )
 from freebusy.domain.free_busy import FreeBusyPeriod, Period
-from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
 
-if TYPE_CHECKING:  # most queries meet no organization
+if TYPE_CHECKING:
+    from freebusy.ports import AccountStore, CalendarProvider, Clock, EventStore, Vault
     from freebusy.service.organization_reader import OrganizationReader
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ Reading = Sequence[FreeBusyPeriod] | ProviderError
 """What a provider said about one profile, or why it could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class CalendarReader:
     """Reads the free/busy of profiles, renewing their credentials where needed; the managed profile's is ours."""
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.application import Application
 from freebusy.domain.callback import Destination, destination_of, may_be_called, signature
 from freebusy.domain.errors import CallbackFailed, CallbackGone, CallbackUnsigned, FieldError
 from freebusy.measures import Measure, take
-from freebusy.ports import CallbackSender, HostResolver, SecretVault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from freebusy.domain.application import Application
+    from freebusy.ports import CallbackSender, HostResolver, SecretVault
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ def refused_callbacks(urls: Iterable[str], *, resolver: HostResolver, local: boo
     return refused
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Callbacks:
     """``local`` allows what ``domain.callback`` allows by that name."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile, Upstream
 
-if TYPE_CHECKING:  # whether somebody can be invited is asked by many who have nothing to do with events
+if TYPE_CHECKING:
     from freebusy.domain.event import ManagedEvent
 
 
@@ -15,6 +15,17 @@ def can_be_invited(profile: Profile) -> bool:
     if profile.upstream is Upstream.CRONOFY:
         return profile.connected
     return profile.disconnected is not Disconnected.REVOKED
+
+
+def is_connected(account: Account, profile: Profile) -> bool:
+    """Whether the profile works.
+
+    The managed profile needs no credential of its own: it works as long as the account has a free/busy profile whose
+    person can be invited. Our mail still reaches somebody whose credential merely lapsed.
+    """
+    if not profile.managed:
+        return profile.connected
+    return any(map(can_be_invited, account.free_busy_profiles))
 
 
 def carrier_of(account: Account) -> str | None:

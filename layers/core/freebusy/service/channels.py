@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.account import Account
 from freebusy.domain.channel import LONGEST_CALLBACK_URL, MOST_CHANNELS, Channel, NotificationType
 from freebusy.domain.errors import InsufficientScope, InvalidRequest, NotFound, RefusedBecause
 from freebusy.domain.identifiers import new_channel_id
-from freebusy.ports import ApplicationStore, ChannelStore, HostResolver
 from freebusy.service.callbacks import refused_callbacks
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account
+    from freebusy.ports import ApplicationStore, ChannelStore, HostResolver
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ mailboxes of an organization, for which its administrator consented, are matched
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import (
     MOVED,
@@ -22,15 +21,18 @@ from freebusy.domain.account import (
 )
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, StorageUnavailable
 from freebusy.domain.identifiers import new_account_id, new_calendar_id, new_profile_id
-from freebusy.domain.service_account import ServiceAccount, mailbox_identity
-from freebusy.ports import AccountStore, TokenStore, Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import AccountStore, TokenStore, Vault
 
 ZONE = "Etc/UTC"
 """Of every account: a person's own zone is more than free/busy consent lets us see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(NamedTuple):
     """Somebody let this application see when they are busy."""
 
     client_id: str
@@ -75,6 +77,8 @@ def connect_mailbox(service_account: ServiceAccount, mailbox: str, *, accounts: 
     What the application, or the person through it, disconnected is not connected here: a request from before that may
     be answered after it, and may be answered again for days. Raises as ``connect``.
     """
+    from freebusy.domain.service_account import mailbox_identity  # people connect without an organization
+
     identity = mailbox_identity(service_account.organization, mailbox)
 
     def new() -> Profile:

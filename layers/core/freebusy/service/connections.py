@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import Account, Disconnected, Profile
-from freebusy.domain.application import Introduction
 from freebusy.domain.errors import AuthorizationRefused, NotFound
-from freebusy.domain.person import Person
-from freebusy.ports import AccountStore, ApplicationStore, EndUpstream, ServiceAccountStore
 from freebusy.service.accounts import current, revoke_profile
 from freebusy.service.audit import By, note, note_caller
 from freebusy.service.trips import introduction
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+    from freebusy.domain.application import Introduction
+    from freebusy.domain.person import Person
+    from freebusy.ports import AccountStore, ApplicationStore, EndUpstream, ServiceAccountStore
+
+
+class Connection(NamedTuple):
     """``profile`` is the person's own, as it stands; ``since`` is in epoch seconds, 0 where nobody knows."""
 
     application: Introduction
@@ -36,7 +39,7 @@ class Connection:
         return not self.by_organization and self.profile.disconnected is not Disconnected.REVOKED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Connections:
     accounts: AccountStore
     applications: ApplicationStore

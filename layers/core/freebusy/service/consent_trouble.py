@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from freebusy.domain.errors import (
     AuthorizationError,
@@ -16,6 +16,9 @@ from freebusy.domain.errors import (
     ProviderError,
     ProviderUnavailable,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 

@@ -5,16 +5,20 @@ Most queries need none of this, and read managed calendars as they read any othe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Profile, ProviderName
 from freebusy.domain.event import ManagedEvent, Participation
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
-from freebusy.ports import EventStore
 from freebusy.service.event_times import busy_times
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from freebusy.ports import EventStore
 
 PARALLEL_LOOKUPS = 32
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from freebusy.domain.event import UPSTREAM, InvitationDue
 from freebusy.service.invitations import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Sender(Protocol):
@@ -15,7 +17,7 @@ class Sender(Protocol):
         """Raises what has to be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Deliverer:
     """Both are made when something has to go that way; without a mail domain nothing is mailed."""
 

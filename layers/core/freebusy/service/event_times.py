@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from freebusy.domain.account import Account
-from freebusy.domain.event import ManagedEvent
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.domain.recurrence import occurrences
-from freebusy.ports import EventStore
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account
+    from freebusy.domain.event import ManagedEvent
+    from freebusy.ports import EventStore
 
 ZONES_REACH = 14 * 3600
 """How far a date's beginning or end can lie from that in UTC, in seconds."""

@@ -5,19 +5,21 @@ An event is read, changed and written back on condition that nobody wrote it mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import InsufficientScope, InvalidRequest, NotFound, ProfileLocked, StorageUnavailable
 from freebusy.domain.event import Attendee, ManagedEvent
 from freebusy.domain.event_changes import EventUpsert, created, deleted, updated
 from freebusy.domain.identifiers import new_event_uid, new_organizer
-from freebusy.ports import AccountStore, EventStore
-from freebusy.service.accounts import is_connected
-from freebusy.service.carriers import carrier_of, kept_carrier
+from freebusy.service.carriers import carrier_of, is_connected, kept_carrier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from freebusy.domain.account import Account
+    from freebusy.ports import AccountStore, EventStore
 
 _TRIES = 40
 """Each time that one writer is late another one was in time, so this outlasts as many who write at once."""
@@ -50,7 +52,7 @@ def upsert_event(  # noqa: PLR0913 - of these, two are ports
         if stored is None:
             return _new_event(account, calendar_id, wanted, now)
         changed = updated(stored, wanted, now=now)
-        return changed if changed is stored else replace(changed, carrier=kept_carrier(account, stored))
+        return changed if changed is stored else changed._replace(carrier=kept_carrier(account, stored))
 
     _write(account.sub, wanted.event_id, change, events)
 

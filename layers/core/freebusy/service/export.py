@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import NotFound
 from freebusy.domain.recurrence import ENDLESS
-from freebusy.ports import AccessRequestStore, AccountStore, Belongings
 from freebusy.service.erasure import requests_about
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from freebusy.ports import AccessRequestStore, AccountStore, Belongings
 
 FORMAT = 1
 """Rises when what there was is written differently; more may be added without."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import ProviderError
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.service.accounts import require_calendars
-from freebusy.service.calendar_reader import CalendarReader
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account
+    from freebusy.service.calendar_reader import CalendarReader
 
 PAST_DAYS = 42
 FUTURE_DAYS = 201
@@ -21,8 +22,7 @@ TIME_BOX = 15.0
 _DAY = 86400
 
 
-@dataclass(frozen=True, slots=True)
-class FreeBusyQuery:
+class FreeBusyQuery(NamedTuple):
     """``start`` and ``end`` are epoch seconds or ``None`` for the default; ``calendar_ids`` empty means all.
 
     ``last_modified`` does not appear: a provider's free/busy carries no time of change, so every period may have
@@ -42,16 +42,14 @@ class FreeBusyRow(NamedTuple):
     status: FreeBusyStatus
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableCalendar:
+class UnreadableCalendar(NamedTuple):
     """``reason`` is that of the ``ProviderError``."""
 
     calendar_id: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FreeBusyAnswer:
+class FreeBusyAnswer(NamedTuple):
     """``window`` is what is told about: the asked-for one within the contract's limits, ``None`` if it lies beyond."""
 
     window: Period | None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from freebusy.domain.errors import InvalidRequest, RequestInProgress, StorageUnavailable
 from freebusy.domain.idempotency import CARRYING_OUT, KEPT, Answered, KeyedRequest
-from freebusy.ports import AnswerStore
 from freebusy.service.audit import note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.ports import AnswerStore
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Mailing managed events: who has to hear of a change, and what each of them is sent.
+"""Mailing managed events: what everybody is sent who has to hear of a change (``service.due_invitations``).
 
 Nothing about a message is decided when an event changes. What is queued says whom a change concerns; what is sent
 follows from how the event stands when its turn has come and from the mark of what that attendee was sent before. So
@@ -10,112 +10,31 @@ again: calendars take it for the copy that it is (RFC 5546, 2.1.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import MailRefused, MailUnavailable, StorageUnavailable
-from freebusy.domain.event import NEVER_INVITED, UPSTREAM, Attendee, Delivery, InvitationDue, ManagedEvent, SentMark
-from freebusy.domain.identifiers import hashed
-from freebusy.ports import (
-    AccountStore,
-    ApplicationStore,
-    EventStore,
-    InvitationLog,
-    InvitationQueue,
-    InvitationWriter,
-    Mailer,
-)
-from freebusy.service.accounts import is_connected
+from freebusy.domain.event import NEVER_INVITED, Attendee, Delivery, InvitationDue, ManagedEvent, SentMark
+from freebusy.service.carriers import is_connected
+from freebusy.service.due_invitations import is_over, recipient_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.domain.account import Account
+    from freebusy.ports import (
+        AccountStore,
+        ApplicationStore,
+        EventStore,
+        InvitationLog,
+        InvitationWriter,
+        Mailer,
+    )
 
 _TRIES = 40
 _UTC = "Etc/UTC"
 _UNREACHABLE = frozenset({Delivery.BOUNCED, Delivery.COMPLAINED})
 """To whom nothing is mailed. Inviting a bounced address anew is another try; a complaint is for ever."""
-
-
-# --- Who has to hear of a change -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EventState:
-    """As much of a stored event as decides whom a change concerns: ``uninvited`` by ``recipient_of``.
-
-    ``carrier`` is that of the event: what Cronofy mails concerns Cronofy alone. ``said`` is what attendees answered
-    and what became of their mail, by recipient and only to be compared.
-    """
-
-    sub: str
-    event_id: str
-    version: int
-    revision: int
-    uninvited: Mapping[str, bool]
-    carrier: str | None = None
-    calendar_id: str = ""
-    sequence: int = 0
-    updated_at: int = 0
-    said: Mapping[str, object] = field(default_factory=dict)
-
-
-def recipient_of(email: str) -> str:
-    """How an attendee is named outside the event: no address stands in a key, a queue or a log."""
-    return hashed(email)
-
-
-def due_after(before: EventState | None, after: EventState) -> list[InvitationDue]:
-    """Everybody who is invited when the revision rose, and those who were invited or uninvited by this change."""
-    revised = before is None or (before.revision, before.carrier) != (after.revision, after.carrier)
-    known = before.uninvited if before else {}
-    concerned = [
-        recipient
-        for recipient, uninvited in after.uninvited.items()
-        if known.get(recipient, True) != uninvited or (revised and not uninvited)
-    ]
-    if after.carrier and concerned:
-        concerned = [UPSTREAM]
-    return [InvitationDue(after.sub, after.event_id, recipient, after.version) for recipient in concerned]
-
-
-def deliver_again(sub: str, *, events: EventStore, log: InvitationLog, queue: InvitationQueue) -> int:
-    """Queues what the account's attendees still have to be sent, as far as the marks tell; returns how much it is.
-
-    For the operator, after records were lost on their way into the queue.
-    """
-    due = [
-        InvitationDue(sub, event.event_id, recipient, event.version)
-        for event in events.all_of(sub)
-        for recipient in (_owed_upstream(event, log) if event.carrier else _owed_by_mail(event, log))
-    ]
-    queue.put(due)
-    return len(due)
-
-
-def _owed_by_mail(event: ManagedEvent, log: InvitationLog) -> list[str]:
-    return [
-        recipient
-        for attendee in event.attendees
-        if _owes(event, attendee, log.sent(event, recipient := recipient_of(attendee.email)) or NEVER_INVITED)
-    ]
-
-
-def _owed_upstream(event: ManagedEvent, log: InvitationLog) -> list[str]:
-    """Also when only an answer was counted since, which writing it once more does not change."""
-    before = log.sent(event, UPSTREAM) or NEVER_INVITED
-    return [UPSTREAM] if before.version < event.version and not (event.deleted and before.cancelled) else []
-
-
-def _owes(event: ManagedEvent, attendee: Attendee, before: SentMark) -> bool:
-    if _is_over(event, attendee):
-        return not before.cancelled
-    return before.cancelled or before.revision < event.revision
-
-
-def _is_over(event: ManagedEvent, attendee: Attendee) -> bool:
-    return event.deleted or attendee.uninvited
-
-
-# --- What they are sent ----------------------------------------------------------------------------
 
 
 class Outcome(StrEnum):
@@ -159,7 +78,7 @@ class InvitationSender:
         if event is None or attendee is None:
             return Outcome.NOBODY
         before = self._log.sent(event, due.recipient) or NEVER_INVITED
-        cancel = _is_over(event, attendee)
+        cancel = is_over(event, attendee)
         if before.version >= due.version or (cancel and before.cancelled):
             return Outcome.UP_TO_DATE
         letter = self._letter(event, attendee, before)
@@ -191,7 +110,7 @@ class InvitationSender:
         return lambda: self._write(
             event,
             attendee,
-            cancel=_is_over(event, attendee),
+            cancel=is_over(event, attendee),
             changed=not before.cancelled and before.revision > 0,
             application_name=application.name,
             zone=_zone(event, attendee, account),
@@ -204,7 +123,7 @@ class InvitationSender:
         message = letter()
         first = before.cancelled
         if first:
-            self._log.mark(event, recipient, replace(before, cancelled=False))
+            self._log.mark(event, recipient, before._replace(cancelled=False))
         try:
             self._mailer.send(
                 message,
@@ -230,9 +149,9 @@ def note_delivery(  # noqa: PLR0913 - an attendee, what to note and where
         attendee = _attendee(event, recipient)
         if event is None or attendee is None or attendee.delivery in {delivery, *_UNREACHABLE}:
             return
-        noted = replace(
-            event,
-            attendees=tuple(replace(each, delivery=delivery) if each is attendee else each for each in event.attendees),
+        told = attendee._replace(delivery=delivery)
+        noted = event._replace(
+            attendees=tuple(told if each is attendee else each for each in event.attendees),
             updated_at=max(clock(), event.updated_at),
         )
         if events.save(noted, over=event.version):

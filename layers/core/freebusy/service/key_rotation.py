@@ -10,26 +10,29 @@ which an application's accounts are found lags behind. A rotation that was inter
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Account, Profile
-from freebusy.domain.application import ClientSecret
 from freebusy.domain.authorization import AUTHORIZATION_CODE_LIFETIME
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import (
-    AccountStore,
-    ApplicationRegistry,
-    ClientSecretVault,
-    Clock,
-    CredentialVault,
-    DataKeys,
-    ServiceAccountStore,
-)
 from freebusy.service.calendar_reader import LEASE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from freebusy.domain.account import Account, Profile
+    from freebusy.domain.application import ClientSecret
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import (
+        AccountStore,
+        ApplicationRegistry,
+        ClientSecretVault,
+        Clock,
+        CredentialVault,
+        DataKeys,
+        ServiceAccountStore,
+    )
 
 SETTLING_SECONDS = 2 * AUTHORIZATION_CODE_LIFETIME
 """Longer than a code lives, a function runs (28 seconds) and the index lags behind, all three together."""
@@ -75,7 +78,7 @@ class _Look(NamedTuple):
         return not self.found.keys() & {Found.SEALED_AGAIN, Found.BUSY}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class KeyRotation:
     """Everything may raise StorageUnavailable, and can be asked for again then."""
 
@@ -192,7 +195,7 @@ class KeyRotation:
         if application is None:
             return
         looked = [self._client_secret(client_id, secret, older) for secret in application.secrets]
-        after = replace(application, secrets=tuple(secret for secret, _ in looked))
+        after = application._replace(secrets=tuple(secret for secret, _ in looked))
         written = after == application or self.registry.change(application, after)
         for secret, found in looked:
             if found is not None:

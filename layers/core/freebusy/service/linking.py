@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from freebusy.domain.account import Account
+from typing import TYPE_CHECKING
+
 from freebusy.domain.authorization import LINK_TOKEN_LIFETIME
 from freebusy.domain.identifiers import hashed, new_link_token
-from freebusy.ports import TokenStore
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account
+    from freebusy.ports import TokenStore
 
 
 def issue_link_token(account: Account, *, tokens: TokenStore, now: int) -> str:

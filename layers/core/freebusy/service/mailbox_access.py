@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from freebusy.domain.access_request import AccessRequest
 from freebusy.domain.account import Disconnected
 from freebusy.domain.errors import (
     CalendarUnreadable,
@@ -16,8 +15,13 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.scopes import permissions
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import ServiceAccountStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.domain.access_request import AccessRequest
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import ServiceAccountStore
 
 SCOPE_NOT_DELEGATED = "unable_to_grant_scope"
 DISCONNECTED = "service_account_disconnected"

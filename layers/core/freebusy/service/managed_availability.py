@@ -1,63 +1,22 @@
-"""When people may be booked at all: the rules and available periods that applications store about their accounts."""
+"""The rules and available periods that applications store about their accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from itertools import chain
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import InvalidRequest, NotFound
-from freebusy.domain.free_busy import Period
-from freebusy.domain.managed_availability import (
-    MOST_AVAILABLE_PERIODS,
-    MOST_RULES,
-    AvailabilityRule,
-    AvailablePeriod,
-    ManagedAvailability,
-)
-from freebusy.domain.stretches import merged
-from freebusy.domain.weekly_rules import hours
-from freebusy.ports import ManagedAvailabilityStore
-from freebusy.service.accounts import require_calendars
-from freebusy.service.free_busy import default_window
+from freebusy.domain.managed_availability import MOST_AVAILABLE_PERIODS, MOST_RULES
 
-# --- What a query needs to know --------------------------------------------------------------------
-
-
-def bounds_of(managed: ManagedAvailability, rule_ids: Collection[str] | None, window: Period) -> tuple[Period, ...]:
-    """When within ``window`` the person may be booked: by any of the rules, or within any available period.
-
-    ``rule_ids`` chooses among the rules (``None``: all of them); one that the account does not have adds nothing.
-    Where nothing is stored, there is no time to be booked. Sorted; periods neither overlap nor touch.
-    """
-    weekly = (hours(rule.tzid, rule.weekly_periods, window) for rule in _chosen(managed, rule_ids))
-    once = [
-        (max(start, window.start), min(end, window.end))
-        for start, end, _ in managed.periods
-        if start < window.end and window.start < end
-    ]
-    return tuple(Period(start, end) for start, end in merged(chain(*weekly, once)))
-
-
-def calendars_of(managed: ManagedAvailability, rule_ids: Collection[str] | None) -> frozenset[str] | None:
-    """Which calendars count for a member who is asked about by these rules; ``None``: all of the account.
-
-    Those that the rules name, when every one of them names some: a rule that names none means all. Available
-    periods have no say in it. What a query itself says about calendars comes first.
-    """
-    named = [rule.calendar_ids for rule in _chosen(managed, rule_ids)]
-    return frozenset(chain(*named)) if named and all(named) else None
-
-
-def _chosen(managed: ManagedAvailability, rule_ids: Collection[str] | None) -> Iterator[AvailabilityRule]:
-    return (rule for rule in managed.rules if rule_ids is None or rule.rule_id in rule_ids)
-
-
-# --- What applications store -----------------------------------------------------------------------
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account
+    from freebusy.domain.managed_availability import AvailabilityRule, AvailablePeriod
+    from freebusy.ports import ManagedAvailabilityStore
 
 
 def save_rule(account: Account, rule: AvailabilityRule, *, store: ManagedAvailabilityStore) -> None:
     """In place of the account's rule of that id. Raises InvalidRequest for others' calendars, and one rule too many."""
+    from freebusy.service.accounts import require_calendars  # periods are nobody's calendar
+
     require_calendars(account, frozenset(rule.calendar_ids))
     if not store.save_rule(account.sub, rule, client_id=account.client_id):
         problem = f"an account has at most {MOST_RULES} rules: delete one first"
@@ -80,6 +39,8 @@ def save_period(account: Account, period: AvailablePeriod, *, store: ManagedAvai
     """
     if store.save_period(account.sub, period, client_id=account.client_id):
         return
+    from freebusy.service.free_busy import default_window
+
     store.forget_periods(account.sub, ended_before=default_window(now).start)
     if not store.save_period(account.sub, period, client_id=account.client_id):
         problem = f"an account has at most {MOST_AVAILABLE_PERIODS} available periods: delete some first"

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import InvalidRequest
-from freebusy.domain.event import ManagedEvent
 from freebusy.domain.free_busy import Period
 from freebusy.domain.recurrence import occurrences
-from freebusy.ports import EventStore
 from freebusy.service.event_times import ZONES_REACH, in_zone
 from freebusy.service.free_busy import default_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
+
+    from freebusy.domain.account import Account
+    from freebusy.domain.event import ManagedEvent
+    from freebusy.ports import EventStore
 
 MOST_SHOWN = 20_000
 """Occurrences in one answer; a few endless series have more than that in a century."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventsQuery:
+class EventsQuery(NamedTuple):
     """``start`` and ``end`` are epoch seconds or ``None``; ``calendar_ids`` empty means all.
 
     ``zone`` is where dates begin and end; ``last_modified`` keeps what changed at or after that second.

@@ -6,15 +6,17 @@ happened is lost on the way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.channel import News, NotificationType
-from freebusy.service.invitations import EventState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.service.due_invitations import EventState
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(NamedTuple):
     """``disconnected`` says it of each profile, by id; what a profile was before it moved is none of them.
 
     ``at_cronofy`` are the profiles that are connected there, moved ones included. ``channels`` is how many there are.

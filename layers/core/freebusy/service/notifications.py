@@ -9,19 +9,22 @@ for a day, is not asked again: its channel is closed, as Cronofy does it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from freebusy.domain.application import Application
 from freebusy.domain.channel import PATIENCE, Channel, ChannelDue, NotificationType
 from freebusy.domain.errors import CallbackFailed, CallbackGone
-from freebusy.ports import AccountStore, ApplicationStore, ChannelStore, Clock
-from freebusy.service.callbacks import Callbacks
 from freebusy.service.channels import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.domain.application import Application
+    from freebusy.ports import AccountStore, ApplicationStore, ChannelStore, Clock
+    from freebusy.service.callbacks import Callbacks
 
 ANSWER_SECONDS = 5.0
 """For the answer to one notification, as Cronofy gives applications."""

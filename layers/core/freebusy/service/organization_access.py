@@ -7,17 +7,21 @@ to expire, fetches another. Where several functions do so at once, one of their 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Disconnected, ProviderCredential
 from freebusy.domain.errors import CalendarUnreadable, DelegationMissing, MailboxUnknown, ProviderError
 from freebusy.domain.free_busy import Period
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import Clock, OrganizationCalendars, ServiceAccountStore, Vault
 from freebusy.service.calendar_reader import EXPIRY_MARGIN
-from freebusy.service.remembered import Remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import Clock, OrganizationCalendars, ServiceAccountStore, Vault
+    from freebusy.service.remembered import Remembered
 
 logger = logging.getLogger(__name__)
 

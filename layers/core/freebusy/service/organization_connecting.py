@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from freebusy.domain.account import ProviderCredential
+from typing import TYPE_CHECKING
+
 from freebusy.domain.identifiers import new_service_account_id
-from freebusy.domain.organization_setup import OrganizationRequest
 from freebusy.domain.service_account import Administrator, ServiceAccount
-from freebusy.ports import ServiceAccountStore, Vault
 from freebusy.service.audit import By, note, note_caller
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.organization_setup import OrganizationRequest
+    from freebusy.ports import ServiceAccountStore, Vault
 
 
 def connect_organization(  # noqa: PLR0913 - who let us in with what, and the ports

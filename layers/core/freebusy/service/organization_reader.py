@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.account import Disconnected, ProviderName
 from freebusy.domain.errors import (
@@ -26,12 +25,16 @@ from freebusy.domain.errors import (
     ProviderMisconfigured,
     ProviderUnavailable,
 )
-from freebusy.domain.free_busy import FreeBusyPeriod, Period
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import Clock, OrganizationCalendars, ServiceAccountStore, Vault
 from freebusy.service.calendar_reader import Reading, Source, log_level
 from freebusy.service.organization_access import OrganizationAccess
 from freebusy.service.remembered import Remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+    from freebusy.domain.free_busy import FreeBusyPeriod, Period
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import Clock, OrganizationCalendars, ServiceAccountStore, Vault
 
 logger = logging.getLogger(__name__)
 

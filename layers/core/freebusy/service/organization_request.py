@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import ProviderName
-from freebusy.domain.application import Application
 from freebusy.domain.errors import AuthorizationError
 from freebusy.domain.scopes import grantable
 from freebusy.domain.service_account import grantable_to_service_account
 from freebusy.service.authorization_request import challenge_in, check_form, granted, provider_named
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from freebusy.domain.account import ProviderName
+    from freebusy.domain.application import Application
+
 NARROWED = "narrowed"
 """Our own parameter: the administrator has let us in already, to some mailboxes, and needs no consent screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """``scope`` and ``delegated_scope`` are what will be granted; ``provider`` is ``None`` while the administrator has
     to choose.
     """

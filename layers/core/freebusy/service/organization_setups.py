@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderCredential, ProviderName
-from freebusy.domain.application import Introduction
 from freebusy.domain.errors import (
     AuthorizationRefused,
     MailboxUnknown,
@@ -20,18 +19,23 @@ from freebusy.domain.errors import (
 from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.organization_setup import PROOF, ProofRecord, Setup
-from freebusy.domain.service_account import Delegation
-from freebusy.ports import (
-    ApplicationStore,
-    DomainRecords,
-    OrganizationCalendars,
-    ServiceAccountStore,
-    SetupStore,
-    TokenStore,
-    Vault,
-)
 from freebusy.service.organization_connecting import connect_organization
 from freebusy.service.trips import application_of, introduction, issue_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.domain.application import Introduction
+    from freebusy.domain.service_account import Delegation
+    from freebusy.ports import (
+        ApplicationStore,
+        DomainRecords,
+        OrganizationCalendars,
+        ServiceAccountStore,
+        SetupStore,
+        TokenStore,
+        Vault,
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -47,16 +51,14 @@ class Locked:
     """This browser is not the one that the setup is bound to."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationConnected:
+class OrganizationConnected(NamedTuple):
     """The browser goes back to the application, at ``location``, with a code."""
 
     application: Introduction
     location: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """What the administrator still has to do.
 
     ``access`` and ``proof`` are reasons why the organization cannot be read, or its domain is not proven; None where
@@ -74,7 +76,7 @@ class Progress:
     checked_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrganizationSetups:
     """``prove_domains``: Google does not say who is an administrator, and once an organization has let this deployment
     in for one application, anybody who works there could connect it to another. So the domain's own DNS has to agree.

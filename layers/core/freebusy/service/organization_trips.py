@@ -9,11 +9,10 @@ look at a calendar that we were let in.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.account import ProviderName, Upstream
-from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, ReturnAddress
 from freebusy.domain.errors import (
     AuthorizationError,
@@ -26,7 +25,6 @@ from freebusy.domain.identifiers import hashed, new_state
 from freebusy.domain.organization_setup import SETUP_LIFETIME, Leg, OrganizationRequest, OrganizationTrip, Setup
 from freebusy.domain.scopes import split
 from freebusy.domain.service_account import MANAGE_RESOURCES, Administrator, Delegation
-from freebusy.ports import ApplicationStore, OrganizationCalendars, OrganizationSignIn, SetupStore, TokenStore
 from freebusy.service import consent_trouble
 from freebusy.service.organization_request import checked
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, trip_of
@@ -40,13 +38,18 @@ from freebusy.service.trips import (
     require_no_error,
     returning_leg,
 )
-from freebusy.service.upstream_organizations import OrganizationsAtCronofy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from freebusy.domain.application import Application, Introduction
+    from freebusy.ports import ApplicationStore, OrganizationCalendars, OrganizationSignIn, SetupStore, TokenStore
+    from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationChoice:
+class OrganizationChoice(NamedTuple):
     """The administrator says first where their organization is; then the request is repeated with the answer."""
 
     application: Introduction
@@ -63,7 +66,7 @@ def setup_url(public_url: str, handle: str) -> str:
     return f"{public_url}/enterprise_connect/setup/{handle}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrganizationTrips:
     """``begin`` and ``sign_in_again`` send an administrator's browser off, ``come_back`` receives it.
 

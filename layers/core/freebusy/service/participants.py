@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from freebusy.domain.account import Account, Profile, ProviderName
 from freebusy.domain.availability import Group, Member
 from freebusy.domain.errors import MembersUnreadable, ProviderError, RefusedBecause, UnreadableMember
 from freebusy.domain.free_busy import FreeBusyStatus, Period
-from freebusy.ports import AccountStore, EventStore, ManagedAvailabilityStore
 from freebusy.service.audit import note
-from freebusy.service.calendar_reader import CalendarReader, Reading
 
-if TYPE_CHECKING:  # only queries with such options load what these are
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from freebusy.domain.account import Account, Profile, ProviderName
     from freebusy.domain.constraints import Constraint
     from freebusy.domain.managed_availability import ManagedAvailability
+    from freebusy.ports import AccountStore, EventStore, ManagedAvailabilityStore
+    from freebusy.service.calendar_reader import CalendarReader, Reading
     from freebusy.service.counted_events import CountedEvents
 
 TIME_BOX = 10.0
@@ -29,8 +30,7 @@ Pair = tuple[int, int]
 _DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRequest:
+class MemberRequest(NamedTuple):
     """One entry of a group; ``path`` is where errors point to.
 
     ``calendar_ids`` are those that count (``None``: what the rules say, or else all). ``before`` and ``after`` are
@@ -51,23 +51,20 @@ class MemberRequest:
     constraints: tuple[Constraint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RoundRobin:
+class RoundRobin(NamedTuple):
     """Members go by how many events with all of ``tags`` they have in the query's time and ``days`` days before."""
 
     days: int
     tags: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRequest:
+class GroupRequest(NamedTuple):
     members: tuple[MemberRequest, ...]
     required: int
     round_robin: RoundRobin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(NamedTuple):
     """What holds for all who are asked about.
 
     ``window`` is all the time that can matter to the answer, buffers included. Neither the events named in
@@ -110,7 +107,7 @@ class Sources(NamedTuple):
     calendars: Sequence[Source]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ParticipantReader:
     """Looks up everybody at once: accounts, rules and events in as few reads as possible, calendars side by side.
 
@@ -283,7 +280,7 @@ class Participants:
         return [(start, end) for start, end, status in reading or () if status is not free]
 
     def _rules(self, asked: MemberRequest) -> Sequence[Pair]:
-        from freebusy.service.managed_availability import bounds_of
+        from freebusy.domain.bookable import bounds_of
 
         return bounds_of(self.managed[asked.sub], asked.rule_ids, self.conditions.window)
 
@@ -325,7 +322,7 @@ def _counting(member: MemberRequest, account: Account, managed: Mapping[str, Man
     """The profiles whose calendars count for this member; a managed one that never held an event is not looked at."""
     calendar_ids = member.calendar_ids
     if calendar_ids is None and member.managed_availability:
-        from freebusy.service.managed_availability import calendars_of
+        from freebusy.domain.bookable import calendars_of
 
         calendar_ids = calendars_of(managed[member.sub], member.rule_ids)
     return (

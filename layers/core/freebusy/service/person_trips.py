@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import ProviderName
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound, ProviderError
 from freebusy.domain.identifiers import hashed, new_state
 from freebusy.domain.person import SESSION_LIFETIME, Person, PersonSession, PersonTrip
-from freebusy.ports import PersonSessionStore, PersonSignIn
 from freebusy.service import consent_trouble
 from freebusy.service.provider_leg import CALLBACK_NAMES, SESSION, ProviderLeg, callback_url
 from freebusy.service.trips import Departure, code_in, returning_leg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.domain.account import ProviderName
+    from freebusy.ports import PersonSessionStore, PersonSignIn
 
 _STATE = "person."
 """What the ``state`` of such a trip begins with. It comes back at the callback that calendars are connected by, so that
@@ -37,7 +41,7 @@ class SignedIn:
     handle: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class PersonTrips:
     """``begin`` sends a person's browser off, ``come_back`` receives it; ``signed_in`` recognises it from then on."""
 

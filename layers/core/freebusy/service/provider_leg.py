@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.identifiers import hashed, new_state
-from freebusy.domain.pkce import challenge_of
 
 CALLBACK_NAMES = {
     ProviderName.GOOGLE: "google",
@@ -60,6 +59,8 @@ class ProviderLeg:
 
     @property
     def code_challenge(self) -> str:
+        from freebusy.domain.pkce import challenge_of  # who comes back has set out before
+
         return challenge_of(self.code_verifier)
 
     def _derived(self, purpose: str) -> str:

@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import InvalidRequest
-from freebusy.ports import SecretVersions
+
+if TYPE_CHECKING:
+    from freebusy.ports import SecretVersions
 
 Held = Mapping[str, Any]
 
@@ -24,7 +26,7 @@ _ALONE = re.compile(r'(?:(?![{}"\[\]])[!-~])+')
 """A client secret, and nothing that was meant to be JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ProviderSecret:
     """``understood`` is what functions make of it, None where that is nothing, and ``holding`` what they would want.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.errors import StorageUnavailable
-from freebusy.ports import ApplicationStore, Clock, PermitStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.ports import ApplicationStore, Clock, PermitStore
 
 WINDOW = 60
 """Seconds. Windows are the minutes of the clock."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from freebusy.ports import Clock
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from freebusy.ports import Clock
 
 MOST = 10_000
 

@@ -5,10 +5,9 @@ Both are safe to repeat, since notifications come more than once; whatever is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from freebusy.domain.errors import MailIgnored, StorageUnavailable
-from freebusy.domain.event import ManagedEvent
 from freebusy.domain.reply import (
     Ignored,
     Letter,
@@ -19,7 +18,12 @@ from freebusy.domain.reply import (
     require_authentic,
     require_harmless,
 )
-from freebusy.ports import EventStore, InboundMailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.domain.event import ManagedEvent
+    from freebusy.ports import EventStore, InboundMailbox
 
 _TRIES = 40
 """Each time that one writer is late another one was in time, so this outlasts as many who write at once."""

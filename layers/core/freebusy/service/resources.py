@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from freebusy.domain.account import ProviderName
 from freebusy.domain.errors import DelegationMissing, MailboxUnknown, ProviderMisconfigured
-from freebusy.domain.service_account import Organization, Resource, ServiceAccount
 from freebusy.ports import OrganizationCalendars
 
 if TYPE_CHECKING:
+    from freebusy.domain.service_account import Organization, Resource, ServiceAccount
     from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
 READING_SECONDS = 20.0

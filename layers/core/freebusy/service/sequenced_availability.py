@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.availability import Query
-from freebusy.domain.errors import UnreadableMember
 from freebusy.domain.free_busy import Period
 from freebusy.domain.sequence import Sequences, Step, find_sequences
 from freebusy.service.participants import (
@@ -20,9 +18,13 @@ from freebusy.service.participants import (
     longest_buffers,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-@dataclass(frozen=True, slots=True)
-class StepRequest:
+    from freebusy.domain.errors import UnreadableMember
+
+
+class StepRequest(NamedTuple):
     """Durations in seconds. ``longest_before`` and ``longest_after`` are gaps to the neighbours (``None``: any)."""
 
     sequence_id: str
@@ -36,8 +38,7 @@ class StepRequest:
     longest_after: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRequest:
+class SequenceRequest(NamedTuple):
     """``stages`` are the numbers of the steps: one stage after the other, within a stage in any order.
 
     ``window`` holds all periods of the query and its steps.
@@ -65,8 +66,7 @@ class SequenceRequest:
         return Conditions(window, self.excluded, self.fail_if_unreadable)
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceAnswer:
+class SequenceAnswer(NamedTuple):
     """``turns`` are those of each step, by its number."""
 
     sequences: Sequences

@@ -1,4 +1,4 @@
-"""Tokens: bought with a code, renewed, revoked, and recognised when they come back as bearers.
+"""Tokens: bought with a code, renewed and revoked.
 
 An access or refresh token lives only while its grant is listed on its account, so ending a grant ends them all.
 """
@@ -9,16 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from freebusy.domain.account import Account, Disconnected, Grant, Profile
-from freebusy.domain.authorization import (
-    ACCESS_TOKEN_LIFETIME,
-    PUBLIC_GRANT_LIFETIME,
-    PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME,
-    ROTATION_GRACE,
-    AuthorizationCode,
-    TokenKind,
-    TokenRecord,
-)
-from freebusy.domain.errors import AuthenticationFailed, InsufficientScope, NotFound, TokenError
+from freebusy.domain.errors import NotFound, TokenError
 from freebusy.domain.identifiers import (
     hashed,
     new_access_token,
@@ -27,32 +18,22 @@ from freebusy.domain.identifiers import (
     refresh_token_from,
 )
 from freebusy.domain.pkce import proves
-from freebusy.domain.scopes import Permission, permissions
-from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
+from freebusy.domain.token import (
+    ACCESS_TOKEN_LIFETIME,
+    PUBLIC_GRANT_LIFETIME,
+    PUBLIC_REFRESH_TOKEN_IDLE_LIFETIME,
+    ROTATION_GRACE,
+    TokenKind,
+    TokenRecord,
+)
 from freebusy.service.audit import note
+from freebusy.service.callers import holder_and_grant
 
-if TYPE_CHECKING:  # every function recognises bearers with this module, and only the token endpoint meets applications
+if TYPE_CHECKING:
     from freebusy.domain.application import Application
+    from freebusy.domain.authorization import AuthorizationCode
     from freebusy.domain.service_account import ServiceAccount
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sent a request: an application, by its client secret; or an account or a service account under a grant, by
-    its access token.
-    """
-
-    client_id: str
-    holder: Account | ServiceAccount | None = None
-    grant: Grant | None = None
-
-    @property
-    def account(self) -> Account | None:
-        return self.holder if isinstance(self.holder, Account) else None
-
-    @property
-    def scope(self) -> str:
-        return self.grant.scope if self.grant else ""
+    from freebusy.ports import AccountStore, EndUpstream, ServiceAccountStore, TokenStore, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +49,6 @@ class IssuedTokens:
     sub: str
     expires_in: int = ACCESS_TOKEN_LIFETIME
     profile: Profile | None = None
-
-
-# --- Bearers ---------------------------------------------------------------------------------------------
-
-
-def authenticate(bearer: str | None, *, tokens: TokenStore, accounts: AccountStore, now: int) -> Caller:
-    """Recognises an access token or a client secret. Raises AuthenticationFailed."""
-    token = tokens.find(hashed(bearer), now) if bearer else None
-    if token is None or token.kind is TokenKind.REFRESH:
-        raise AuthenticationFailed("the bearer token is missing, unknown or expired")
-    if token.kind is TokenKind.CLIENT_SECRET:
-        return Caller(token.client_id)
-    held = _held(token, accounts)
-    if held is None:
-        raise AuthenticationFailed("the authorization of this token was revoked")
-    return Caller(token.client_id, *held)
-
-
-def require(caller: Caller, permission: Permission) -> None:
-    """Raises InsufficientScope. What an application may do by its client secret is each endpoint's own rule."""
-    if caller.grant is not None and permission not in permissions(caller.grant.scope):
-        raise InsufficientScope(permission)
 
 
 # --- The token endpoint -------------------------------------------------------------------------------
@@ -151,7 +110,7 @@ def refresh(  # noqa: PLR0913 - of these, four are ports
         raise _invalid_grant("the refresh token is unknown or expired")
     if token.sub:
         note(token.sub, action="token.refreshed", grant_id=token.grant_id or "")
-    held = _held(token, accounts)
+    held = holder_and_grant(token, accounts)
     if held is None:
         raise _invalid_grant("the authorization behind this refresh token was revoked")
     holder, grant = held
@@ -200,7 +159,7 @@ def revoke_token(  # noqa: PLR0913 - of these, three are ports
         return None
     if record.sub:
         note(record.sub, grant_id=record.grant_id or "")
-    if held := _held(record, accounts):
+    if held := holder_and_grant(record, accounts):
         end_authorization(
             held[0], accounts=accounts, service_accounts=service_accounts, end_upstream=end_upstream, now=now
         )
@@ -259,15 +218,6 @@ def end_authorization(
 
 
 # --- What they share ---------------------------------------------------------------------------------------
-
-
-def _held(token: TokenRecord, accounts: AccountStore) -> tuple[Account | ServiceAccount, Grant] | None:
-    """The holder and the grant behind a token, while that grant lasts."""
-    if token.sub is None or token.grant_id is None:
-        return None
-    holder = accounts.holder(token.sub)
-    grant = holder.grants.get(token.grant_id) if holder else None
-    return (holder, grant) if holder and grant else None
 
 
 def _connected(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.application import Application, Introduction
 from freebusy.domain.authorization import AUTHORIZATION_REQUEST_LIFETIME, AuthorizationCode
 from freebusy.domain.errors import AuthorizationError, AuthorizationRefused, NotFound
 from freebusy.domain.identifiers import hashed, new_authorization_code
-from freebusy.ports import ApplicationStore, TokenStore
 from freebusy.service import consent_trouble
 from freebusy.service.provider_leg import CALLBACK_NAMES, ProviderLeg, trip_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.domain.account import ProviderName
+    from freebusy.domain.authorization import AuthorizationRequest
+    from freebusy.ports import ApplicationStore, CalendarProvider, TokenStore
+
+    Providers = Mapping[ProviderName, CalendarProvider]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,23 @@ class Departure:
         return cls(location, trip_of(leg.state), leg.browser_secret)
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(NamedTuple):
     """The browser goes back to the application, with a code or with an error."""
 
     location: str
+
+
+class ProviderChoice(NamedTuple):
+    """The person says first which of these calendars is theirs; then the request is repeated with the answer."""
+
+    application: Introduction
+    providers: tuple[ProviderName, ...]
+
+
+class Reconnected(NamedTuple):
+    """A profile works again, and that is all: no application waits for the browser. It may even be gone."""
+
+    application: Introduction | None
 
 
 def application_of(parameters: Mapping[str, str], applications: ApplicationStore) -> Application:
@@ -51,6 +71,13 @@ def introduction(application: Application, applications: ApplicationStore) -> In
     """How a page introduces the application to whoever decides about it."""
     shown = applications.appearance(application.client_id)
     return Introduction(application.name, shown.home_page, shown.logo)
+
+
+def provider_of(request: AuthorizationRequest, providers: Providers) -> CalendarProvider:
+    """Raises AuthorizationError."""
+    if request.provider not in providers:
+        raise AuthorizationError("server_error", "this provider is no longer offered here", "provider_misconfigured")
+    return providers[request.provider]
 
 
 def returning_leg(callback_name: str, answer: Mapping[str, str], browser_secret: str | None) -> ProviderLeg:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from freebusy.domain.access_request import LONGEST_DELAY, PATIENCE, AccessRequest, Granted
 from freebusy.domain.errors import (
@@ -22,20 +23,22 @@ from freebusy.domain.errors import (
     ProviderUnavailable,
 )
 from freebusy.domain.identifiers import hashed, new_answer_handle
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import (
-    AccessRequestQueue,
-    AccessRequestStore,
-    AccountStore,
-    Clock,
-    ServiceAccountStore,
-    UpstreamOrganizations,
-    Vault,
-)
 from freebusy.service.audit import By, note, note_caller
 from freebusy.service.connecting import Connected, Consent, connect_upstream_mailbox
 from freebusy.service.mailbox_access import DISCONNECTED, REFUSALS, require_access
-from freebusy.service.upstream_organizations import OrganizationsAtCronofy
+
+if TYPE_CHECKING:
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import (
+        AccessRequestQueue,
+        AccessRequestStore,
+        AccountStore,
+        Clock,
+        ServiceAccountStore,
+        UpstreamOrganizations,
+        Vault,
+    )
+    from freebusy.service.upstream_organizations import OrganizationsAtCronofy
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ def state_of(handle: str) -> str:
     return hashed(f"the answer to {handle}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamAccess:
     """Asks Cronofy, and knows what it answered."""
 
@@ -112,7 +115,7 @@ class Answer:
     error_key: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamAnswers:
     """Takes in what Cronofy answers."""
 

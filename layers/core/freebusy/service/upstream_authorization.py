@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
-from freebusy.domain.account import Account, Identity, Profile
 from freebusy.domain.errors import ProviderError
-from freebusy.domain.service_account import ServiceAccount
-from freebusy.ports import AccountStore, ServiceAccountStore, UpstreamAuthorizations, Vault
+
+if TYPE_CHECKING:
+    from freebusy.domain.account import Account, Identity, Profile
+    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.ports import AccountStore, ServiceAccountStore, UpstreamAuthorizations, Vault
 
 logger = logging.getLogger(__name__)
 

@@ -11,25 +11,27 @@ import time
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import MOVED, Account, Profile
 from freebusy.domain.channel import News, NotificationType
 from freebusy.domain.errors import CredentialRevoked
 from freebusy.domain.free_busy import Period
-from freebusy.domain.identifiers import hashed
-from freebusy.domain.upstream_due import UpstreamDue
-from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
+from freebusy.domain.identifiers import channel_handle, hashed
 from freebusy.service.announcing import announce
 from freebusy.service.audit import By, note, note_caller
-from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS
-from freebusy.service.upstream_events import AnswerReader
+
+if TYPE_CHECKING:
+    from freebusy.domain.upstream_due import UpstreamDue
+    from freebusy.ports import AccountStore, ChannelStore, Clock, UpstreamChannels, UpstreamHandles
+    from freebusy.service.calendar_reader import CalendarReader
+    from freebusy.service.upstream_events import AnswerReader
 
 SECONDS = 10.0
 """For all requests to Cronofy that one piece of work may take."""
 
 _DAY = 86400
-_HANDLE_LENGTH = 32
 
 
 class Outcome(StrEnum):
@@ -38,7 +40,7 @@ class Outcome(StrEnum):
     NOBODY = "nobody"  # the account is gone, or not connected through Cronofy any more; or nobody is
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamWork:
     """Does what is due, one piece at a time; safe to call from several threads.
 
@@ -76,7 +78,7 @@ class UpstreamWork:
         and Cronofy closes channels that do not take any for a day.
         """
         for profile in account.at_cronofy:
-            handle = self._handle(account, profile)
+            handle = channel_handle(account.sub, profile.sealed_for)
             wanted = account.channels > 0 and profile.connected
             if wanted:
                 whose = {"client_id": account.client_id, "sub": account.sub, "profile_id": profile.sealed_for}
@@ -95,10 +97,6 @@ class UpstreamWork:
             lambda credential: self.upstream.settle(credential, url, wanted=wanted, deadline=deadline),
             deadline=deadline,
         )
-
-    def _handle(self, account: Account, profile: Profile) -> str:
-        """The same every time, so that what was interrupted is found again. It is no secret: Cronofy signs."""
-        return hashed(f"the channel of {account.sub} {profile.sealed_for}")[:_HANDLE_LENGTH]
 
     def _pass_on(self, due: UpstreamDue, told: NotificationType, account: Account, profile: Profile) -> None:
         if told is NotificationType.PROFILE_DISCONNECTED:

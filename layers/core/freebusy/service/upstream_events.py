@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from freebusy.domain.account import Account, Disconnected, Profile
 from freebusy.domain.errors import CredentialRevoked, EventRefused, ProviderError, StorageUnavailable
@@ -26,10 +26,15 @@ from freebusy.domain.event import (
 from freebusy.domain.event_changes import same_address
 from freebusy.domain.free_busy import Period
 from freebusy.domain.recurrence import occurrences
-from freebusy.ports import AccountStore, Clock, EventStore, InvitationLog, UpstreamEvents
-from freebusy.service.calendar_reader import CalendarReader
 from freebusy.service.carriers import carrying
-from freebusy.service.invitations import Outcome, note_delivery, recipient_of
+from freebusy.service.due_invitations import recipient_of
+from freebusy.service.invitations import Outcome, note_delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freebusy.ports import AccountStore, Clock, EventStore, InvitationLog, UpstreamEvents
+    from freebusy.service.calendar_reader import CalendarReader
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +43,7 @@ READ_SECONDS = 5.0
 """For all requests that one event, or the answers to all events, may take."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamDelivery:
     """Writes what is due; safe to call from several threads."""
 
@@ -65,7 +70,7 @@ class UpstreamDelivery:
             self._write(account, profile, event)
         except EventRefused:
             self._note(event, Delivery.REFUSED)
-            self.log.mark(event, UPSTREAM, replace(before, revision=event.revision, version=event.version))
+            self.log.mark(event, UPSTREAM, before._replace(revision=event.revision, version=event.version))
             return Outcome.REFUSED
         self.log.mark(event, UPSTREAM, SentMark(event.revision, event.deleted, event.version))
         if event.person.delivery is Delivery.REFUSED:
@@ -89,7 +94,7 @@ class UpstreamDelivery:
         note_delivery(event.sub, event.event_id, person, delivery, events=self.events, clock=self.clock)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class AnswerReader:
     """Takes in what people answered to the invitations that Cronofy mailed."""
 
@@ -151,13 +156,13 @@ class AnswerReader:
         told = {same_address(email): participation for email, participation in answers.attendees.items()}
         person, *others = event.attendees
         counted = (
-            replace(person, participation=answers.person or person.participation),
-            *(replace(each, participation=told.get(same_address(each.email), each.participation)) for each in others),
+            person._replace(participation=answers.person or person.participation),
+            *(each._replace(participation=told.get(same_address(each.email), each.participation)) for each in others),
         )
         if counted == event.attendees:
             return True
         updated_at = max(self.clock(), event.updated_at)
-        return self.events.save(replace(event, attendees=counted, updated_at=updated_at), over=event.version)
+        return self.events.save(event._replace(attendees=counted, updated_at=updated_at), over=event.version)
 
 
 def _are_about(answers: UpstreamAnswers, event: ManagedEvent) -> bool:

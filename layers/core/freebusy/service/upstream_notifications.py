@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from freebusy.domain.channel import NotificationType
 from freebusy.domain.errors import AuthenticationFailed, NotFound
 from freebusy.domain.identifiers import hashed
 from freebusy.domain.upstream_due import PASSED_ON, UpstreamDue
-from freebusy.ports import UpstreamHandles, UpstreamQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freebusy.domain.channel import NotificationType
+    from freebusy.ports import UpstreamHandles, UpstreamQueue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class UpstreamNotifications:
     """``has_signed`` says whether Cronofy has signed a body so."""
 

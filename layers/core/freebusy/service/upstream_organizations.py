@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from freebusy.domain.account import ProviderCredential
 from freebusy.domain.errors import AccessTokenRejected, CredentialRevoked, DelegationMissing, ProviderUnavailable
-from freebusy.domain.organization_setup import OrganizationRequest
-from freebusy.domain.service_account import Resource, ServiceAccount
-from freebusy.ports import Clock, ServiceAccountStore, UpstreamOrganizations, Vault
 from freebusy.service.calendar_reader import EXPIRY_MARGIN
 from freebusy.service.organization_connecting import connect_organization
 from freebusy.service.resources import READING_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from freebusy.domain.account import ProviderCredential
+    from freebusy.domain.organization_setup import OrganizationRequest
+    from freebusy.domain.service_account import Resource, ServiceAccount
+    from freebusy.ports import Clock, ServiceAccountStore, UpstreamOrganizations, Vault
 
 RENEWAL_SECONDS = 30
 """So long nobody else may renew a credential: longer than renewing takes."""
@@ -22,7 +25,7 @@ RENEWAL_SECONDS = 30
 _Used = TypeVar("_Used")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrganizationsAtCronofy:
     """Safe to call from several threads. That an organization is gone is noticed when something is asked of it:
     its mailboxes have credentials of their own, and tell for themselves.

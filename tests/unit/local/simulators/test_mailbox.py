@@ -5,7 +5,6 @@ import email
 import email.policy
 import json
 import ssl
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import boto3
@@ -490,7 +489,7 @@ def test_the_services_own_invitations_arrive_and_can_be_answered(mailbox, ses, d
     answered = reply(mailbox, event.person.email, partstat="ACCEPTED", client=client)
     assert email.message_from_string(answered["raw"])["To"] == organizer
 
-    gone = raw_invitation(replace(event, sequence=1, deleted=True), mail_domain="invites.example", cancel=True)
+    gone = raw_invitation(event._replace(sequence=1, deleted=True), mail_domain="invites.example", cancel=True)
     send(ses, gone, event.person.email, FromEmailAddress=organizer)
     assert [each["cancelled"] for each in calendar(mailbox, event.person.email)] == [True]
 

@@ -5,7 +5,6 @@ While Cronofy is asked, an item under the hash of a handle says which request it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.short_lived import item_of, key_of, live, taken
@@ -13,6 +12,8 @@ from freebusy.adapters.dynamodb.table import Item, Table, Value, may_be_ours, nu
 from freebusy.domain.access_request import AccessRequest, Granted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _KIND, _ANSWER = "ACCESS", "ACCESS_ANSWER"
@@ -43,10 +44,10 @@ class DynamoAccessRequests:
     def delete(self, request_id: str) -> None:
         self._table.write(self._table.deleting(key_of(_KIND, request_id)))
 
-    def waiting(self, client_id: str, service_account: str) -> list[AccessRequest]:
+    def waiting(self, client_id: str, service_account: str) -> Iterator[AccessRequest]:
         """Those that were answered are gone, so there are few of an application."""
-        requests = map(_request, self._table.get_many([*self._table.keys_of(client_id, f"{_KIND}#")]))
-        return [request for request in requests if request.service_account == service_account]
+        requests = map(_request, self._table.get_many(self._table.keys_of(client_id, f"{_KIND}#")))
+        return (request for request in requests if request.service_account == service_account)
 
     def expect_answer(self, handle_hash: str, request: AccessRequest, *, until: int) -> None:
         """It goes with the organization that is asked through, which the request would not be found by."""

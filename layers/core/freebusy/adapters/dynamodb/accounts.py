@@ -41,7 +41,7 @@ from freebusy.measures import Measure, take
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from freebusy.domain.service_account import ServiceAccount
+    from freebusy.domain.service_account import Mailboxes, ServiceAccount
 
 _CONSENTED = """
 SET #profiles.#profile.#name = :email, #profiles.#profile.#identity = :identity,
@@ -231,20 +231,22 @@ class DynamoAccounts:
             take(Measure.DISCONNECTIONS, because)
         return disconnected
 
-    def of_organization(self, giver: ServiceAccount) -> list[str]:
-        """At Cronofy an identity does not say whose mailbox it is, so there the accounts are asked."""
+    def mailboxes_of(self, giver: ServiceAccount, *, after: str, most: int) -> Mailboxes:
+        """At Cronofy an identity does not say whose mailbox it is, so there the accounts are asked. One without an
+        account is left of somebody who is being erased, whoever that is.
+        """
+        from freebusy.domain.service_account import Mailboxes  # only an erasure asks
+
         organization = giver.organization
         mailboxes = f"{organization.provider}#{organization.mailbox_prefix}"
         prefix = f"{organization.upstream}#" if organization.at_cronofy else mailboxes
-        keys = [*self._table.keys_of(giver.client_id, f"IDENTITY#{giver.client_id}#{prefix}")]
+        start = (after, "IDENTITY") if after else None
+        keys = self._table.some_keys_of(giver.client_id, f"IDENTITY#{giver.client_id}#{prefix}", after=start, most=most)
         subs = [*dict.fromkeys(item["sub"]["S"] for item in self._table.get_many(keys))]
-        if not organization.at_cronofy:
-            return subs
-        return [
-            account.sub
-            for account in self.find_many(subs).values()
-            if any(profile.service_account == giver.sub for profile in account.free_busy_profiles)
-        ]
+        if organization.at_cronofy:
+            accounts = self.find_many(subs)
+            subs = [sub for sub in subs if sub not in accounts or _is_let_in_by(giver, accounts[sub])]
+        return Mailboxes(subs, keys[-1][0] if len(keys) == most else "")
 
     def remove_profile(self, account: Account, profile: Profile) -> bool:
         """In one transaction: an identity without its profile would be found, and given up, by nobody."""
@@ -389,6 +391,10 @@ class _Grants(Mapping[str, Grant]):
 def account_key(sub: str) -> Key:
     """Also of a service account, whose ``sub`` tells the two apart."""
     return f"ACCOUNT#{sub}", "ACCOUNT"
+
+
+def _is_let_in_by(giver: ServiceAccount, account: Account) -> bool:
+    return any(profile.service_account == giver.sub for profile in account.free_busy_profiles)
 
 
 def _identity_pk(client_id: str, identity: Identity) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
 from time import sleep
 from typing import TYPE_CHECKING
 
-from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, may_be_ours, number
+from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, binary, kind_of, may_be_ours, number
 from freebusy.adapters.dynamodb.tokens import token_item
 from freebusy.domain.account import Upstream
 from freebusy.domain.application import Appearance, Application, ClientSecret
-from freebusy.domain.authorization import TokenKind, TokenRecord
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
+from freebusy.domain.token import TokenKind, TokenRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_DIRECTORY = "APPLICATIONS"
+DIRECTORY = "APPLICATIONS"
 _SWEEPS = 30
 _INDEX_DELAY = 1.0
 
@@ -30,7 +32,7 @@ class DynamoApplications:
         self._pause = pause
 
     def find(self, client_id: str) -> Application | None:
-        item = self._table.get(_key(client_id)) if may_be_ours(client_id) else None
+        item = self._table.get(application_key(client_id)) if may_be_ours(client_id) else None
         return None if item is None else _application(item)
 
     def with_origin(self, origin: str) -> frozenset[str]:
@@ -50,7 +52,7 @@ class DynamoApplications:
         self._table.transact([self._table.putting(item)])
 
     def names(self) -> dict[str, str]:
-        return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(_DIRECTORY)}
+        return {item["sk"]["S"]: item["name"]["S"] for item in self._table.query(DIRECTORY)}
 
     def accounts_of(self, client_id: str) -> list[str]:
         return [sub for sub in self._holders_of(client_id) if not is_service_account(sub)]
@@ -59,7 +61,7 @@ class DynamoApplications:
         return [sub for sub in self._holders_of(client_id) if is_service_account(sub)]
 
     def create(self, application: Application) -> None:
-        pk, sk = _key(application.client_id)
+        pk, sk = application_key(application.client_id)
         item = attributes({"pk": pk, "sk": sk, "application": application.client_id, **_values(application)})
         storing = self._table.putting(item, condition="attribute_not_exists(pk)")
         if self._table.transact([storing, *map(self._table.putting, _beside(application).values())]):
@@ -70,7 +72,7 @@ class DynamoApplications:
         kept = ", ".join(f"#{name} = :new_{name}" for name, value in new.items() if value is not None)
         dropped = ", ".join(f"#{name}" for name, value in new.items() if value is None)
         changing = self._table.updating(
-            _key(before.client_id),
+            application_key(before.client_id),
             f"SET {kept}" + (f" REMOVE {dropped}" if dropped else ""),
             condition=" AND ".join(
                 f"attribute_not_exists(#{name})" if value is None else f"#{name} = :old_{name}"
@@ -84,11 +86,21 @@ class DynamoApplications:
         adding = [self._table.putting(item) for key, item in there.items() if gone.get(key) != item]
         return not self._table.transact([changing, *removing, *adding])
 
+    def lock_out(self, client_id: str) -> int:
+        return len(self._lock_out(client_id))
+
+    def count(self, client_id: str) -> dict[str, int]:
+        if not client_id or not may_be_ours(client_id):
+            return {}
+        listed = [(DIRECTORY, client_id)] if self._table.get((DIRECTORY, client_id)) else []
+        keys = {*self._table.keys_in(application_key(client_id)[0]), *self._table.keys_of(client_id), *listed}
+        return dict(sorted(Counter(map(kind_of, keys)).items()))
+
     def erase(self, client_id: str) -> int:
         if not may_be_ours(client_id):
             return 0
         erased = self._lock_out(client_id) | self._sweep(client_id)
-        listed = self._table.take(self._table.deleting((_DIRECTORY, client_id)))
+        listed = self._table.take(self._table.deleting((DIRECTORY, client_id)))
         return len(erased) + (listed is not None)
 
     def _holders_of(self, client_id: str) -> Iterator[str]:
@@ -96,11 +108,10 @@ class DynamoApplications:
         return (pk.removeprefix("ACCOUNT#") for pk, _ in keys)
 
     def _lock_out(self, client_id: str) -> set[Key]:
-        """Nobody can authenticate as the application any more, and no new authorization can start."""
         application = self.find(client_id)
         if application is None:
             return set()
-        keys = {_key(client_id), *_beside(application)} - {(_DIRECTORY, client_id)}
+        keys = {application_key(client_id), *_beside(application)} - {(DIRECTORY, client_id)}
         self._table.transact([self._table.deleting(key) for key in keys])
         return keys
 
@@ -117,7 +128,7 @@ class DynamoApplications:
         raise StorageUnavailable("the index still shows items of the application: erase it again")
 
 
-def _key(client_id: str) -> Key:
+def application_key(client_id: str) -> Key:
     return f"APP#{client_id}", "APPLICATION"
 
 
@@ -149,7 +160,7 @@ def _values(application: Application) -> dict[str, Value]:
 def _beside(application: Application) -> dict[Key, Item]:
     """The items that must always agree with the application's own, by their keys."""
     client_id = application.client_id
-    directory = attributes({"pk": _DIRECTORY, "sk": client_id, "name": application.name})
+    directory = attributes({"pk": DIRECTORY, "sk": client_id, "name": application.name})
     origins = [
         attributes({"pk": f"ORIGIN#{origin}", "sk": client_id, "application": client_id})
         for origin in application.origins

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,11 @@ from freebusy.adapters.dynamodb.accounts import account_key
 from freebusy.adapters.dynamodb.channels import channel_partition
 from freebusy.adapters.dynamodb.events import event_partition
 from freebusy.adapters.dynamodb.managed_availability import managed_availability_key
-from freebusy.adapters.dynamodb.table import Key, Table, chunks, may_be_ours, plain
+from freebusy.adapters.dynamodb.table import Key, Table, chunks, kind_of, may_be_ours, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _BETWEEN_LOOKS = 200
@@ -35,23 +36,27 @@ class DynamoBelongings:
         self._table = Table(client, table_name)
 
     def count(self, sub: str) -> dict[str, int]:
-        return dict(sorted(Counter(map(_kind, self._keys(sub))).items()))
+        return dict(sorted(Counter(map(kind_of, self.keys(sub))).items()))
 
     def all_of(self, sub: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        for item in self._table.get_many(self._keys(sub)):
-            yield _kind((item["pk"]["S"], item["sk"]["S"])), {name: plain(value) for name, value in item.items()}
+        for item in self._table.get_many(self.keys(sub)):
+            yield kind_of((item["pk"]["S"], item["sk"]["S"])), {name: plain(value) for name, value in item.items()}
 
-    def erase(self, sub: str, *, deadline: float) -> dict[str, int]:
-        erased: Counter[str] = Counter()
+    def erase(self, sub: str, *, deadline: float, identities: bool = True) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        keys = self.keys(sub)
+        others = [key for key in keys if kind_of(key) != "identity"]
+        last = [key for key in keys if kind_of(key) == "identity"] if identities else []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for keys in chunks(self._keys(sub), _BETWEEN_LOOKS):
+            for some in (*chunks(others, _BETWEEN_LOOKS), last):
                 if time.monotonic() > deadline:
+                    found.update(map(kind_of, some))  # Perhaps it is there no more, but nobody has looked.
                     break
-                gone = pool.map(partial(self._erase, sub), keys)
-                erased.update(_kind(key) for key, was_there in zip(keys, gone, strict=True) if was_there)
-        return dict(sorted(erased.items()))
+                gone = pool.map(partial(self._erase, sub), some)
+                found.update(kind_of(key) for key, was_there in zip(some, gone, strict=True) if was_there)
+        return dict(sorted(found.items()))
 
-    def _keys(self, sub: str) -> list[Key]:
+    def keys(self, sub: str) -> list[Key]:
         """The account's own first: once it is gone, nobody who comes is let in."""
         if not sub or not may_be_ours(sub):
             return []
@@ -68,9 +73,3 @@ class DynamoBelongings:
         """Only what is still this account's: the index is late, and an identity may belong to another one by now."""
         condition = "attribute_exists(pk) AND (attribute_not_exists(#sub) OR #sub = :sub)"
         return self._table.write(self._table.deleting(key, condition=condition, values={"sub": sub}))
-
-
-def _kind(key: Key) -> str:
-    """What an item is, by its key: ``account``, ``token``; ``event``, ``sent``, ``channel`` in partitions of many."""
-    pk, sk = key
-    return (sk if pk.startswith(("EVENTS#", "CHANNELS#")) else pk).partition("#")[0].lower()

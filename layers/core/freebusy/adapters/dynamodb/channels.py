@@ -5,7 +5,6 @@ The count bounds them, and lets the table's stream pass by all changes of accoun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import account_key
@@ -14,6 +13,8 @@ from freebusy.domain.channel import MOST_CHANNELS, Channel, NotificationType
 from freebusy.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHANNEL_PREFIX = "CHANNEL#"

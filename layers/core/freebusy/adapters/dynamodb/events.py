@@ -8,7 +8,6 @@ their own, so that the table's stream shows when it has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +30,14 @@ from freebusy.domain.event import (
     When,
 )
 from freebusy.domain.event_span import span
-from freebusy.domain.free_busy import Period
 from freebusy.domain.identifiers import hashed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from freebusy.domain.free_busy import Period
 
 EVENT_PREFIX = "EVENT#"
 """How the sort keys of events begin, in the table's stream too."""
@@ -173,7 +175,7 @@ def _event_item(event: ManagedEvent, version: int) -> Item:
             "organizer": event.organizer,
             "starts_at": reach.start,
             "ends_at": reach.end,
-            "details": json.dumps(asdict(event.details), ensure_ascii=False, separators=(",", ":")),
+            "details": json.dumps(_details_values(event.details), ensure_ascii=False, separators=(",", ":")),
             "attendees": [_attendee_values(attendee) for attendee in event.attendees],
             "earlier": json.dumps(event.earlier),
             "carrier": event.carrier,
@@ -240,8 +242,18 @@ def _number(item: Item, name: str) -> int:
     return number(item["M"], name) or 0
 
 
+def _details_values(details: Details) -> dict[str, Any]:
+    """For JSON, which would write what is in it as lists without names."""
+    return {
+        **details._asdict(),
+        "when": details.when._asdict(),
+        "location": details.location and details.location._asdict(),
+        "conferencing": details.conferencing and details.conferencing._asdict(),
+        "recurrence": [asdict(rule) for rule in details.recurrence],
+    }
+
+
 def _details(values: dict[str, Any]) -> Details:
-    """What ``asdict`` took apart."""
     location, conferencing = values["location"], values["conferencing"]
     extended = values["extended_transparency"]
     return Details(

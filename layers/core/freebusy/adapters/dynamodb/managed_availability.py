@@ -7,7 +7,6 @@ work. A rule is JSON, a period a list of two numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.table import Item, Key, Table, Value, attributes, may_be_ours
@@ -22,6 +21,8 @@ from freebusy.domain.managed_availability import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _NOTHING = ManagedAvailability()

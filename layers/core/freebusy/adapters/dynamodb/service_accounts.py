@@ -5,7 +5,6 @@ Beside it lies an item per organization, by which an application has one service
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import account_key, grant_values, grants_of
@@ -13,10 +12,12 @@ from freebusy.adapters.dynamodb.table import Action, Item, Table, Value, attribu
 from freebusy.domain.account import Disconnected, Identity, ProviderName, Upstream
 from freebusy.domain.errors import StorageUnavailable
 from freebusy.domain.identifiers import is_service_account
-from freebusy.domain.service_account import Organization, ServiceAccount
+from freebusy.domain.service_account import NOBODY_YET, Leaving, Organization, ServiceAccount
 from freebusy.measures import Measure, take
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 5
@@ -24,7 +25,7 @@ _ATTEMPTS = 5
 _CONNECT = """
 SET #administrator = :administrator, #domains = :domains, #delegated_scope = :delegated_scope,
     #version = #version + :one
-REMOVE #sealed, #disconnected, #disconnected_at, #leased_until
+REMOVE #sealed, #disconnected, #disconnected_at, #leased_until, #leaving
 """
 _RENEW = """
 SET #sealed = :sealed, #version = #version + :one
@@ -102,6 +103,13 @@ class DynamoServiceAccounts:
         if disconnected:
             take(Measure.ORGANIZATIONS_DISCONNECTED, because)
         return disconnected
+
+    def note_leaving(self, sub: str, leaving: Leaving, *, version: int) -> bool:
+        change = "SET #leaving = :leaving, #version = #version + :one"
+        values: dict[str, Value] = {"leaving": leaving._asdict(), "version": version, "one": 1}
+        return self._table.write(
+            self._table.updating(account_key(sub), change, condition="#version = :version", values=values)
+        )
 
     def _listing(self, wanted: ServiceAccount) -> list[Action]:
         """What is known by way of Cronofy is listed for the whole deployment, as accounts are."""
@@ -184,4 +192,9 @@ def service_account_of(item: Item) -> ServiceAccount:
         disconnected=Disconnected(disconnected) if disconnected else None,
         disconnected_at=number(item, "disconnected_at") or 0,
         created_at=int(item["created_at"]["N"]),
+        leaving=_leaving(item["leaving"]["M"]) if "leaving" in item else NOBODY_YET,
     )
+
+
+def _leaving(values: Item) -> Leaving:
+    return Leaving(values["after"]["S"], int(values["queued_at"]["N"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of, live, taken
@@ -12,6 +11,8 @@ from freebusy.domain.organization_setup import Leg, OrganizationRequest, Organiz
 from freebusy.domain.service_account import Administrator, Organization
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIP, _SETUP = "ORGANIZATION_TRIP", "SETUP"

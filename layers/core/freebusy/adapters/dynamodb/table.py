@@ -102,6 +102,12 @@ def may_be_ours(identifier: str) -> bool:
     return len(identifier) <= _LONGEST_IDENTIFIER and identifier.isascii()
 
 
+def kind_of(key: Key) -> str:
+    """What an item is, by its key: ``account``, ``token``; ``event``, ``sent``, ``channel`` in partitions of many."""
+    pk, sk = key
+    return (sk if pk.startswith(("EVENTS#", "CHANNELS#")) else pk).partition("#")[0].lower()
+
+
 class Table:
     """Reads are strongly consistent. Collisions with transactions and what a batch left over are tried again.
 
@@ -162,10 +168,18 @@ class Table:
 
     def keys_of(self, application: str, prefix: str = "") -> Iterator[Key]:
         """The keys of all that belongs to an application, as far as the index has caught up; or of one kind alone."""
+        return self._keys_of(application, prefix)
+
+    def some_keys_of(self, application: str, prefix: str, *, after: Key | None, most: int) -> list[Key]:
+        """As ``keys_of``, in their order: those that follow ``after``, which need not be there any more."""
+        start = {"ExclusiveStartKey": {**_key(after), **attributes({"application": application})}} if after else {}
+        return [*islice(self._keys_of(application, prefix, Limit=most, **start), most)]
+
+    def _keys_of(self, application: str, prefix: str, **query: Any) -> Iterator[Key]:
         condition, values = "#application = :application", {"application": application}
         if prefix:
             condition, values = f"{condition} AND begins_with(pk, :prefix)", {**values, "prefix": prefix}
-        return self._keys(condition, values, IndexName="by_application")
+        return self._keys(condition, values, IndexName="by_application", **query)
 
     def keys_about(self, sub: str) -> Iterator[Key]:
         """The keys of all items with this ``sub``, as far as the index has caught up."""

@@ -5,17 +5,19 @@ What may be used once is used by a conditional delete: of many callers one gets 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from freebusy.adapters.dynamodb.accounts import GrantList, profile_of, profile_values
 from freebusy.adapters.dynamodb.short_lived import LIVE, item_of, key_of, live, taken
 from freebusy.adapters.dynamodb.table import CONDITION_FAILED, Item, Table, number, text
 from freebusy.domain.account import Grant, ProviderName
-from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest, TokenKind, TokenRecord
+from freebusy.domain.authorization import AuthorizationCode, AuthorizationRequest
 from freebusy.domain.errors import StorageUnavailable
+from freebusy.domain.token import TokenKind, TokenRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TOMBSTONE_LIFETIME = 3600

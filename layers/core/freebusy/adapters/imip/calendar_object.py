@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from datetime import MAXYEAR, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from icalendar import Alarm, Calendar, Event, vCalAddress, vGeo, vRecur, vText, vUri
 
@@ -25,6 +25,9 @@ from freebusy.domain.event import (
     RecurrenceRule,
     When,
 )
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _INTENDED = {ExtendedTransparency.TENTATIVE: "TENTATIVE", ExtendedTransparency.OUT_OF_OFFICE: "OOF"}
 """What TRANSP has no word for, and Outlook has (MS-OXCICAL, X-MICROSOFT-CDO-INTENDEDSTATUS)."""

@@ -13,7 +13,6 @@ The shape is the one that Exchange writes and that Gmail, Outlook and Apple Mail
 from __future__ import annotations
 
 from base64 import encodebytes
-from dataclasses import replace
 from email.header import Header
 from email.message import Message
 from email.policy import Compat32, compat32
@@ -27,10 +26,11 @@ from freebusy.adapters.imip.text import cleaned, is_mail_address, one_line, shor
 from freebusy.adapters.imip.wording import Letter, letter, with_links
 from freebusy.adapters.imip.zones import moment
 from freebusy.domain.errors import MailRefused
-from freebusy.domain.event import Attendee, ManagedEvent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from freebusy.domain.event import Attendee, ManagedEvent
 
 # The older of the two header interfaces: the newer one (email.policy.SMTP) inserts blanks into long display names
 # that are not ASCII, and takes 2 ms of a message where this one takes 0.4.
@@ -58,8 +58,8 @@ def build(  # noqa: PLR0913 - all of it is on the page
     """
     if not is_mail_address(attendee.email):
         raise MailRefused("not an address that mail can be sent to")
-    event = replace(event, details=cleaned(event.details))
-    attendee = replace(attendee, name=one_line(attendee.name or "") or None)
+    event = event._replace(details=cleaned(event.details))
+    attendee = attendee._replace(name=one_line(attendee.name or "") or None)
     application_name = one_line(application_name)
     calendar = calendar_object(
         event, attendee, cancel=cancel, application_name=application_name, mail_domain=mail_domain

@@ -13,7 +13,6 @@ What is changed, once and for every place a text appears in:
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from urllib.parse import quote
 
 from freebusy.domain.event import Conferencing, Details, Location
@@ -52,8 +51,7 @@ def is_mail_address(text: str) -> bool:
 
 def cleaned(details: Details) -> Details:
     location, conferencing = details.location, details.conferencing
-    return replace(
-        details,
+    return details._replace(
         summary=one_line(details.summary),
         description=lines(details.description),
         url=one_line(details.url or "") or None,
@@ -63,7 +61,7 @@ def cleaned(details: Details) -> Details:
 
 
 def _cleaned_location(location: Location) -> Location:
-    return replace(location, description=one_line(location.description))
+    return location._replace(description=one_line(location.description))
 
 
 def _cleaned_conferencing(conferencing: Conferencing) -> Conferencing:

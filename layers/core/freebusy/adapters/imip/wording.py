@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from freebusy.adapters.imip.text import shortened, web_link
 from freebusy.adapters.imip.zones import in_zone, is_utc, moment, zone_named
-from freebusy.domain.event import Attendee, Conferencing, Details, ManagedEvent, RecurrenceRule, When
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from freebusy.domain.event import Attendee, Conferencing, Details, ManagedEvent, RecurrenceRule, When
 
 LONGEST_DESCRIPTION = 8_000
 """Characters that are shown in the mail; the calendar object has all of them."""

@@ -1,5 +1,5 @@
 """``freebusy``: registers the applications that may use a deployment, replaces its keys and secrets, erases people, and
-delivers again what was lost. For operators, from their own machine.
+brings back what was lost. For operators, from their own machine.
 
 Talks to the deployment's table with the operator's own AWS credentials, or to the laptop stack with ``--local``.
 """
@@ -9,15 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from freebusy.domain.errors import FreeBusyError
-from freebusy.entrypoints.cli import applications, invitations, keys, people, providers
+from freebusy.entrypoints.cli import applications, invitations, keys, people, providers, restoring
 from freebusy.entrypoints.cli.deployment import LAPTOP_STACK_FILE, Deployment
 from freebusy.entrypoints.cli.output import in_columns, in_one_line, say
 from freebusy.entrypoints.cli.parsing import add_options, commands_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _REFUSED = 2
 _INTERRUPTED = 130
@@ -48,6 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(parser, default=None)
     commands = commands_of(parser)
-    for each in (applications, keys, providers, people, invitations):
+    for each in (applications, keys, providers, people, invitations, restoring):
         each.add_commands(commands)
     return parser

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from argparse import ArgumentTypeError
 from pathlib import Path
-from time import time
-from typing import Any
+from time import sleep, time
+from typing import TYPE_CHECKING, Any
 
-from freebusy.bootstrap import secret_vault
+from freebusy.bootstrap import account_store, secret_vault, service_account_store
 from freebusy.domain.account import Upstream
-from freebusy.domain.application import MOST_LOGO_BYTES, Appearance, Application
-from freebusy.entrypoints.cli.deployment import Deployment
+from freebusy.domain.application import MOST_LOGO_BYTES
+from freebusy.domain.erasure import APPLICATION_ERASED, BEGUN
+from freebusy.entrypoints.cli.erasing import add_erasing, proof_of_erasure, was_interrupted, write_down
 from freebusy.entrypoints.cli.moving import add_undo, moved
-from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment
+from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment, say
 from freebusy.entrypoints.cli.parsing import CLIENT_ID, Command, Commands, add_command, add_group
-from freebusy.ports import SecretVault
+from freebusy.entrypoints.cli.people import erase_by_queue
 from freebusy.service.applications import (
     add_origins,
     add_redirect_uris,
     choose_upstream,
-    erase_application,
     find_application,
     limit_requests,
     register_application,
@@ -32,6 +31,15 @@ from freebusy.service.applications import (
     show_home_page,
     show_logo,
 )
+from freebusy.service.erasure import LONGEST_REQUEST
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from freebusy.domain.application import Appearance, Application
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import SecretVault
 
 _DEPLOYMENTS = "default"
 """Instead of an upstream or a limit of its own: the deployment's."""
@@ -63,7 +71,7 @@ def add_commands(commands: Commands) -> None:
     rename = _changing(rename_application, "name")
     add_command(applications, "rename", rename, "change the name that people see", CLIENT_ID, _NAME)
     delete = add_command(applications, "delete", _delete, "erase an application with all its accounts", CLIENT_ID)
-    delete.add_argument("--yes", action="store_true", help="do not ask for the name first")
+    add_erasing(delete, "do not ask for the name first")
     upstream = add_command(
         applications, "upstream", _choose_upstream, "say through whom people connect from now on", CLIENT_ID
     )
@@ -161,12 +169,57 @@ def _show(options: argparse.Namespace, deployment: Deployment) -> Answer:
 
 
 def _delete(options: argparse.Namespace, deployment: Deployment) -> Answer:
-    """The directory still knows the name of an application whose erasure was interrupted."""
+    """Done is what a last look finds nothing of, when every request that was under way is over.
+
+    The directory still knows the name of an application whose erasure was interrupted.
+    """
     client_id, registry = options.client_id, deployment.registry
+    there = registry.count(client_id)
+    if options.verify:
+        return {"client_id": client_id, **proof_of_erasure(client_id, there, options, deployment)}
+    if not there and not was_interrupted(client_id, options, deployment):
+        raise CommandRefused(f"there is no application {client_id}")
     if not options.yes:
         name = registry.names().get(client_id, client_id)
         confirm("This erases the application with all its accounts, for good", name)
-    return {"client_id": client_id, "erased": erase_application(client_id, registry=registry)}
+    write_down(APPLICATION_ERASED, deployment, client_id=client_id, outcome=BEGUN)
+    erased = registry.lock_out(client_id)
+    _end_at_cronofy(client_id, deployment)
+    erased += registry.erase(client_id)
+    while True:
+        say(f"waiting {LONGEST_REQUEST} seconds for what is under way; interrupted, erase it again")
+        sleep(LONGEST_REQUEST)
+        if not (more := registry.erase(client_id)):
+            break
+        erased += more
+    write_down(APPLICATION_ERASED, deployment, client_id=client_id)
+    return {"client_id": client_id, "erased": erased}
+
+
+def _end_at_cronofy(client_id: str, deployment: Deployment) -> None:
+    """Revoking there takes credentials, which functions alone open: so whoever has one is erased by the queue before,
+    as long as the data keys are there that they are sealed under.
+    """
+    registry = deployment.registry
+    accounts, organizations = account_store(*deployment.dynamodb), service_account_store(*deployment.dynamodb)
+
+    def there() -> list[str]:
+        people = accounts.find_many(registry.accounts_of(client_id))
+        givers = organizations.find_many(registry.service_accounts_of(client_id))
+        return [
+            *(sub for sub, account in people.items() if account.at_cronofy),
+            *(sub for sub, giver in givers.items() if giver.organization.at_cronofy),
+        ]
+
+    late = (
+        f"{client_id} is locked out; its people are being taken off Cronofy, which goes on by itself: delete it later"
+    )
+    while subs := there():
+
+        def left(subs: list[str] = subs) -> bool:
+            return bool(accounts.find_many(subs) or organizations.find_many(subs))
+
+        erase_by_queue(subs, deployment, left=left, late=late)
 
 
 def _choose_upstream(options: argparse.Namespace, deployment: Deployment) -> Answer:
@@ -242,5 +295,9 @@ def _limit_in_words(per_minute: int | None) -> str:
 
 
 def _limit_from(word: str) -> int | None:
-    """Raises ``ValueError``, which argparse reports."""
-    return None if word == _DEPLOYMENTS else 0 if word == _NO_LIMIT else int(word)
+    """Raises ArgumentTypeError."""
+    if word in (_DEPLOYMENTS, _NO_LIMIT):
+        return None if word == _DEPLOYMENTS else 0
+    if not (word.isascii() and word.isdecimal()):
+        raise ArgumentTypeError(f"{word!r} is neither a number of requests nor {_NO_LIMIT} nor {_DEPLOYMENTS}")
+    return int(word)

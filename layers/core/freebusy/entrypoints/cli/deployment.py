@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
 
 from freebusy.bootstrap import application_registry
 from freebusy.entrypoints.cli.output import CommandRefused
+
+if TYPE_CHECKING:
+    import argparse
 
 LAPTOP_STACK_NAME = "freebusy-connect"
 LAPTOP_STACK_FILE = ".local/stack.json"
@@ -35,12 +38,16 @@ class Deployment:
             if self.laptop
             else boto3.Session(region_name=options.region)
         )
-        self.dynamodb = self.client("dynamodb"), options.table or self.output("TableName")
+        table_name = options.table or self.output("TableName")
+        self.dynamodb = self.client("dynamodb"), table_name
         self.registry = application_registry(*self.dynamodb)
 
     def client(self, service: str) -> Any:
         make: Any = self._session.client
-        return make(service, endpoint_url=self.laptop.get("aws"), config=_TIMES)
+        try:
+            return make(service, endpoint_url=self.laptop.get("aws"), config=_TIMES)
+        except NoRegionError as error:
+            raise CommandRefused("say in which AWS region it is: --region NAME, or AWS_DEFAULT_REGION") from error
 
     @property
     def key_id(self) -> str:

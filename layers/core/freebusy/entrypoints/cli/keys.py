@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentTypeError
 from operator import itemgetter
 from time import sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import key_rotation
-from freebusy.entrypoints.cli.deployment import Deployment
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment, say
-from freebusy.entrypoints.cli.parsing import Commands, add_command, add_group
-from freebusy.ports import ApplicationRegistry
+from freebusy.entrypoints.cli.parsing import Commands, add_command, add_group, application_id
 from freebusy.service.applications import find_application
 from freebusy.service.key_rotation import SETTLING_SECONDS, KeyRotation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import ApplicationRegistry
 
 
 def add_commands(commands: Commands) -> None:
     keys = add_group(commands, "keys", "data keys, which seal credentials and client secrets")
     listing = add_command(keys, "list", _list, "when each key and client secret was made, the oldest first")
-    listing.add_argument("--application", metavar="CLIENT_ID", help="of one application alone")
+    listing.add_argument("--application", type=application_id, metavar="CLIENT_ID", help="of one application alone")
     rotate = add_command(keys, "rotate", _rotate, "seal everything under new data keys and forget the old ones")
     whose = rotate.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--application", metavar="CLIENT_ID", help="of one application")
+    whose.add_argument("--application", type=application_id, metavar="CLIENT_ID", help="of one application")
     whose.add_argument("--all", action="store_true", help="of all applications")
     rotate.add_argument(
         "--settling",
@@ -84,7 +88,7 @@ def _wait(seconds: float) -> None:
 
 
 def _seconds(text: str) -> int:
-    """Raises ``ValueError``, which argparse turns into its usage."""
-    if (seconds := int(text)) < 0:
-        raise ValueError(text)
-    return seconds
+    """Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+    return int(text)

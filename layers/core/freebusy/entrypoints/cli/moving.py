@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from freebusy.bootstrap import account_store
-from freebusy.entrypoints.cli.deployment import Deployment
-from freebusy.entrypoints.cli.output import Answer
 from freebusy.service.authorization import relink_url
 from freebusy.service.moving import mark_moving
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.entrypoints.cli.output import Answer
 
 
 def add_undo(parser: argparse.ArgumentParser) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from freebusy.domain.errors import FreeBusyError, InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Answer: TypeAlias = dict[str, Any] | list[dict[str, Any]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -12,11 +13,56 @@ from freebusy.entrypoints.cli.output import Answer
 Command: TypeAlias = Callable[[argparse.Namespace, Deployment], Answer]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
-CLIENT_ID: dict[str, Any] = {"dest": "client_id", "metavar": "CLIENT_ID"}
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+_LONGEST_LOG = 731 * 86400
+"""Seconds, the most that the template's LogRetentionDays can be."""
+
+
+def account_id(text: str) -> str:
+    """Exactly, so that nothing is ever said about somebody whose id was mistyped. Raises ArgumentTypeError."""
+    if text.startswith("ser_"):
+        raise argparse.ArgumentTypeError(f"{text} is an organization: see freebusy organizations")
+    return _id(text, "acc_")
+
+
+def organization_id(text: str) -> str:
+    return _id(text, "ser_")
+
+
+def holder_id(text: str) -> str:
+    """Of either."""
+    return _id(text, "acc_", "ser_")
+
+
+def _id(text: str, *prefixes: str) -> str:
+    if not re.fullmatch(f"({'|'.join(prefixes)})[0-9a-f]{{24}}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {' or '.join(prefixes)} with 24 digits of 0-9 and a-f")
+    return text
+
+
+def application_id(text: str) -> str:
+    """Not an empty word, as of a variable that is not set, which must not stand for all."""
+    if not text:
+        raise argparse.ArgumentTypeError("no client id is given")
+    return text
+
+
+def age(text: str) -> int:
+    """Seconds, of ``90m``, ``36h`` or ``7d``. Raises ArgumentTypeError, as the others here."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is not like 90m, 36h or 7d")
+    if (seconds := int(number) * _UNITS[unit]) > _LONGEST_LOG:
+        raise argparse.ArgumentTypeError(f"{text} is longer than any log is kept: 731d at most")
+    return seconds
+
+
+CLIENT_ID: dict[str, Any] = {"dest": "client_id", "metavar": "CLIENT_ID", "type": application_id}
 ACCOUNTS: dict[str, Any] = {
     "dest": "accounts",
     "metavar": "ACCOUNT",
     "nargs": "+",
+    "type": account_id,
     "help": "sub of an account, as the log names it",
 }
 

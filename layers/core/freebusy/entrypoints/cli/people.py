@@ -2,67 +2,71 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 from collections import Counter
-from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.bootstrap import (
     access_request_store,
     account_store,
-    audit_log,
-    audit_log_in,
     belongings,
     erasure_queue,
     service_account_store,
 )
-from freebusy.domain.identifiers import is_service_account
-from freebusy.entrypoints.audit import line_of, record_of
-from freebusy.entrypoints.cli.deployment import Deployment
+from freebusy.domain.erasure import REQUESTED
+from freebusy.entrypoints.cli.erasing import add_erasing, audit_log_of, proof_of_erasure, write_down
 from freebusy.entrypoints.cli.moving import add_undo, moved
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, confirm, moment
-from freebusy.entrypoints.cli.parsing import ACCOUNTS, CLIENT_ID, Commands, add_command, add_group
-from freebusy.ports import AuditLog, Belongings
+from freebusy.entrypoints.cli.parsing import (
+    ACCOUNTS,
+    CLIENT_ID,
+    Commands,
+    account_id,
+    add_command,
+    add_group,
+    age,
+    holder_id,
+    organization_id,
+)
 from freebusy.service.applications import find_application
-from freebusy.service.audit import By, Notes
-from freebusy.service.erasure import people_of
+from freebusy.service.erasure import people_among, people_of
 from freebusy.service.export import export_account
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import Belongings
 
 _LONGEST_ERASURE = 900.0
 _BETWEEN_LOOKS = 2.0
 """Seconds. An erasure goes on by itself, however long somebody waits for it."""
 
-_SUB = re.compile(r"(acc|ser)_\w{1,64}", re.ASCII)
-_UNITS = {"m": 60, "h": 3600, "d": 86400}
+_NOT_ASKING = "do not ask first"
 
-_ACCOUNT = {"dest": "account", "metavar": "ACCOUNT", "help": "its sub"}
-_ORGANIZATION = {"dest": "organization", "metavar": "ORGANIZATION", "help": "its sub, ser_..."}
+_ACCOUNT = {"dest": "account", "metavar": "ACCOUNT", "type": account_id, "help": "its sub, acc_..."}
+_HOLDER = {"dest": "account", "metavar": "ACCOUNT", "type": holder_id, "help": "its sub, or an organization's"}
+_ORGANIZATION = {"dest": "organization", "metavar": "ORGANIZATION", "type": organization_id, "help": "its sub, ser_..."}
 
 
 def add_commands(commands: Commands) -> None:
     accounts = add_group(commands, "accounts", "people who have connected")
     move = "take people off Cronofy, each at their next consent, and show where they consent"
     add_undo(add_command(accounts, "move", _move, move, ACCOUNTS))
-    audit = add_command(accounts, "audit", _audit, "who did what about somebody, as the log has it", _ACCOUNT)
+    audit = add_command(accounts, "audit", _audit, "who did what about somebody, as the log has it", _HOLDER)
     since = "how far back, as 90m, 36h or 7d (which is the default)"
-    audit.add_argument("--since", type=_age, default=_age("7d"), metavar="TIME", help=since)
-    export = add_command(accounts, "export", _export, "print everything that is stored about somebody", _ACCOUNT)
+    audit.add_argument("--since", type=age, default=age("7d"), metavar="TIME", help=since)
+    export = add_command(accounts, "export", _export, "print everything that is stored about somebody", _HOLDER)
     export.set_defaults(json=True)
     erase = "erase everything that is stored about somebody"
-    _add_erasing(add_command(accounts, "erase", _erase_account, erase, _ACCOUNT))
+    add_erasing(add_command(accounts, "erase", _erase_account, erase, _ACCOUNT), _NOT_ASKING)
 
     organizations = add_group(commands, "organizations", "organizations that their administrators have connected")
     add_command(organizations, "list", _list_organizations, "those of one application", CLIENT_ID)
     add_command(organizations, "show", _show_organization, "all about one, with its accounts", _ORGANIZATION)
     erase = "erase it, with the account of every mailbox that it alone gives access to"
-    _add_erasing(add_command(organizations, "erase", _erase_organization, erase, _ORGANIZATION))
-
-
-def _add_erasing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="do not ask first")
-    parser.add_argument("--verify", action="store_true", help="erase nothing, but fail when something is left")
+    add_erasing(add_command(organizations, "erase", _erase_organization, erase, _ORGANIZATION), _NOT_ASKING)
 
 
 # --- Accounts --------------------------------------------------------------------------------------
@@ -73,49 +77,24 @@ def _move(options: argparse.Namespace, deployment: Deployment) -> Answer:
 
 
 def _audit(options: argparse.Namespace, deployment: Deployment) -> Answer:
-    sub, now = _sub(options), int(time())
-    return [*map(dict, _audit_log(deployment).about(sub, since=now - options.since, until=now))]
+    now = int(time())
+    return [*map(dict, audit_log_of(deployment).about(options.account, since=now - options.since, until=now))]
 
 
 def _export(options: argparse.Namespace, deployment: Deployment) -> Answer:
-    """Recorded first: who cannot write that down does not see anything."""
-    sub = _sub(options)
-    notes = Notes(accounts={sub: None}, by=By.OPERATOR)
-    _audit_log(deployment).add(line_of(record_of(notes, "account.exported", "", "done")))
-    return export_account(
-        sub,
+    """Recorded before it is shown: who cannot write that down does not see anything."""
+    exported = export_account(
+        options.account,
         accounts=account_store(*deployment.dynamodb),
         belongings=belongings(*deployment.dynamodb),
         requests=access_request_store(*deployment.dynamodb),
         now=int(time()),
     )
-
-
-def _sub(options: argparse.Namespace) -> str:
-    """Before it stands in the log, or in a query of it."""
-    sub: str = options.account
-    if not _SUB.fullmatch(sub):
-        raise CommandRefused(f"{sub} is no account's sub")
-    return sub
-
-
-def _audit_log(deployment: Deployment) -> AuditLog:
-    if deployment.laptop:
-        return audit_log_in(Path(deployment.laptop["logs"]))
-    return audit_log(deployment.client("logs"), deployment.output("FunctionLogGroup"))
-
-
-def _age(text: str) -> int:
-    """Seconds, of ``90m``, ``36h`` or ``7d``."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not like 90m, 36h or 7d")
-    return int(number) * _UNITS[unit]
+    write_down("account.exported", deployment, options.account)
+    return exported
 
 
 def _erase_account(options: argparse.Namespace, deployment: Deployment) -> Answer:
-    if is_service_account(options.account):
-        raise CommandRefused(f"{options.account} is an organization: organizations erase does it, with its people")
     return {"account": options.account, **_erase(options, deployment, options.account)}
 
 
@@ -145,7 +124,7 @@ def _show_organization(options: argparse.Namespace, deployment: Deployment) -> A
         "administrator": found.administrator.email,
         "delegated_scope": found.delegated_scope,
         "disconnected": found.disconnected,
-        "accounts": account_store(*deployment.dynamodb).of_organization(found),
+        "accounts": [*people_of(found, accounts=account_store(*deployment.dynamodb))],
         "created_at": moment(found.created_at),
     }
 
@@ -153,10 +132,9 @@ def _show_organization(options: argparse.Namespace, deployment: Deployment) -> A
 def _erase_organization(options: argparse.Namespace, deployment: Deployment) -> Answer:
     """Its accounts are found as long as it is there itself, and it goes last."""
     sub = options.organization
-    if not is_service_account(sub):
-        raise CommandRefused(f"{sub} is no organization: its id begins with ser_")
     found = service_account_store(*deployment.dynamodb).find(sub)
-    with_it = people_of(found, accounts=account_store(*deployment.dynamodb)).erased if found else []
+    accounts = account_store(*deployment.dynamodb)
+    with_it = people_among([*people_of(found, accounts=accounts)], found, accounts=accounts).erased if found else []
     return {"organization": sub, **_erase(options, deployment, sub, *with_it)}
 
 
@@ -168,20 +146,25 @@ def _erase(options: argparse.Namespace, deployment: Deployment, sub: str, *with_
     stored = belongings(*deployment.dynamodb)
     there = _count(stored, sub, *with_it)
     if options.verify:
-        if there:
-            raise CommandRefused(f"of {sub} there is still: {', '.join(f'{n} {kind}' for kind, n in there.items())}")
-        return {"left": 0}
+        return proof_of_erasure(sub, there, options, deployment)
     if not there:
         raise CommandRefused(f"nothing is stored about {sub}")
     if not options.yes:
         confirm(f"This erases everything about {sub} and {len(with_it)} more, for good; no meeting is cancelled", sub)
-    erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put([sub])
-    given_up = monotonic() + _LONGEST_ERASURE
-    while any(map(stored.count, (sub, *with_it))):
-        if monotonic() > given_up:
-            raise CommandRefused(f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log")
-        sleep(_BETWEEN_LOOKS)
+    write_down(REQUESTED, deployment, sub)
+    late = f"{sub} is not erased yet; it goes on by itself: look with --verify, and at the log"
+    erase_by_queue([sub], deployment, left=lambda: any(map(stored.count, (sub, *with_it))), late=late)
     return {"erased": [{"kind": kind, "items": number} for kind, number in there.items()]}
+
+
+def erase_by_queue(subs: Sequence[str], deployment: Deployment, *, left: Callable[[], bool], late: str) -> None:
+    """Waits until there is nothing ``left``; raises CommandRefused, which says it is ``late``."""
+    erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put(subs)
+    given_up = monotonic() + _LONGEST_ERASURE
+    while left():
+        if monotonic() > given_up:
+            raise CommandRefused(late)
+        sleep(_BETWEEN_LOOKS)
 
 
 def _count(stored: Belongings, *subs: str) -> dict[str, int]:

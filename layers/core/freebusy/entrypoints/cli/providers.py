@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from getpass import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from freebusy.bootstrap import provider_secrets
 from freebusy.domain.errors import ProviderError
-from freebusy.entrypoints.cli.deployment import Deployment
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment
 from freebusy.entrypoints.cli.parsing import Commands, add_command, add_group
 from freebusy.service.provider_secrets import ProviderSecret, replace_secret, restore_secret
+
+if TYPE_CHECKING:
+    import argparse
+
+    from freebusy.entrypoints.cli.deployment import Deployment
 
 _SECRETS = {
     "google": ("GoogleSecretArn", "the old secret of the OAuth client, in the Cloud console"),
@@ -51,6 +55,7 @@ def _list(_: argparse.Namespace, deployment: Deployment) -> Answer:
 
 
 def _rotate(options: argparse.Namespace, deployment: Deployment) -> Answer:
+    _refuse_what_would_do_nothing(options)
     secret = _secrets_of(deployment, tenant=options.tenant).get(options.provider)
     if secret is None:
         raise CommandRefused(f"this deployment has no secret for {options.provider}")
@@ -73,6 +78,18 @@ def _rotate(options: argparse.Namespace, deployment: Deployment) -> Answer:
     shown = {name: now[name] for name in _NOT_SECRET if name in now}
     replaced = [str(before[name]) for name in _NOT_SECRET if before and name in before]
     return {"provider": options.provider, **shown, "replaced": replaced, "then": then}
+
+
+def _refuse_what_would_do_nothing(options: argparse.Namespace) -> None:
+    """Whoever gives an option relies on it. Raises CommandRefused."""
+    if options.back and (options.file or options.another_client or options.forget_replaced):
+        raise CommandRefused(
+            "--back uses the one before, so it goes without --file, --another-client, --forget-replaced"
+        )
+    if options.tenant and options.provider != "microsoft":
+        raise CommandRefused("--tenant is Microsoft's")
+    if options.forget_replaced and options.provider != "cronofy":
+        raise CommandRefused("--forget-replaced is for Cronofy, which alone signs with its secret")
 
 
 def _secrets_of(deployment: Deployment, *, tenant: str | None = None) -> dict[str, ProviderSecret]:

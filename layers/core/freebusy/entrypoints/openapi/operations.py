@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.access_request import MOST_AT_ONCE
 from freebusy.domain.channel import LONGEST_CALLBACK_URL, MOST_CHANNELS
 from freebusy.entrypoints.openapi import examples
 from freebusy.entrypoints.openapi.components import PROVIDERS, empty_or
 from freebusy.entrypoints.openapi.shapes import Schema, answered, either, exactly, items, named, sent, text, truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -61,8 +63,7 @@ class Caller(StrEnum):
     ORGANIZATION = "service_account_token"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Of one status. Without ``kind`` it has no body."""
 
     about: str

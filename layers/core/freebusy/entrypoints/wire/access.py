@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
 from pydantic_core import PydanticCustomError
@@ -13,6 +12,9 @@ from freebusy.domain.errors import InvalidRequest
 from freebusy.entrypoints.wire.event_fields import Email
 from freebusy.entrypoints.wire.validation import validated
 from freebusy.service.access_requests import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LONGEST_STATE = 4096
 BATCH = "service_account_authorizations"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -24,6 +23,9 @@ from freebusy.entrypoints.wire.participants import (
 from freebusy.entrypoints.wire.results import Participants, dumps, extensions, turns_json
 from freebusy.entrypoints.wire.validation import Minutes, Time, validated
 from freebusy.service.availability import AvailabilityAnswer, AvailabilityRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_SLOTS = 512
 MAX_SLOTS_WITHOUT_FORMAT = 256

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -16,8 +15,11 @@ from freebusy.domain.managed_availability import (
     AvailabilityRule,
     WeeklyPeriod,
 )
-from freebusy.entrypoints.wire.event_fields import Zone
+from freebusy.entrypoints.wire.moments import Zone
 from freebusy.entrypoints.wire.validation import Identifier, OwnId, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNFIT_FOR_PATHS = re.compile(r'["#%/?\\`]')
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)

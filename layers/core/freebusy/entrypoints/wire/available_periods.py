@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from freebusy.domain.errors import InvalidRequest
 from freebusy.domain.managed_availability import AvailablePeriod
 from freebusy.entrypoints.times import format_local, format_time
-from freebusy.entrypoints.wire.event_fields import GivenMoment, Moment, Zone
+from freebusy.entrypoints.wire.moments import Zone, moment_of
 from freebusy.entrypoints.wire.reading import ReadQuery, given, read_query
 from freebusy.entrypoints.wire.validation import OwnId, validated
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
-def _time(moment: Moment) -> Moment:
+
+def _time(value: object) -> int:
+    moment = moment_of(value)
     if moment.dated:
         raise PydanticCustomError("errors.invalid_format", "must be a time, not a date")
-    return moment
+    return moment.seconds
 
 
-GivenTime = Annotated[GivenMoment, AfterValidator(_time)]
+GivenTime = Annotated[int, BeforeValidator(_time)]
+"""In epoch seconds."""
 
 
 class Period(BaseModel):
@@ -40,9 +44,9 @@ class Deletion(BaseModel):
 def available_period(body: Mapping[str, Any]) -> AvailablePeriod:
     """Zones are checked and not kept, as a moment is the same in all of them. Raises InvalidRequest."""
     asked = validated(Period, body)
-    if asked.end.seconds <= asked.start.seconds:
+    if asked.end <= asked.start:
         raise InvalidRequest.of("end", "errors.invalid_time_pair", "end must be after start")
-    return AvailablePeriod(asked.start.seconds, asked.end.seconds, asked.available_period_id)
+    return AvailablePeriod(asked.start, asked.end, asked.available_period_id)
 
 
 def period_deletion(body: Mapping[str, Any]) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, StrictStr
 
 from freebusy.domain.managed_availability import MOST_CALENDARS
 from freebusy.entrypoints.wire.validation import AS_OBJECT, Identifier, validated
 from freebusy.service.channels import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Filters(BaseModel):

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from freebusy.domain.constraints import Constraint, Recurs
-from freebusy.entrypoints.wire.event_fields import Tags, Zone
+from freebusy.entrypoints.wire.event_fields import Tags
+from freebusy.entrypoints.wire.moments import Zone
 from freebusy.entrypoints.wire.validation import AS_OBJECT, Minutes, validated
 from freebusy.service.participants import RoundRobin
 

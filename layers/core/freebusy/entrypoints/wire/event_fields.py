@@ -7,16 +7,11 @@ are refused: no calendar shows them, and iCalendar cannot carry them (RFC 5545, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictStr
 from pydantic_core import PydanticCustomError
-
-from freebusy.entrypoints.times import parse_time, zone_named
-from freebusy.entrypoints.wire.validation import EARLIEST, LATEST
 
 LONGEST_EVENT_ID = 500
 LONGEST_LINE = 1000
@@ -30,7 +25,6 @@ MOST_REPETITIONS = 1000
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _NEW_LINE = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -146,41 +140,7 @@ class Tags(BaseModel):
         return tuple(tag.value for tag in self.private or ())
 
 
-# --- Times and places ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A time in epoch seconds, or a date: its midnight in UTC. ``zone`` is the one that was said with it."""
-
-    seconds: int
-    dated: bool
-    zone: str | None = None
-
-
-def _zone(value: object) -> str:
-    try:
-        return zone_named(value).key if isinstance(value, str) else zone_named("").key
-    except ValueError as error:
-        raise PydanticCustomError("errors.tzid_unrecognized", "must be a zone of the IANA database") from error
-
-
-def _moment(value: object) -> Moment:
-    """A time, a date, or ``{"time": either, "tzid": zone}``."""
-    zone = None
-    if isinstance(value, Mapping):
-        zone = None if value.get("tzid") is None else _zone(value["tzid"])
-        value = value.get("time")
-    if value is None:
-        raise PydanticCustomError("errors.required", "must be specified")
-    dated = isinstance(value, str) and bool(_DATE.fullmatch(value))
-    try:
-        seconds = parse_time(f"{value}T00:00:00Z" if dated else str(value))
-    except ValueError as error:
-        raise PydanticCustomError("errors.invalid_format", "must be a date, or a time with an offset or Z") from error
-    if not EARLIEST <= seconds < LATEST:
-        raise PydanticCustomError("errors.invalid_format", "must be between 1970 and 2200")
-    return Moment(seconds, dated, zone)
+# --- Places ----------------------------------------------------------------------------------------
 
 
 def _degrees(value: object, *, limit: int) -> object:
@@ -191,8 +151,6 @@ def _degrees(value: object, *, limit: int) -> object:
     return text
 
 
-GivenMoment = Annotated[Moment, BeforeValidator(_moment)]
-Zone = Annotated[str, BeforeValidator(_zone)]
 Latitude = Annotated[str, BeforeValidator(partial(_degrees, limit=90))]
 Longitude = Annotated[str, BeforeValidator(partial(_degrees, limit=180))]
 

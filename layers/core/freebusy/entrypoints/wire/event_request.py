@@ -6,9 +6,8 @@ What this service cannot do is refused rather than left undone in silence; field
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
@@ -22,12 +21,10 @@ from freebusy.entrypoints.wire.event_fields import (
     Email,
     EventId,
     Frequency,
-    GivenMoment,
     JoinUrl,
     Latitude,
     Line,
     Longitude,
-    Moment,
     Name,
     Repetitions,
     Summary,
@@ -35,9 +32,12 @@ from freebusy.entrypoints.wire.event_fields import (
     Text,
     Url,
     Weekday,
-    Zone,
 )
+from freebusy.entrypoints.wire.moments import GivenMoment, Moment, Zone
 from freebusy.entrypoints.wire.validation import AS_OBJECT, Minutes, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MOST_REMINDERS = 5
 LONGEST_REMINDER = 40_320

@@ -5,13 +5,15 @@ Keys that have no value are left out: the official C# SDK refuses ``null`` for t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.event import Attendee, Conferencing, Delivery, Details, Location, ManagedEvent
-from freebusy.domain.free_busy import Period
 from freebusy.entrypoints.times import format_date, format_local, format_time
-from freebusy.entrypoints.wire.reading import ReadQuery
 from freebusy.service.managed_events import EventsQuery, Occurrence
+
+if TYPE_CHECKING:
+    from freebusy.domain.free_busy import Period
+    from freebusy.entrypoints.wire.reading import ReadQuery
 
 BOOLEANS = (
     "include_managed",

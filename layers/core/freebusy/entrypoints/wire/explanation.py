@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import RefusedBecause
 from freebusy.domain.explanation import CAUSES, Cause, Explanation, Kept, Needed, anybody, unmet
@@ -12,7 +11,11 @@ from freebusy.entrypoints.wire.availability import Availability, request_of
 from freebusy.entrypoints.wire.participants import check_span
 from freebusy.entrypoints.wire.results import Participants, chosen, dumps, extensions
 from freebusy.entrypoints.wire.validation import Time, validated
-from freebusy.service.availability import AvailabilityRequest, StartAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from freebusy.service.availability import AvailabilityRequest, StartAnswer
 
 
 class Explain(Availability):

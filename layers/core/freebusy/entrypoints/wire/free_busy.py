@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freebusy.domain.errors import InvalidRequest
 from freebusy.domain.event import ExtendedTransparency, ManagedEvent
 from freebusy.domain.free_busy import FreeBusyPeriod, FreeBusyStatus, Period
 from freebusy.entrypoints.times import format_local, format_time
 from freebusy.entrypoints.wire.events import period_json
-from freebusy.entrypoints.wire.reading import ReadQuery
 from freebusy.service.event_times import in_zone
 from freebusy.service.free_busy import FUTURE_DAYS, PAST_DAYS, FreeBusyAnswer, FreeBusyQuery
 from freebusy.service.managed_events import EventsQuery, Occurrence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from freebusy.entrypoints.wire.reading import ReadQuery
 
 ICALENDAR = "text/calendar; charset=utf-8"
 BOOLEANS = ("include_managed", "localized_times", "include_ids", "include_free", "include_deleted")

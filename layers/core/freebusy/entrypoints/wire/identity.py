@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from freebusy.domain.account import Account, Profile
-from freebusy.service.accounts import is_connected
+from freebusy.service.carriers import is_connected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from freebusy.domain.service_account import Resource, ServiceAccount
+    from freebusy.domain.account import Account, Profile
+    from freebusy.domain.service_account import ServiceAccount
 
 MANAGED_CALENDAR_NAME = "Cronofy Calendar"
 
@@ -91,10 +89,6 @@ def calendars_json(account: Account) -> dict[str, Any]:
             for profile in account.profiles
         ]
     }
-
-
-def resources_json(resources: Iterable[Resource]) -> dict[str, Any]:
-    return {"resources": [{"email": resource.email, "name": resource.name} for resource in resources]}
 
 
 def _profile(account: Account, profile: Profile, public_url: str) -> dict[str, Any]:

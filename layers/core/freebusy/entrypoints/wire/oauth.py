@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freebusy.domain.errors import TokenError
 from freebusy.domain.identifiers import is_service_account
 from freebusy.domain.pkce import METHOD
 from freebusy.domain.scopes import IMPLIED
 from freebusy.entrypoints.http import MalformedBody, body_of
-from freebusy.service.tokens import IssuedTokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.service.tokens import IssuedTokens
 
 _TRUE = (True, "true", "1")
 _FLAGS = (*_TRUE, False, "false", "0", "")
@@ -37,8 +40,7 @@ class RefreshGrant:
     refresh_token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(NamedTuple):
     client: Client
     grant: CodeGrant | RefreshGrant
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from freebusy.domain.errors import RefusedBecause
 from freebusy.domain.free_busy import Period
 from freebusy.entrypoints.wire.validation import AS_OBJECT, Identifier, Minutes, Time
 from freebusy.service.participants import GroupRequest, MemberRequest
 
-if TYPE_CHECKING:  # only queries with constraints load what they are
+if TYPE_CHECKING:
     from freebusy.domain.constraints import Constraint
+    from freebusy.domain.errors import RefusedBecause
 
 MAX_MEMBERS = 200
 MAX_PERIODS = 50

@@ -7,20 +7,22 @@ Unknown parameters are ignored, as the contract has it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools.event_handler import Response
 
-from freebusy.domain.account import Account
 from freebusy.domain.errors import InvalidRequest, NotFound, RefusedBecause
 from freebusy.domain.identifiers import hashed, new_page_token
 from freebusy.entrypoints.http import JSON
 from freebusy.entrypoints.times import parse_date_or_time, parse_time, zone_named
-from freebusy.ports import PageStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from freebusy.domain.account import Account
+    from freebusy.ports import PageStore
 
 PAGE_SIZE = 100
 PAGE_BYTES = 300_000
@@ -32,8 +34,7 @@ PAGES_LIFETIME = 3600
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadQuery:
+class ReadQuery(NamedTuple):
     """Bounds and ``last_modified`` in epoch seconds; ``flags`` holds the names of the booleans that are true."""
 
     zone: ZoneInfo

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from freebusy.domain.errors import UnreadableMember
 from freebusy.entrypoints.times import format_time
-from freebusy.service.participants import Sources, Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from freebusy.domain.errors import UnreadableMember
+    from freebusy.service.participants import Sources, Turns
 
 _Fragment = TypeVar("_Fragment")
 

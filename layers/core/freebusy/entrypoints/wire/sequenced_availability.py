@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
@@ -31,6 +30,9 @@ from freebusy.entrypoints.wire.participants import (
 from freebusy.entrypoints.wire.results import Participants, dumps, extensions, turns_json
 from freebusy.entrypoints.wire.validation import Minutes, validated
 from freebusy.service.sequenced_availability import SequenceAnswer, SequenceRequest, StepRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_ORDINAL = 1000
 

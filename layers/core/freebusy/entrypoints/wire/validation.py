@@ -6,15 +6,17 @@ Only functions that read large bodies load this: pydantic costs a tenth of a sec
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictStr, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from freebusy.domain.errors import FieldError, InvalidRequest
 from freebusy.entrypoints.times import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EARLIEST, LATEST = 0, parse_time("2200-01-01T00:00:00Z")
 """No calendar reaches further, and there is room for durations and buffers on either side."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from freebusy.domain.bookable import bounds_of, calendars_of
 from freebusy.domain.free_busy import Period
 from freebusy.domain.managed_availability import (
     AvailabilityRule,
@@ -11,7 +12,6 @@ from freebusy.domain.managed_availability import (
     ManagedAvailability,
     WeeklyPeriod,
 )
-from freebusy.service.managed_availability import bounds_of, calendars_of
 
 
 def at(text: str) -> int:

@@ -1,0 +1,115 @@
+"""``freebusy restore``: copies what was lost out of a restored table."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from time import sleep, time
+from typing import TYPE_CHECKING, Any
+
+from freebusy.bootstrap import account_store, erasure_queue, service_account_store, snapshot
+from freebusy.domain.restoring import Wanted
+from freebusy.entrypoints.cli.erasing import audit_log_of
+from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment, say
+from freebusy.entrypoints.cli.parsing import Commands, add_command, application_id, holder_id
+from freebusy.service.restoring import erase_again, erased_since, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from freebusy.entrypoints.cli.deployment import Deployment
+    from freebusy.ports import AuditLog
+
+_DAY = 86_400
+
+_LOG_IS_LATE = 120
+"""Seconds after which, as a rule, CloudWatch Logs Insights finds what was logged."""
+
+
+def add_commands(commands: Commands) -> None:
+    about = "copy back what was lost, from a table that was restored beside the one in use"
+    parser = add_command(commands, "restore", _restore, about)
+    parser.add_argument("--from-table", required=True, metavar="NAME", help="the restored table")
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--account", type=holder_id, metavar="ACCOUNT", help="what belongs to this account")
+    whose.add_argument(
+        "--application",
+        type=application_id,
+        metavar="CLIENT_ID",
+        help="what belongs to this application and its accounts",
+    )
+    whose.add_argument("--everything", action="store_true", help="all of it, by a scan of the restored table")
+    parser.add_argument("--dry-run", action="store_true", help="copy nothing, but count")
+    overwrite = "also replace what is there and differs, as it may be newer: what was revoked since is valid again"
+    parser.add_argument("--overwrite", action="store_true", help=overwrite)
+    erased = "also bring back who was erased since then, and do not ask the log who was"
+    parser.add_argument("--erased-too", action="store_true", help=erased)
+    as_of = "the moment that it shows, as 2030-01-07T09:00:00Z, where the table does not say so itself"
+    parser.add_argument("--as-of", type=_moment, metavar="TIME", help=as_of)
+
+
+def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
+    dynamodb, table_name = deployment.dynamodb
+    if options.from_table == table_name:
+        raise CommandRefused(f"{table_name} is the table in use: --from-table names the restored one")
+    restored_table = snapshot(dynamodb, options.from_table, table_name)
+    taken_at = options.as_of or restored_table.taken_at()
+    if taken_at is None:
+        raise CommandRefused(f"{options.from_table} does not say which moment it shows: say it with --as-of")
+    wanted = Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run)
+    log = None if options.erased_too else _log_since(taken_at, deployment)
+    erased = erased_since(taken_at, log=log, now=int(time())) if log else frozenset()
+    restored = restore(wanted, snapshot=restored_table, erased=erased, now=int(time()))
+    if not any((restored.copied, restored.there, restored.left_out)):
+        named = options.account or options.application or "anybody"
+        raise CommandRefused(f"{options.from_table} holds nothing of {named}")
+    answer = {
+        "as_of": moment(taken_at),
+        "would_copy" if options.dry_run else "copied": _rows(restored.copied),
+        "left_as_they_are": _rows(restored.there),
+        "left_out": _rows(restored.left_out),
+    }
+    if log is None:
+        return {**answer, "erased_since": "not looked up"}
+    return {**answer, "erased_since": sorted(erased), "erased_again": _erase_again(wanted, log, deployment)}
+
+
+def _erase_again(wanted: Wanted, log: AuditLog, deployment: Deployment) -> list[str]:
+    """Who was erased a moment before, which the log may not have shown, or meanwhile."""
+    if wanted.dry_run:
+        return []
+    if not deployment.laptop:
+        say(f"waiting {_LOG_IS_LATE} seconds for what the log has not shown yet; interrupted, run this again")
+        sleep(_LOG_IS_LATE)
+    return erase_again(
+        erased_since(wanted.taken_at, log=log, now=int(time())),
+        accounts=account_store(*deployment.dynamodb),
+        service_accounts=service_account_store(*deployment.dynamodb),
+        queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
+    )
+
+
+def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
+    """Raises CommandRefused where the log does not reach back: who was erased would come back unseen."""
+    days = deployment.described("Parameter").get("LogRetentionDays")
+    if days and taken_at < time() - int(days) * _DAY:
+        raise CommandRefused(
+            f"the log is kept for {days} days, so nobody knows who was erased since {moment(taken_at)}: "
+            "--erased-too copies without asking it"
+        )
+    return audit_log_of(deployment)
+
+
+def _rows(counted: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"kind": kind, "items": number} for kind, number in counted.items()]
+
+
+def _moment(text: str) -> int:
+    """Epoch seconds. Raises ArgumentTypeError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2030-01-07T09:00:00Z")
+    return int(at.timestamp())
