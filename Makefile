@@ -8,6 +8,7 @@ DEV := .venv/.installed
 EMULATOR := .local/venvs/emulator/.installed
 SAM := .local/venvs/sam/.installed
 BUILD := .aws-sam/build
+SHARED := --numprocesses=auto --maxprocesses=4
 
 # An environment that forbids .pyc files would make every start of a function several times slower.
 export PYTHONDONTWRITEBYTECODE :=
@@ -30,7 +31,7 @@ demo: $(DEV) $(EMULATOR) ## two people connect, share a slot and accept an invit
 	@$(BIN)/python -m local.demo
 
 test: $(DEV) $(EMULATOR) ## run the tests (ARGS="tests/unit -k merge" for some of them)
-	@$(BIN)/python -m pytest -m "not oracle" $(ARGS)
+	@$(BIN)/python -m pytest -m "not oracle" $(or $(ARGS),$(SHARED))
 
 oracle: $(DEV) ## compare random queries, and the hours of every zone, with the oracles
 	@$(BIN)/python -m pytest -m oracle $(ARGS)

@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+from tests.waiting import PATIENCE
+
+LONGEST = 10 * PATIENCE
+"""Seconds: what is run may be many things, each of which is waited for."""
+
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
@@ -26,7 +31,7 @@ def background_loop() -> Iterator[Run]:
     thread.start()
     loop, stop = started.result()
     try:
-        yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(120)
+        yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(LONGEST)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()

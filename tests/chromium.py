@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
 
 from tests.npm import installed
+from tests.waiting import PATIENCE
 
 CHROMIUM = shutil.which("chromium")
 IN_CHROMIUM = [
@@ -24,8 +25,7 @@ IN_CHROMIUM = [
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian's package is called chromium)"),
 ]
 
-PATIENCE = 30_000
-"""Milliseconds. A function that starts cold takes one or two thousand, on a machine that does nothing else."""
+MILLISECONDS = 1000 * PATIENCE
 
 ZONE = "Europe/Berlin"
 PHONE, DESKTOP = (390, 844), (1280, 900)
@@ -37,7 +37,7 @@ MOST_BYTES = 50_000
 _MOST_STOPS = 200
 _HAS_FOCUS = "element => element === document.activeElement"
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=MILLISECONDS)
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Visitor:
     trouble: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(MILLISECONDS)
         self.page.on("console", self._notice_message)
         self.page.on("pageerror", self._notice_error)
         self.page.on("request", self._notice_request)

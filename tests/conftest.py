@@ -4,37 +4,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import hypothesis
-import moto.kms.models
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
+from xdist.scheduler import LoadScopeScheduling
 
 from local import emulator as aws
 from local.processes import Children
+from tests import quick_aws
 from tests.background import background_loop
 from tests.exchanges import deviations
 from tests.laptop import free_ports, running_stack
+from tests.waiting import PATIENCE
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-# Each test has an AWS of its own. Reading AWS's descriptions of its services anew for it, and making an RSA pair with
-# every symmetric key, which moto does and nobody uses, would take more time than most tests.
-botocore.session.create_loader = cache(botocore.session.create_loader)
-moto.kms.models.generate_private_key = cache(moto.kms.models.generate_private_key)
+quick_aws.hurry()
 
+# httpx gives up after five seconds, unless it is told otherwise.
+for phase in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, phase, PATIENCE)
+
+TESTS = Path(__file__).parent
 
 LAST = ["test_least_privilege", "test_canaries"]
 """What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
 
+LONGEST_FIRST = ["e2e", "browser", "wire", "integration", "template", "contract", "oracle", "unit"]
+WITH_THE_STACK = {"e2e", "browser", "wire"}
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
     items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
+
+
+class Shares(LoadScopeScheduling):
+    """Where several processes share the tests, one has all those of the stack, and each other file is one's own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "stack" if file.split("/")[1] in WITH_THE_STACK else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 @pytest.fixture(scope="session")

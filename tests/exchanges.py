@@ -95,9 +95,13 @@ def _wrong(schema: dict[str, Any], instance: Any, what: str) -> list[str]:
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
     """References lead into the document."""
+    return Draft202012Validator(_absolute(schema), registry=_registry())
+
+
+@cache
+def _registry() -> Registry[Any]:
     resource = Resource.from_contents(DOCUMENT, default_specification=DRAFT202012)
-    registry: Registry[Any] = Registry().with_resource(_HERE, resource)
-    return Draft202012Validator(_absolute(schema), registry=registry)
+    return Registry().with_resource(_HERE, resource).crawl()
 
 
 def _absolute(schema: Any) -> Any:

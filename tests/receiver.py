@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-PATIENCE = 60.0
+from tests.waiting import until
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,7 @@ class Receiver:
 
     def wait_for(self, count: int) -> list[Callback]:
         """What was received, as soon as it is this many."""
-        deadline = time.monotonic() + PATIENCE
-        while len(self.received) < count:
-            assert time.monotonic() < deadline, f"{len(self.received)} of {count} callbacks came"
-            time.sleep(0.05)
-        return list(self.received)
+        return until(lambda: list(self.received), lambda received: len(received) >= count)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import time
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +24,7 @@ from tests.e2e.administrators import connect_organization, describe
 from tests.e2e.days import at
 from tests.receiver import receiving
 from tests.template.deployment import LOGICAL_ID
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -246,11 +246,10 @@ def look_at_connections(stack: dict[str, Any], email: str) -> None:
 
 
 def mail_to(stack: dict[str, Any], email: str, count: int = 1) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 30
-    while len(messages := httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json()) < count:
-        assert time.monotonic() < deadline, f"{len(messages)} of {count} messages came"
-        time.sleep(0.05)
-    return messages
+    return until(
+        lambda: httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json(),
+        lambda messages: len(messages) >= count,
+    )
 
 
 def ask_an_organization(stack: dict[str, Any], provider: str) -> None:

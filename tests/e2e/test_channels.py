@@ -12,10 +12,9 @@ from pycronofy.exceptions import PyCronofyRequestError
 
 from tests.e2e.days import at
 from tests.receiver import Receiver, receiving
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
-
-PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -39,10 +38,7 @@ def invited(client: Any, stack: dict[str, Any], email: str) -> dict[str, Any]:
     _, calendar = client.list_calendars()
     wanted = {"event_id": "interview", "summary": "Interview", "start": at(11), "end": at(12)}
     client.upsert_event(calendar["calendar_id"], wanted)
-    deadline = time.monotonic() + PATIENCE
-    while not (messages := httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json()):
-        assert time.monotonic() < deadline, "no invitation came"
-        time.sleep(0.05)
+    messages = until(lambda: httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json())
     invitation: dict[str, Any] = messages[0]
     return invitation
 

@@ -13,8 +13,9 @@ import pytest
 from pycronofy.exceptions import PyCronofyRequestError
 
 from tests.e2e.administrators import ORGANIZATIONS, connect_organization, describe
-from tests.e2e.upstream import Somebody, assert_free_with_somebody_direct, eventually, follow, have, hours
+from tests.e2e.upstream import Somebody, assert_free_with_somebody_direct, follow, have, hours
 from tests.receiver import Callback, Receiver, receiving
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -122,9 +123,9 @@ def test_events_are_written_to_cronofy(up, member):
     member.book(13, 14)
     assert member.busy() == hours((9, 10), (13, 14))
     mailbox = f"{up['mailbox']}/messages"
-    (invitation,) = eventually(lambda: httpx.get(mailbox, params={"to": member.email}).json())
+    (invitation,) = until(lambda: httpx.get(mailbox, params={"to": member.email}).json())
     httpx.post(f"{mailbox}/{invitation['id']}/reply", json={"partstat": "ACCEPTED"}).raise_for_status()
-    assert eventually(lambda: member.event()["participation_status"] == "accepted")
+    assert until(lambda: member.event()["participation_status"] == "accepted")
 
 
 def test_asking_again_brings_the_same_account(front, domain, service, application, member):

@@ -18,8 +18,9 @@ from pycronofy.exceptions import PyCronofyRequestError
 from local.browser import visit
 from local.demo import parsed
 from tests.e2e.days import at
-from tests.e2e.upstream import Somebody, assert_free_with_somebody_direct, eventually, follow, have, hours
+from tests.e2e.upstream import Somebody, assert_free_with_somebody_direct, follow, have, hours
 from tests.receiver import Receiver, receiving
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -83,9 +84,9 @@ def test_an_event_counts_at_once_and_once_and_is_mailed_by_cronofy_alone(person,
     guest = f"{uuid4().hex[:12]}@guests.example"
     somebody.book(13, 14, attendees={"invite": [{"email": guest}], "remove": []})
     assert somebody.busy() == hours((9, 10), (13, 14))
-    (invitation,) = eventually(partial(mail, up, somebody.email))
+    (invitation,) = until(partial(mail, up, somebody.email))
     assert "Interview" in invitation["subject"]
-    assert len(eventually(partial(mail, up, guest))) == 1
+    assert len(until(partial(mail, up, guest))) == 1
     assert somebody.busy() == hours((9, 10), (13, 14))
     assert mail(front, somebody.email) == mail(front, guest) == []
 
@@ -94,8 +95,8 @@ def test_what_is_answered_there_is_known_here(person, up):
     somebody = person()
     guest = f"{uuid4().hex[:12]}@guests.example"
     somebody.book(13, 14, attendees={"invite": [{"email": guest}], "remove": []})
-    (invitation,) = eventually(partial(mail, up, somebody.email))
-    (of_guest,) = eventually(partial(mail, up, guest))
+    (invitation,) = until(partial(mail, up, somebody.email))
+    (of_guest,) = until(partial(mail, up, guest))
     for message, answer in ((invitation, "ACCEPTED"), (of_guest, "DECLINED")):
         httpx.post(f"{up['mailbox']}/messages/{message['id']}/reply", json={"partstat": answer}).raise_for_status()
 
@@ -103,7 +104,7 @@ def test_what_is_answered_there_is_known_here(person, up):
         statuses = {each["email"]: each["status"] for each in somebody.event()["attendees"]}
         return statuses == {somebody.email: "accepted", guest: "declined"}
 
-    assert eventually(answered)
+    assert until(answered)
     assert somebody.event()["participation_status"] == "accepted"
 
 
@@ -111,22 +112,22 @@ def test_who_declines_there_is_free_again(person, up):
     somebody = person()
     somebody.book(13, 14)
     assert somebody.free() == [(at(8), at(13)), (at(14), at(18))]
-    (invitation,) = eventually(partial(mail, up, somebody.email))
+    (invitation,) = until(partial(mail, up, somebody.email))
     httpx.post(f"{up['mailbox']}/messages/{invitation['id']}/reply", json={"partstat": "DECLINED"}).raise_for_status()
-    assert eventually(lambda: somebody.event()["participation_status"] == "declined")
+    assert until(lambda: somebody.event()["participation_status"] == "declined")
     assert somebody.free() == [(at(8), at(18))]
 
 
 def test_an_event_that_moves_and_goes_does_so_there(person, up):
     somebody = person()
     somebody.book(13, 14)
-    eventually(partial(mail, up, somebody.email))
+    until(partial(mail, up, somebody.email))
     somebody.book(15, 16)
-    eventually(lambda: len(mail(up, somebody.email)) == 2)
+    until(lambda: len(mail(up, somebody.email)) == 2)
     assert somebody.busy() == hours((15, 16))
     somebody.client.delete_event(somebody.calendar_id, "booking-7")
     assert somebody.busy() == []
-    eventually(lambda: len(mail(up, somebody.email)) == 3)
+    until(lambda: len(mail(up, somebody.email)) == 3)
     assert [method_of(each) for each in mail(up, somebody.email)] == ["REQUEST", "REQUEST", "CANCEL"]
 
 
@@ -192,7 +193,7 @@ def test_people_move_off_and_keep_their_account_and_their_events(person, up, fro
     somebody = person((9, 10))
     before = somebody.client.userinfo()
     somebody.book(13, 14)
-    (invitation,) = eventually(partial(mail, up, somebody.email))
+    (invitation,) = until(partial(mail, up, somebody.email))
     have(front, "google", somebody.email, (8, 9))
     (moving,) = front_freebusy("accounts", "move", somebody.sub)["moving"]
     assert somebody.busy() == hours((9, 10), (13, 14))  # nothing has changed yet
@@ -201,12 +202,12 @@ def test_people_move_off_and_keep_their_account_and_their_events(person, up, fro
     assert somebody.client.userinfo() == before
     assert somebody.busy() == hours((8, 9), (13, 14))
     httpx.post(f"{up['mailbox']}/messages/{invitation['id']}/reply", json={"partstat": "ACCEPTED"}).raise_for_status()
-    assert eventually(lambda: somebody.event()["participation_status"] == "accepted")
+    assert until(lambda: somebody.event()["participation_status"] == "accepted")
 
     somebody.book(14, 15)
-    eventually(lambda: len(mail(up, somebody.email)) == 2)
+    until(lambda: len(mail(up, somebody.email)) == 2)
     somebody.book(16, 17, event_id="booking-8")
-    eventually(partial(mail, front, somebody.email))
+    until(partial(mail, front, somebody.email))
     assert len(mail(front, somebody.email)) == 1
     assert len(mail(up, somebody.email)) == 2
     assert somebody.busy() == hours((8, 9), (14, 15), (16, 17))
@@ -285,11 +286,11 @@ def test_an_answer_that_is_given_there_is_told_here(person, up, application):
     somebody = person()
     channel = somebody.client.create_notification_channel(application.url, only_managed=True)
     hears(application, "verification")
-    (there,) = eventually(partial(channels_at, up, somebody))
+    (there,) = until(partial(channels_at, up, somebody))
     assert there["callback_url"].startswith(f"{somebody.stack['url']}/upstream/cronofy/channels/")
 
     somebody.book(13, 14)
-    (invitation,) = eventually(partial(mail, up, somebody.email))
+    (invitation,) = until(partial(mail, up, somebody.email))
     httpx.post(f"{up['mailbox']}/messages/{invitation['id']}/reply", json={"partstat": "ACCEPTED"}).raise_for_status()
     since = hears(application, "change")["changes_since"]
     (event,) = somebody.client.read_events(
@@ -298,13 +299,13 @@ def test_an_answer_that_is_given_there_is_told_here(person, up, application):
     assert event["participation_status"] == "accepted"
 
     somebody.client.close_notification_channel(channel["channel_id"])
-    assert eventually(lambda: channels_at(up, somebody) == [])
+    assert until(lambda: channels_at(up, somebody) == [])
 
 
 def test_a_connection_that_is_lost_there_is_told_here(person, up, application):
     somebody = person()
     somebody.client.create_notification_channel(application.url)
-    eventually(partial(channels_at, up, somebody))
+    until(partial(channels_at, up, somebody))
     there = Somebody(up, somebody.email)
     there.consent()
     there.client.revoke_profile(there.client.list_profiles()[0]["profile_id"])

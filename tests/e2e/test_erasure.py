@@ -16,11 +16,9 @@ from pycronofy.exceptions import PyCronofyRequestError
 
 from local import emulator as aws
 from tests.e2e.days import at
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
-
-PATIENCE = 20.0
-"""Seconds within which mail must have arrived; it usually takes a fraction of one."""
 
 
 def left_of(stack: dict[str, Any], *names: str) -> list[Any]:
@@ -67,10 +65,7 @@ def test_nothing_comes_back_of_somebody_who_is_erased_while_everything_goes_on(s
     once = {"Authorization": f"Bearer {client.auth.access_token}", "Idempotency-Key": "canary"}
     httpx.post(f"{stack['url']}/v1/batch", json={"batch": []}, headers=once, timeout=30)
     with busy_application(client, calendar_id):
-        deadline = time.monotonic() + PATIENCE
-        while not (mailed := httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json()):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        mailed = until(lambda: httpx.get(f"{stack['mailbox']}/messages", params={"to": email}).json())
         erased = freebusy("accounts", "erase", sub, "--yes")
     kinds = {each["kind"] for each in erased["erased"]}
     assert kinds >= {"account", "channel", "event", "identity", "once", "person", "token"}

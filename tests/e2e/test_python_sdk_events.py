@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -12,19 +10,9 @@ from pycronofy.batch import BatchBuilder
 from pycronofy.exceptions import PyCronofyPartialSuccessError, PyCronofyRequestError
 
 from tests.e2e.days import at
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
-
-PATIENCE = 20.0
-"""Seconds within which mail must have arrived; it usually takes a fraction of one."""
-
-
-def eventually(look: Callable[[], Any], done: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not done(seen := look()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert done(seen), seen
-    return seen
 
 
 class Mailbox:
@@ -32,7 +20,7 @@ class Mailbox:
         self.url, self.email = stack["mailbox"], email
 
     def messages(self, count=1):
-        return eventually(
+        return until(
             lambda: httpx.get(f"{self.url}/messages", params={"to": self.email}).json(),
             lambda found: len(found) >= count,
         )
@@ -82,7 +70,7 @@ def test_an_event_is_invited_to_answered_changed_and_cancelled(ana):
 
     ana.mailbox.reply(invitation, partstat="ACCEPTED", client="gmail")
     guest.reply(guest.messages()[0], partstat="TENTATIVE", comment="perhaps", client="outlook")
-    seen = eventually(
+    seen = until(
         lambda: events(ana)[0],
         lambda event: event["participation_status"] == "accepted" and event["attendees"][1]["status"] == "tentative",
     )
@@ -91,14 +79,14 @@ def test_an_event_is_invited_to_answered_changed_and_cancelled(ana):
 
     ana.upsert_event(ana.calendar_id, interview(hours=(13, 14)))
     ana.mailbox.messages(2)
-    eventually(ana.mailbox.calendar, lambda calendar: [entry["start"] for entry in calendar] == [at(13)])
+    until(ana.mailbox.calendar, lambda calendar: [entry["start"] for entry in calendar] == [at(13)])
     assert events(ana)[0]["participation_status"] == "needs_action", "another time is another question"
 
     ana.delete_event(ana.calendar_id, "interview")
     assert free(ana) == [(at(10), at(14))]
     ana.mailbox.messages(3)
-    eventually(ana.mailbox.calendar, lambda calendar: all(entry["cancelled"] for entry in calendar))
-    eventually(guest.calendar, lambda calendar: all(entry["cancelled"] for entry in calendar))
+    until(ana.mailbox.calendar, lambda calendar: all(entry["cancelled"] for entry in calendar))
+    until(guest.calendar, lambda calendar: all(entry["cancelled"] for entry in calendar))
     assert events(ana) == []
     assert [event["deleted"] for event in events(ana, include_deleted=True)] == [True]
 
@@ -106,14 +94,14 @@ def test_an_event_is_invited_to_answered_changed_and_cancelled(ana):
 def test_declining_frees_the_time(ana):
     ana.upsert_event(ana.calendar_id, interview())
     ana.mailbox.reply(ana.mailbox.messages()[0], partstat="DECLINED", client="apple")
-    eventually(lambda: free(ana), lambda periods: periods == [(at(10), at(14))])
+    until(lambda: free(ana), lambda periods: periods == [(at(10), at(14))])
     assert events(ana)[0]["participation_status"] == "declined"
 
 
 def test_another_time_can_be_proposed(ana):
     ana.upsert_event(ana.calendar_id, interview())
     ana.mailbox.reply(ana.mailbox.messages()[0], counter={"start": at(15), "end": at(16)}, client="gmail")
-    proposed = eventually(lambda: events(ana)[0]["attendees"][0], lambda attendee: "proposal" in attendee)
+    proposed = until(lambda: events(ana)[0]["attendees"][0], lambda attendee: "proposal" in attendee)
     assert proposed["proposal"] == {"start": at(15), "end": at(16)}
 
 
@@ -122,7 +110,7 @@ def test_a_spoofed_reply_changes_nothing(ana):
     invitation = ana.mailbox.messages()[0]
     ana.mailbox.reply(invitation, partstat="DECLINED", spoofed=True)
     ana.mailbox.reply(invitation, partstat="TENTATIVE")
-    seen = eventually(lambda: events(ana)[0]["participation_status"], lambda status: status != "needs_action")
+    seen = until(lambda: events(ana)[0]["participation_status"], lambda status: status != "needs_action")
     assert seen == "tentative"
 
 
@@ -174,7 +162,7 @@ def test_a_bounce_is_visible(stack, ana):
     email = f"gone-{ana.mailbox.email}"
     httpx.put(f"{stack['mailbox']}/sim/faults", json={"bounce": [email]}).raise_for_status()
     ana.upsert_event(ana.calendar_id, interview(attendees={"invite": [{"email": email}]}))
-    eventually(lambda: events(ana)[0]["attendees"][1], lambda attendee: attendee.get("delivery_status") == "bounced")
+    until(lambda: events(ana)[0]["attendees"][1], lambda attendee: attendee.get("delivery_status") == "bounced")
     httpx.delete(f"{stack['mailbox']}/sim/faults").raise_for_status()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -66,14 +65,6 @@ class Somebody:
 def have(stack: dict[str, Any], provider: str, email: str, *busy: tuple[float, float]) -> None:
     body = {"busy": [{"start": at(start), "end": at(end)} for start, end in busy]}
     httpx.put(f"{stack[provider]}/sim/users/{email}", json=body).raise_for_status()
-
-
-def eventually(look: Callable[[], T | None]) -> T:
-    deadline = time.monotonic() + 30
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
-    return found
 
 
 def hours(*periods: tuple[float, float], status: str = "busy") -> list[tuple[str, str, str]]:

@@ -23,7 +23,7 @@ from freebusy.domain.identifiers import hashed
 from freebusy.domain.token import TokenKind, TokenRecord
 from freebusy.measures import Measure, taken
 from freebusy.settings import settings
-from tests import browsers
+from tests import browsers, quick_aws
 from tests.asking import SECRET
 from tests.browsers import Deployment, Headquarters
 from tests.fakes.accounts import FakeAccounts
@@ -60,6 +60,7 @@ def wired(
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setattr(boto3, "client", quick_aws.client)
         monkeypatch.setenv("TABLE_NAME", create_table(boto3.client("dynamodb"), "table"))
         monkeypatch.setenv("CREDENTIAL_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
         monkeypatch.setenv("ERASURE_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="erasures")["QueueUrl"])

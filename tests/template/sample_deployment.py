@@ -509,10 +509,13 @@ def deployment_for(sample: str) -> Iterator[Dependencies]:
     """One that holds what the sample event refers to, at the time it was sent; the sandbox has just started."""
     from moto import mock_aws
 
+    from tests import quick_aws
+
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "example")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setattr(boto3, "client", quick_aws.client)
         store(sample, patch)
         stage(sample, patch)
         yield dependencies()

@@ -107,6 +107,57 @@ def test_what_answers_loads_nothing_of_those_who_react(function):
     )
 
 
+def made_by(answer: dict[str, Any], sample: str) -> list[str]:
+    """What of an answer must never be made twice."""
+    body = json.loads(answer["body"]) if answer.get("body", "").startswith("{") else {}
+    match sample:
+        case "authorize" | "connections_sign_in" | "enterprise_connect":
+            return [answer["headers"]["Location"], *answer["cookies"]]
+        case "oauth_callback":
+            return [answer["headers"]["Location"]]
+        case "oauth_callback_signed_in":
+            return [cookie for cookie in answer["cookies"] if "connections" in cookie]
+        case "token_code":
+            return [body["access_token"], body["refresh_token"]]
+        case "account_link_tokens":
+            return [body["link_token"]]
+        case "free_busy_all_calendars":
+            return [body["pages"]["next_page"]]
+    raise AssertionError(sample)
+
+
+SNAPSHOTS = {
+    "authorize": "state, nonce, challenge and browser secret",
+    "enterprise_connect": "those of an administrator",
+    "connections_sign_in": "those of somebody who signs in",
+    "oauth_callback": "code",
+    "oauth_callback_signed_in": "session",
+    "token_code": "tokens",
+    "account_link_tokens": "link token",
+    "free_busy_all_calendars": "page token",
+}
+
+
+@pytest.fixture(scope="module")
+def restored() -> dict[str, list[dict[str, Any]]]:
+    """What two sandboxes answered to each sample."""
+    command = [sys.executable, "-m", "tests.template.restored", *SNAPSHOTS]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    print(told.stderr)  # noqa: T201 - shown where a test fails
+    lines = [json.loads(line) for line in told.stdout.splitlines() if line.startswith('{"sample"')]
+    return {sample: [line for line in lines if line["sample"] == sample] for sample in SNAPSHOTS}
+
+
+@pytest.mark.parametrize("sample", [pytest.param(sample, id=secrets) for sample, secrets in SNAPSHOTS.items()])
+def test_two_sandboxes_from_one_snapshot_make_different_secrets_and_know_the_time(sample, restored):
+    first, second = restored[sample]
+    assert first["went_on"]
+    assert second["went_on"]
+    pairs = list(zip(made_by(first["answer"], sample), made_by(second["answer"], sample), strict=True))
+    assert pairs
+    assert not [one for one, other in pairs if one == other]
+
+
 SPREADS = {"adapters.provider_http", "adapters.dynamodb.table", "adapters.queue", "service.callbacks"}
 """What uses ``random``, for pauses between tries and for which of a host's addresses to try: what it draws can be
 foreseen. Secrets come from the operating system.

@@ -1,7 +1,6 @@
 """The demo front end against the service: connected people through the SDK, and the whole way over HTTP."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -13,19 +12,11 @@ from local.demo_site.bands import Band, Kind, moment
 from local.demo_site.people import Application, Disconnected, Trouble
 from tests.e2e.days import DAY, at
 from tests.laptop import free_ports
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.stack
 
-PATIENCE = 30.0
 MORNING, EVENING = DAY + timedelta(hours=6), DAY + timedelta(hours=20)
-
-
-def eventually(look):
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.05)
-    return found
 
 
 def consented(link, until, provider, email):
@@ -150,11 +141,11 @@ def test_two_people_meet_and_answer_over_http(stack):
         booking = {"title": "Planning", "start": slot["start"], "minutes": 60, "zone": "Europe/Berlin"}
         assert browser.post("/api/meetings", json={**booking, "participants": slot["free"]}).status_code == 201
         assert not next(start for start in week()["starts"] if start["start"] == slot["start"])["free"]
-        letters = eventually(lambda: [each for each in week()["letters"] if "Planning" in each["subject"]])
+        letters = until(lambda: [each for each in week()["letters"] if "Planning" in each["subject"]])
         letter = letters[0]
         assert "Demo Planner invites you" in browser.get(f"/letters/{letter['id']}").text
         assert browser.post(f"/api/letters/{letter['id']}/answer", json={"answer": "decline"}).status_code == 204
-        (meeting,) = eventually(lambda: [each for each in week()["meetings"] if "declined" in json.dumps(each)])
+        (meeting,) = until(lambda: [each for each in week()["meetings"] if "declined" in json.dumps(each)])
         (declined,) = [each["sub"] for each in meeting["participants"] if each["status"] == "declined"]
         assert next(start for start in week()["starts"] if start["start"] == slot["start"])["free"] == [declined]
         assert browser.post(f"/api/meetings/{meeting['id']}/cancel", json={}).status_code == 204

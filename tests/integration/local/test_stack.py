@@ -28,8 +28,7 @@ from local.stack import (
     write_atomically,
 )
 from tests.laptop import PORTS, ROOT, free_ports, ready, running_stack, start_stack
-
-GONE_WITHIN = 20.0
+from tests.waiting import PATIENCE
 
 
 def descendants(pid):
@@ -64,7 +63,7 @@ def kill_the_emulator_of(stack):
 
 def survivors(pids):
     """Those that are still there after a while."""
-    deadline = time.monotonic() + GONE_WITHIN
+    deadline = time.monotonic() + PATIENCE
     while (left := {pid for pid in pids if alive(pid)}) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
@@ -101,7 +100,7 @@ class TestAStackThatRuns:
         assert key_file["type"] == "service_account"
 
     def test_answers_from_a_function(self, stack):
-        answer = httpx.get(f"{stack['url']}/.well-known/oauth-authorization-server", timeout=30)
+        answer = httpx.get(f"{stack['url']}/.well-known/oauth-authorization-server", timeout=PATIENCE)
         assert answer.json()["issuer"] == stack["url"]
 
     def test_answers_from_the_gateway_where_no_function_does(self, stack):
@@ -122,7 +121,7 @@ class TestAStackThatRuns:
 def test_a_stack_that_is_told_to_stop_leaves_nothing(tmp_path, number):
     file = tmp_path / "stack.json"
     with running_stack(file) as (process, content):
-        httpx.get(f"{content['url']}/v1/account", timeout=30)
+        httpx.get(f"{content['url']}/v1/account", timeout=PATIENCE)
         children = descendants(process.pid)
         assert len(children) >= 5
         process.send_signal(number)
@@ -134,7 +133,7 @@ def test_a_stack_that_is_told_to_stop_leaves_nothing(tmp_path, number):
 @pytest.mark.stack
 def test_the_children_of_a_stack_that_is_killed_end_by_themselves(tmp_path):
     with running_stack(tmp_path / "stack.json") as (process, content):
-        httpx.get(f"{content['url']}/v1/account", timeout=30)
+        httpx.get(f"{content['url']}/v1/account", timeout=PATIENCE)
         children = descendants(process.pid)
         process.kill()
         assert survivors(children) == set()

@@ -7,6 +7,7 @@ import pytest
 
 from local.http_server import HttpServer, Response
 from tests.background import background_loop
+from tests.waiting import PATIENCE
 
 BODY_LIMIT = 1000
 
@@ -30,14 +31,14 @@ def port():
 
 @pytest.fixture
 def client(port):
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     yield connection
     connection.close()
 
 
 def said(port, raw):
     """Everything that comes back for raw bytes, until the server hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(raw)
         return b"".join(iter(lambda: connection.recv(4096), b""))
 
@@ -78,7 +79,7 @@ def test_a_body_over_the_limit_is_read_but_not_kept(client):
 
 def test_a_client_that_asks_before_it_sends_is_told_to_go_on(port):
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(head)
         assert connection.recv(4096).startswith(b"HTTP/1.1 100")
         connection.sendall(b"{}")

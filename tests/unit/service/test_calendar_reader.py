@@ -22,6 +22,7 @@ from tests.fakes.events import FakeEvents
 from tests.fakes.vaults import FakeVault
 from tests.organizations import no_organizations
 from tests.people import FakeCalendars, busy, connected, organization_at_cronofy
+from tests.waiting import PATIENCE
 
 WINDOW = Period(NOW, NOW + 86400)
 
@@ -159,7 +160,7 @@ def test_what_an_outage_leaves_unread_is_not_read_later_at_the_cost_of_the_next_
 
     class Calendars(FakeCalendars):
         def free_busy(self, *asked, **options):
-            released.wait(10)
+            released.wait(PATIENCE)
             return super().free_busy(*asked, **options)
 
     calendars = Calendars()

@@ -29,6 +29,7 @@ from tests.fakes.service_accounts import FakeServiceAccounts
 from tests.fakes.vaults import FakeVault
 from tests.organizations import FakeOrganizationCalendars
 from tests.people import FakeCalendars, busy, colleague, connected, email_of, organization
+from tests.waiting import PATIENCE
 
 GOOGLE, MICROSOFT = ProviderName.GOOGLE, ProviderName.MICROSOFT
 WINDOW = Period(NOW, NOW + 86400)
@@ -559,7 +560,7 @@ class TestTimeAndThreads:
         class Slow(FakeOrganizationCalendars):
             def free_busy(self, credential, mailboxes, window, *, deadline):
                 if mailboxes[0] == "acc_20@example.com":
-                    assert released.wait(10)
+                    assert released.wait(PATIENCE)
                 return super().free_busy(credential, mailboxes, window, deadline=deadline)
 
         world = World(GRAPH_SER, microsoft=Slow(hidden={"acc_1@example.com", "acc_21@example.com"}))
@@ -575,7 +576,7 @@ class TestTimeAndThreads:
 
         class Slow(FakeOrganizationCalendars):
             def own_free_busy(self, *asked, deadline):
-                assert released.wait(10)
+                assert released.wait(PATIENCE)
                 return super().own_free_busy(*asked, deadline=deadline)
 
         world = World(SER, google=Slow(hidden={"acc_1@example.com"}))
@@ -591,13 +592,13 @@ class TestTimeAndThreads:
 
         class Meeting(FakeOrganizationCalendars):
             def free_busy(self, *asked, deadline):
-                together.wait(10)
+                together.wait(PATIENCE)
                 return super().free_busy(*asked, deadline=deadline)
 
         world = World(sealed(organization("ser_2")), GRAPH_SER, google=Meeting(), microsoft=Meeting())
 
         def read(*_, **__):
-            together.wait(10)
+            together.wait(PATIENCE)
             return LUNCH
 
         world.individual.free_busy = read

@@ -5,7 +5,6 @@ import email
 import email.policy
 import json
 import ssl
-import time
 from datetime import UTC, date, datetime
 
 import boto3
@@ -20,9 +19,9 @@ from local.simulators.mailbox_process import running_mailbox
 from local.simulators.mailbox_sending import Account
 from tests.invitations import all_day, an_event, raw_invitation, timed
 from tests.letters import ORGANIZER, invitation
+from tests.waiting import until
 
 ANA, BEN = "ana@example.com", "ben@contoso.example"
-PATIENCE = 30.0
 UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Reading the usual certificates for each client takes a while.
 
 
@@ -105,13 +104,6 @@ def reply(mailbox, person=ANA, **answer):
 
 def minute(number):
     return datetime(2026, 11, 23, 8, number, tzinfo=UTC)
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.01)
 
 
 # Sending.
