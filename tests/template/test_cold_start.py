@@ -1,4 +1,8 @@
-"""What a function has done when it is ready for its first request: as little as possible."""
+"""What a function has done when it is ready for its first request: as little as possible, and nothing only once.
+
+Where SnapStart is on, every sandbox begins with a copy of that moment: what was random, open or told the time then
+would be the same in all of them. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+"""
 
 from __future__ import annotations
 
@@ -78,7 +82,7 @@ class TestAFunctionThatIsReady:
         assert ("pydantic" in packages(function)) == (function in NESTED)
 
     def test_has_made_nothing_that_bootstrap_makes(self, function):
-        """No client, no setting, and so no connection: requests that need none do not wait for them."""
+        """No client, no setting, and so no connection: what was there at the snapshot may be gone at the restore."""
         assert started(function)["made"] == 0
 
     def test_has_opened_nothing_and_started_no_thread(self, function):
@@ -98,13 +102,56 @@ def test_what_answers_loads_nothing_of_those_who_react(function):
     )
 
 
+def made_by(answer: dict[str, Any], sample: str) -> list[str]:
+    """What of an answer must never be made twice."""
+    body = json.loads(answer["body"]) if answer.get("body", "").startswith("{") else {}
+    match sample:
+        case "authorize" | "connections_sign_in" | "enterprise_connect":
+            return [answer["headers"]["Location"], *answer["cookies"]]
+        case "oauth_callback":
+            return [answer["headers"]["Location"]]
+        case "oauth_callback_signed_in":
+            return [cookie for cookie in answer["cookies"] if "connections" in cookie]
+        case "token_code":
+            return [body["access_token"], body["refresh_token"]]
+        case "account_link_tokens":
+            return [body["link_token"]]
+        case "free_busy_all_calendars":
+            return [body["pages"]["next_page"]]
+    raise AssertionError(sample)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        pytest.param("authorize", id="state, nonce, challenge and browser secret"),
+        pytest.param("enterprise_connect", id="those of an administrator"),
+        pytest.param("connections_sign_in", id="those of somebody who signs in"),
+        pytest.param("oauth_callback", id="code"),
+        pytest.param("oauth_callback_signed_in", id="session"),
+        pytest.param("token_code", id="tokens"),
+        pytest.param("account_link_tokens", id="link token"),
+        pytest.param("free_busy_all_calendars", id="page token"),
+    ],
+)
+def test_two_sandboxes_from_one_snapshot_make_different_secrets_and_know_the_time(sample):
+    command = [sys.executable, "-m", "tests.template.restored", sample]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    first, second = (json.loads(line) for line in told.stdout.splitlines() if line.startswith('{"answer"'))
+    assert first["went_on"]
+    assert second["went_on"]
+    pairs = list(zip(made_by(first["answer"], sample), made_by(second["answer"], sample), strict=True))
+    assert pairs
+    assert not [one for one, other in pairs if one == other]
+
+
 SPREADS = {"adapters.provider_http", "adapters.dynamodb.table", "adapters.queue", "service.callbacks"}
-"""What uses ``random``, for pauses between tries and for which of a host's addresses to try: what it draws can be
-foreseen. Secrets come from the operating system.
+"""What uses ``random``, for pauses between tries and for which of a host's addresses to try: a fork seeds it anew and a
+restored snapshot does not, so several sandboxes may choose the same. Secrets come from the operating system.
 """
 
 
-def test_nothing_secret_is_left_to_a_generator_that_can_be_foreseen():
+def test_nothing_secret_is_left_to_a_generator_that_a_snapshot_copies():
     importing = {
         ".".join(path.relative_to(CORE / "freebusy").with_suffix("").parts)
         for path in (CORE / "freebusy").rglob("*.py")
