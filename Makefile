@@ -67,7 +67,7 @@ deploy: $(SAM) ## build, and deploy with what samconfig.toml says (ARGS="--regio
 	@$(MAKE) --no-print-directory build ARGS=
 ifeq ($(SNAPSTART),on)
 	@$(BIN)/python -m local.snapstart $(BUILD)/template.yaml > $(SNAPSHOTS)
-	@.local/venvs/sam/bin/sam deploy --template-file $(SNAPSHOTS) $(ARGS)
+	@.local/venvs/sam/bin/sam deploy --template-file $(SNAPSHOTS) --config-file "$(CURDIR)/samconfig.toml" $(ARGS)
 else
 	@.local/venvs/sam/bin/sam deploy $(ARGS)
 endif

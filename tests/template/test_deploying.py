@@ -77,18 +77,20 @@ def test_building_asks_nothing_of_the_operator(checkout):
 
 
 @pytest.mark.parametrize(
-    ("snapstart", "deploys"),
+    ("snapstart", "options"),
     [
-        pytest.param("on", "sam deploy --template-file .aws-sam/build/snapstart.json", id="a template for this time"),
-        pytest.param("off", "sam deploy", id="what was built"),
-        pytest.param("", "sam deploy", id="what was built, without being told"),
+        pytest.param("on", "--template-file {build}/snapstart.json --config-file {root}/samconfig.toml ", id="on"),
+        pytest.param("off", "", id="off"),
+        pytest.param("", "", id="not mentioned"),
     ],
 )
-def test_functions_start_from_snapshots_where_the_operator_says_so(checkout, snapstart, deploys):
+def test_functions_start_from_snapshots_where_the_operator_says_so(checkout, snapstart, options):
+    """SAM looks for its configuration beside a template that it is told of."""
     (checkout / ".local/venvs/sam/bin/sam").write_text('#!/bin/sh\necho "sam $*"\n', encoding="utf-8")
     (checkout / ".aws-sam/build").mkdir(parents=True)
     done = deployed(checkout, "--region eu-central-1", SNAPSTART=snapstart)
-    assert done.stdout.splitlines()[-1] == f"{deploys} --region eu-central-1", done.stderr
+    said = options.format(build=".aws-sam/build", root=checkout)
+    assert done.stdout.splitlines()[-1] == f"sam deploy {said}--region eu-central-1", done.stderr
     assert (checkout / ".aws-sam/build/snapstart.json").exists() == (snapstart == "on")
 
 
