@@ -9,6 +9,7 @@ EMULATOR := .local/venvs/emulator/.installed
 SAM := .local/venvs/sam/.installed
 BUILD := .aws-sam/build
 SHARED := --numprocesses=auto --maxprocesses=4
+SNAPSHOTS := $(BUILD)/snapstart.json
 
 # An environment that forbids .pyc files would make every start of a function several times slower.
 export PYTHONDONTWRITEBYTECODE :=
@@ -59,12 +60,18 @@ build: $(SAM) ## build functions and layers into .aws-sam, and say how large the
 	PATH="$$(dirname "$$python"):$$PATH" .local/venvs/sam/bin/sam build --build-dir $(BUILD) $(ARGS)
 	@$(BIN)/python -m local.built $(BUILD)
 
-deploy: $(SAM) ## build, and deploy with what samconfig.toml says (ARGS="--region eu-central-1" says where)
+deploy: $(SAM) ## build, and deploy with what samconfig.toml says (ARGS="--region eu-central-1": where; SNAPSTART=on: start from snapshots)
+	$(if $(filter-out on off,$(SNAPSTART)),$(error SNAPSTART is on or off, and not "$(SNAPSTART)"))
 	@case "$(ARGS)" in (*--region*|*--profile*) ;; (*) \
 	 grep -q '^region = ' samconfig.toml || .local/venvs/sam/bin/python -c 'import boto3, sys; sys.exit(not boto3.Session().region_name)' || \
 	 { echo 'Which region? export AWS_DEFAULT_REGION=eu-central-1, or make deploy ARGS="--region eu-central-1"'; exit 1; };; esac
 	@$(MAKE) --no-print-directory build ARGS=
+ifeq ($(SNAPSTART),on)
+	@$(BIN)/python -m local.snapstart $(BUILD)/template.yaml > $(SNAPSHOTS)
+	@.local/venvs/sam/bin/sam deploy --template-file $(SNAPSHOTS) --config-file "$(CURDIR)/samconfig.toml" $(ARGS)
+else
 	@.local/venvs/sam/bin/sam deploy $(ARGS)
+endif
 
 diagram: $(DEV) ## draw docs/architecture.svg from template.yaml
 	@$(BIN)/python -m tests.template.diagram

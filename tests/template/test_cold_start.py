@@ -1,4 +1,8 @@
-"""What a function has done when it is ready for its first request: as little as possible."""
+"""What a function has done when it is ready for its first request: as little as possible, and nothing only once.
+
+Where SnapStart is on, every sandbox begins with a copy of that moment: what was random, open or told the time then
+would be the same in all of them. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+"""
 
 from __future__ import annotations
 
@@ -87,7 +91,7 @@ class TestAFunctionThatIsReady:
         assert started(function)["plugins"] == []
 
     def test_has_made_nothing_that_bootstrap_makes(self, function):
-        """No client, no setting, and so no connection: requests that need none do not wait for them."""
+        """No client, no setting, and so no connection: what was there at the snapshot may be gone at the restore."""
         assert started(function)["made"] == 0
 
     def test_has_opened_nothing_and_started_no_thread(self, function):
@@ -159,12 +163,12 @@ def test_two_sandboxes_from_one_snapshot_make_different_secrets_and_know_the_tim
 
 
 SPREADS = {"adapters.provider_http", "adapters.dynamodb.table", "adapters.queue", "service.callbacks"}
-"""What uses ``random``, for pauses between tries and for which of a host's addresses to try: what it draws can be
-foreseen. Secrets come from the operating system.
+"""What uses ``random``, for pauses between tries and for which of a host's addresses to try: a fork seeds it anew and a
+restored snapshot does not, so several sandboxes may choose the same. Secrets come from the operating system.
 """
 
 
-def test_nothing_secret_is_left_to_a_generator_that_can_be_foreseen():
+def test_nothing_secret_is_left_to_a_generator_that_a_snapshot_copies():
     importing = {
         ".".join(path.relative_to(CORE / "freebusy").with_suffix("").parts)
         for path in (CORE / "freebusy").rglob("*.py")

@@ -76,6 +76,31 @@ def test_building_asks_nothing_of_the_operator(checkout):
     assert "sam build in us-east-1" in deployed(checkout, "--region eu-central-1").stdout
 
 
+@pytest.mark.parametrize(
+    ("snapstart", "options"),
+    [
+        pytest.param("on", "--template-file {build}/snapstart.json --config-file {root}/samconfig.toml ", id="on"),
+        pytest.param("off", "", id="off"),
+        pytest.param("", "", id="not mentioned"),
+    ],
+)
+def test_functions_start_from_snapshots_where_the_operator_says_so(checkout, snapstart, options):
+    """SAM looks for its configuration beside a template that it is told of."""
+    (checkout / ".local/venvs/sam/bin/sam").write_text('#!/bin/sh\necho "sam $*"\n', encoding="utf-8")
+    (checkout / ".aws-sam/build").mkdir(parents=True)
+    done = deployed(checkout, "--region eu-central-1", SNAPSTART=snapstart)
+    said = options.format(build=".aws-sam/build", root=checkout)
+    assert done.stdout.splitlines()[-1] == f"sam deploy {said}--region eu-central-1", done.stderr
+    assert (checkout / ".aws-sam/build/snapstart.json").exists() == (snapstart == "on")
+
+
+def test_a_word_that_might_mean_either_deploys_nothing(checkout):
+    done = deployed(checkout, "--region eu-central-1", SNAPSTART="true")
+    assert done.returncode != 0
+    assert "SNAPSTART is on or off" in done.stderr
+    assert "sam" not in done.stdout
+
+
 def test_samconfig_offers_parameters_that_there_are():
     text = (ROOT / "samconfig.toml").read_text(encoding="utf-8")
     offered = re.findall(r"^# (\w+) = \"", text.partition(".parameter_overrides]")[2], re.MULTILINE)
