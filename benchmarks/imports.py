@@ -41,10 +41,11 @@ def lambda_handler(event, context):
 REACTION = """
 import hashlib, json
 from aws_lambda_powertools import Logger
+{needs}
 logger = Logger(service="floor")
 
 def lambda_handler(event, context):
-    return {"batchItemFailures": []}
+    return {{"batchItemFailures": []}}
 """
 """For functions that react to records instead of answering requests."""
 
@@ -55,7 +56,7 @@ ZONES = "import zoneinfo"
 """``tzid`` is a required parameter."""
 
 THREADS = "from concurrent.futures import ThreadPoolExecutor"
-"""Calendars are read side by side."""
+"""Calendars are read side by side, and messages of a batch are handled side by side."""
 
 MODELS = """
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
@@ -80,10 +81,17 @@ NEEDS = {
     "events": [BEARER, ZONES],
     "free_busy": [BEARER, ZONES, THREADS],
     "oauth_callback": [BEARER],
+    "on_access_requested": [THREADS],
+    "on_channel_due": [THREADS],
+    "on_erasure_requested": [THREADS],
+    "on_event_changed": [],
+    "on_invitation_due": [THREADS],
+    "on_mail_received": [],
+    "on_upstream_due": [THREADS],
     "preflight": [],
     "token": [BEARER],
 }
-"""What is loaded beside the router, for each function that has one."""
+"""What is loaded beside the router, or beside the logger where nobody waits for an answer."""
 
 
 def main() -> None:
@@ -91,8 +99,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         floors = Path(folder)
         for name in functions:
-            handler = HANDLER.format(needs="\n".join(NEEDS[name])) if name in NEEDS else REACTION
-            _write_floor(floors / name, handler)
+            handler = REACTION if name.startswith("on_") else HANDLER
+            _write_floor(floors / name, handler.format(needs="\n".join(NEEDS[name])))
         for compiled in (ROOT / "layers/core", ROOT / "functions", floors):
             compileall.compile_dir(str(compiled), quiet=1)
         print(f"Import time: processor time, p50 of {RUNS} fresh processes each, in turn with the floor")
