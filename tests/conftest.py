@@ -35,8 +35,9 @@ TESTS = Path(__file__).parent
 LAST = ["test_least_privilege", "test_canaries"]
 """What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
 
-LONGEST_FIRST = ["e2e", "browser", "wire", "integration", "template", "contract", "oracle", "unit"]
+LONGEST_FIRST = ["browser", "e2e", "wire", "integration", "template", "contract", "oracle", "unit"]
 WITH_THE_STACK = {"e2e", "browser", "wire"}
+"""The demo is looked at before others have the stack's providers forget its people."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
