@@ -37,7 +37,7 @@ LAST = ["test_least_privilege", "test_canaries"]
 
 LONGEST_FIRST = ["browser", "e2e", "wire", "integration", "template", "contract", "oracle", "unit"]
 WITH_THE_STACK = {"e2e", "browser", "wire"}
-"""The demo is looked at before others have the stack's providers forget its people."""
+"""The demo's first: sign-in pages list so many people, and others have theirs sign in there too."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
