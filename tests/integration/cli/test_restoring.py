@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ import pytest
 
 from freebusy.adapters.dynamodb.events import DynamoEvents
 from freebusy.adapters.dynamodb.snapshot import DynamoSnapshot
+from freebusy.adapters.dynamodb.table import Table, kind_of
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.bootstrap import belongings
 from freebusy.domain.identifiers import hashed
@@ -76,6 +79,16 @@ def in_order(items: list[dict[str, Any]]) -> list[str]:
 
 def of(deployment: Deployment, *names: str) -> list[dict[str, Any]]:
     return [item for item in deployment.items() if any(name in str(item) for name in names)]
+
+
+def queued(deployment: Deployment) -> list[str]:
+    """Who is to be erased; they are taken out of the queue."""
+    queue, found = client("sqs", deployment.endpoint), []
+    while messages := queue.receive_message(QueueUrl=deployment.erasures).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"])["sub"])
+            queue.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
+    return found
 
 
 def kinds(rows: list[dict[str, Any]]) -> dict[str, int]:
@@ -219,9 +232,56 @@ class TestEverything:
 
         monkeypatch.setattr(DynamoSnapshot, "copy", and_meanwhile)
         assert restore("--everything")["erased_again"] == [person]
+        assert queued(deployment) == [person]
+
+    def test_also_of_somebody_who_was_there_when_it_began_and_of_whom_only_events_are_back(
+        self, deployment, taken, person, logged, monkeypatch
+    ):
+        restore, write = taken(), Table.write
+        stored = belongings(deployment.dynamodb, deployment.table)
+        key = next(key for key in stored.keys(person) if key[0].startswith("EVENTS#"))
+        deployment.dynamodb.delete_item(TableName=deployment.table, Key={"pk": {"S": key[0]}, "sk": {"S": key[1]}})
+
+        def erased_just_before(self, action):
+            monkeypatch.setattr(Table, "write", write)
+            stored.erase(person, deadline=inf)
+            logged("account.erased", person)
+            return write(self, action)
+
+        monkeypatch.setattr(Table, "write", erased_just_before)
+        assert restore("--account", person)["erased_again"] == [person]
+        assert kind_of(key) in stored.count(person)
+        assert queued(deployment) == [person]
+
+    @pytest.mark.parametrize("which", ["--account", "--everything"])
+    def test_whom_a_run_that_was_interrupted_has_brought_back_the_next_one_erases(
+        self, deployment, freebusy, taken, person, logged, which
+    ):
+        restore, arguments = taken(), ("--account", person) if which == "--account" else ("--everything",)
+        lose(deployment, person)
+        restore("--account", person)
+        logged("account.erased", person)
         assert restore("--everything", "--dry-run")["erased_again"] == []
-        (message,) = client("sqs", deployment.endpoint).receive_message(QueueUrl=deployment.erasures)["Messages"]
-        assert json.loads(message["Body"]) == {"sub": person}
+        assert queued(deployment) == []
+        with suppress(AssertionError):
+            restore(*arguments)
+        assert queued(deployment) == [person]
+
+    def test_an_application_of_which_only_the_log_of_later_knows_that_it_was_erased_goes_again(
+        self, deployment, freebusy, taken, person, created, waits, monkeypatch
+    ):
+        restore, client_id = taken(), created["client_id"]
+        copy = DynamoSnapshot.copy
+
+        def and_just_before(self, *arguments, **named):
+            freebusy("applications", "delete", client_id, "--yes")
+            return copy(self, *arguments, **named)
+
+        monkeypatch.setattr(DynamoSnapshot, "copy", and_just_before)
+        assert restore("--application", client_id)["erased_again"] == [client_id]
+        assert not deployment.works(client_id, created["client_secret"])
+        assert of(deployment, client_id, person) == []
+        assert freebusy("applications", "delete", client_id, "--verify")["left"] == 0
 
 
 class TestRefusals:

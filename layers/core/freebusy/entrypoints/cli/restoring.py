@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
+from functools import partial
 from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
-from freebusy.bootstrap import account_store, erasure_queue, service_account_store, snapshot
+from freebusy.bootstrap import erasure_queue, snapshot
+from freebusy.domain.identifiers import is_sub
 from freebusy.domain.restoring import Wanted
+from freebusy.entrypoints.cli.applications import erase_application
 from freebusy.entrypoints.cli.erasing import audit_log_of
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment, say
 from freebusy.entrypoints.cli.parsing import Commands, add_command, application_id, holder_id
-from freebusy.service.restoring import erase_again, erased_since, restore
+from freebusy.service.restoring import erased_since, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +62,8 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     wanted = Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run)
     log = None if options.erased_too else _log_since(taken_at, deployment)
     erased = erased_since(taken_at, log=log, now=int(time())) if log else frozenset()
-    restored = restore(wanted, snapshot=restored_table, erased=erased, now=int(time()))
+    erase = partial(_erase, deployment=deployment)
+    restored = restore(wanted, snapshot=restored_table, erased=erased, erase=erase, now=int(time()))
     if not any((restored.copied, restored.there, restored.left_out)):
         named = options.account or options.application or "anybody"
         raise CommandRefused(f"{options.from_table} holds nothing of {named}")
@@ -71,22 +75,28 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     }
     if log is None:
         return {**answer, "erased_since": "not looked up"}
-    return {**answer, "erased_since": sorted(erased), "erased_again": _erase_again(wanted, log, deployment)}
+    again: frozenset[str] = frozenset()
+    if not options.dry_run:
+        late = (_erased_by_now(taken_at, log, deployment) - erased) & restored.whose
+        erase(late)
+        again = restored.back | late
+    return {**answer, "erased_since": sorted(erased), "erased_again": sorted(again)}
 
 
-def _erase_again(wanted: Wanted, log: AuditLog, deployment: Deployment) -> list[str]:
-    """Who was erased a moment before, which the log may not have shown, or meanwhile."""
-    if wanted.dry_run:
-        return []
+def _erased_by_now(taken_at: int, log: AuditLog, deployment: Deployment) -> frozenset[str]:
+    """With those who were erased a moment before, which the log may not have shown, or meanwhile."""
     if not deployment.laptop:
         say(f"waiting {_LOG_IS_LATE} seconds for what the log has not shown yet; interrupted, run this again")
         sleep(_LOG_IS_LATE)
-    return erase_again(
-        erased_since(wanted.taken_at, log=log, now=int(time())),
-        accounts=account_store(*deployment.dynamodb),
-        service_accounts=service_account_store(*deployment.dynamodb),
-        queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
-    )
+    return erased_since(taken_at, log=log, now=int(time()))
+
+
+def _erase(names: frozenset[str], deployment: Deployment) -> None:
+    """All of them, whether anything is there or not: of whoever was erased meanwhile, events alone may be back."""
+    if subs := sorted(filter(is_sub, names)):
+        erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put(subs)
+    for client_id in names.difference(subs):
+        erase_application(client_id, deployment)
 
 
 def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
