@@ -12,12 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from freebusy.adapters.dynamodb.events import DynamoEvents
+from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.snapshot import DynamoSnapshot
 from freebusy.adapters.dynamodb.table import Table, kind_of
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.bootstrap import belongings
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import SentMark
 from freebusy.domain.token import TokenKind, TokenRecord
 from local.emulator import client
 from tests.integration.cli.deployment import CALLBACK, CREDENTIAL, Deployment
@@ -152,6 +153,27 @@ class TestAnAccount:
         for key in [key for key in belongings(dynamodb, table).keys(person) if not key[0].startswith("ACCOUNT#")]:
             dynamodb.delete_item(TableName=table, Key={"pk": {"S": key[0]}, "sk": {"S": key[1]}})
         assert kinds(restore("--account", person)["copied"]) == {"event": 1, "organizer": 1}
+
+    def test_no_event_is_back_before_what_was_mailed_about_any_or_attendees_would_be_invited_twice(
+        self, deployment, taken, person, monkeypatch
+    ):
+        dynamodb, table, write, written = deployment.dynamodb, deployment.table, Table.write, []
+        event = an_event()._replace(sub=person)
+        for number in range(3):
+            DynamoInvitationLog(dynamodb, table).mark(event, f"recipient{number}", SentMark(1, cancelled=False, version=1))
+        restore = taken()
+        for pk, sk in [key for key in belongings(dynamodb, table).keys(person) if key[0].startswith("EVENTS#")]:
+            dynamodb.delete_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+        def noted(self, action):
+            item = action["Put"]["Item"]
+            written.append(kind_of((item["pk"]["S"], item["sk"]["S"])))
+            return write(self, action)
+
+        monkeypatch.setattr(Table, "write", noted)
+        monkeypatch.setattr("freebusy.adapters.dynamodb.snapshot._AT_ONCE", 1)
+        restore("--account", person)
+        assert written == ["sent", "sent", "sent", "event"]
 
     def test_a_copy_that_was_interrupted_is_completed_by_another_one(self, deployment, taken, person, monkeypatch):
         """Whatever came last: the account itself does, so that everything else still comes with it."""

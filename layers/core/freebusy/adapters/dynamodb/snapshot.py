@@ -79,7 +79,9 @@ class DynamoSnapshot:
 
 
 class _Copying:
-    """Whoever things belong to goes last, so that a copy which was interrupted is completed by another one."""
+    """Whoever things belong to goes last, so that a copy which was interrupted is completed by another one. Events go
+    after the marks of what was mailed about them: the table's stream has each delivered that is not marked.
+    """
 
     def __init__(self, source: Table, target: Table, wanted: Wanted, leaving_out: frozenset[str]) -> None:
         self._source = source
@@ -88,6 +90,7 @@ class _Copying:
         self._leaving_out = leaving_out
         self._in_use: dict[Key, bool] = {}
         self._coming: set[Key] = set()
+        self._events: set[Key] = set()
         self._last: set[Key] = set()
         self._copied: Counter[str] = Counter()
         self._there: Counter[str] = Counter()
@@ -108,10 +111,14 @@ class _Copying:
         self._leave_out(left_out)
         self._look_up({owner for _, owner in kept} - {*self._in_use})
         self._last |= {owner for item, owner in kept if _key(item) == owner}
-        self._write([item for item, owner in kept if _key(item) != owner and self._may_come(item, owner)], pool)
+        coming = [item for item, owner in kept if _key(item) != owner and self._may_come(item, owner)]
+        events = {key for item in coming if kind_of(key := _key(item)) == "event"}
+        self._events |= events
+        self._write([item for item in coming if _key(item) not in events], pool)
 
     def finish(self, pool: ThreadPoolExecutor) -> Restored:
         coming = self._coming & self._last
+        self._write(self._source.get_many(self._events), pool)
         self._write(self._source.get_many(coming), pool)
         self._there.update(map(kind_of, self._last - coming))
         counted = _sorted(self._copied), _sorted(self._there), _sorted(self._left_out)
