@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
@@ -160,7 +159,7 @@ class TestAnAccount:
         dynamodb, table, write, written = deployment.dynamodb, deployment.table, Table.write, []
         event = an_event()._replace(sub=person)
         for number in range(3):
-            DynamoInvitationLog(dynamodb, table).mark(event, f"recipient{number}", SentMark(1, cancelled=False, version=1))
+            DynamoInvitationLog(dynamodb, table).mark(event, f"recipient{number}", SentMark(1, cancelled=False))
         restore = taken()
         for pk, sk in [key for key in belongings(dynamodb, table).keys(person) if key[0].startswith("EVENTS#")]:
             dynamodb.delete_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
@@ -243,7 +242,7 @@ class TestEverything:
     def test_whose_erasure_is_not_known_before_they_are_back_is_erased_again(
         self, deployment, taken, person, logged, monkeypatch
     ):
-        """They were erased while all was copied, or the log was late, or an earlier copy was interrupted."""
+        """They were erased while all was copied, or the log was late."""
         restore = taken()
         lose(deployment, person)
         copy = DynamoSnapshot.copy
@@ -275,19 +274,34 @@ class TestEverything:
         assert kind_of(key) in stored.count(person)
         assert queued(deployment) == [person]
 
-    @pytest.mark.parametrize("which", ["--account", "--everything"])
-    def test_whom_a_run_that_was_interrupted_has_brought_back_the_next_one_erases(
-        self, deployment, freebusy, taken, person, logged, which
+    def test_who_was_brought_back_by_an_earlier_run_is_told_and_not_erased_as_that_may_have_been_meant(
+        self, deployment, taken, person, logged
     ):
-        restore, arguments = taken(), ("--account", person) if which == "--account" else ("--everything",)
+        restore = taken()
         lose(deployment, person)
-        restore("--account", person)
         logged("account.erased", person)
-        assert restore("--everything", "--dry-run")["erased_again"] == []
+        assert restore("--everything")["there_although_erased"] == []
+        restore("--account", person, "--erased-too")
+        answer = restore("--everything")
+        assert (answer["there_although_erased"], answer["erased_again"]) == ([person], [])
+        with pytest.raises(AssertionError, match="something of it is there again"):
+            restore("--account", person)
         assert queued(deployment) == []
-        with suppress(AssertionError):
-            restore(*arguments)
-        assert queued(deployment) == [person]
+        assert deployment.accounts.find(person)
+
+    def test_an_identity_that_is_somebody_elses_by_now_is_none_of_theirs(self, deployment, taken, person, logged):
+        """Who was erased has connected anew."""
+        restore = taken()
+        lose(deployment, person)
+        logged("account.erased", person)
+        restore("--account", person, "--erased-too")
+        for item in of(deployment, person):
+            key = {name: item[name] for name in ("pk", "sk")}
+            deployment.dynamodb.delete_item(TableName=deployment.table, Key=key)
+            if item["pk"]["S"].startswith("IDENTITY#"):
+                item["sub"] = {"S": f"acc_{uuid4().hex[:24]}"}
+                deployment.dynamodb.put_item(TableName=deployment.table, Item=item)
+        assert restore("--everything")["there_although_erased"] == []
 
     def test_an_application_of_which_only_the_log_of_later_knows_that_it_was_erased_goes_again(
         self, deployment, freebusy, taken, person, created, waits, monkeypatch

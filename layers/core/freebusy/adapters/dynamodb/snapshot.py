@@ -125,9 +125,7 @@ class _Copying:
         return Restored(*counted, frozenset(self._whose), frozenset(self._back))
 
     def _leave_out(self, keys: list[Key]) -> None:
-        """An earlier copy may have brought some of it back, when nobody knew yet. By now an identity may be another
-        account's.
-        """
+        """What is there all the same an earlier copy has brought back. An identity may be another account's by now."""
         self._left_out.update(map(kind_of, keys))
         for item in self._target.get_many(keys):
             if owner := _owner(item):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
-from functools import partial
 from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from freebusy.service.restoring import erased_since, restore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from freebusy.domain.restoring import Restored
     from freebusy.entrypoints.cli.deployment import Deployment
     from freebusy.ports import AuditLog
 
@@ -62,8 +62,7 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     wanted = Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run)
     log = None if options.erased_too else _log_since(taken_at, deployment)
     erased = erased_since(taken_at, log=log, now=int(time())) if log else frozenset()
-    erase = partial(_erase, deployment=deployment)
-    restored = restore(wanted, snapshot=restored_table, erased=erased, erase=erase, now=int(time()))
+    restored = restore(wanted, snapshot=restored_table, erased=erased, now=int(time()))
     if not any((restored.copied, restored.there, restored.left_out)):
         named = options.account or options.application or "anybody"
         raise CommandRefused(f"{options.from_table} holds nothing of {named}")
@@ -75,28 +74,29 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     }
     if log is None:
         return {**answer, "erased_since": "not looked up"}
-    again: frozenset[str] = frozenset()
-    if not options.dry_run:
-        late = (_erased_by_now(taken_at, log, deployment) - erased) & restored.whose
-        erase(late)
-        again = restored.back | late
-    return {**answer, "erased_since": sorted(erased), "erased_again": sorted(again)}
+    return {
+        **answer,
+        "erased_since": sorted(erased),
+        "there_although_erased": sorted(restored.back),
+        "erased_again": [] if options.dry_run else _erase_again(taken_at, erased, restored, log, deployment),
+    }
 
 
-def _erased_by_now(taken_at: int, log: AuditLog, deployment: Deployment) -> frozenset[str]:
-    """With those who were erased a moment before, which the log may not have shown, or meanwhile."""
+def _erase_again(
+    taken_at: int, erased: frozenset[str], restored: Restored, log: AuditLog, deployment: Deployment
+) -> list[str]:
+    """Who was erased a moment before, which the log may not have shown, or meanwhile, whether their account is there or
+    not: events alone may be back.
+    """
     if not deployment.laptop:
         say(f"waiting {_LOG_IS_LATE} seconds for what the log has not shown yet; interrupted, run this again")
         sleep(_LOG_IS_LATE)
-    return erased_since(taken_at, log=log, now=int(time()))
-
-
-def _erase(names: frozenset[str], deployment: Deployment) -> None:
-    """All of them, whether anything is there or not: of whoever was erased meanwhile, events alone may be back."""
-    if subs := sorted(filter(is_sub, names)):
+    late = (erased_since(taken_at, log=log, now=int(time())) - erased) & restored.whose
+    if subs := sorted(filter(is_sub, late)):
         erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put(subs)
-    for client_id in names.difference(subs):
+    for client_id in late.difference(subs):
         erase_application(client_id, deployment)
+    return sorted(late)
 
 
 def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
