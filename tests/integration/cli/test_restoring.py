@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf
+from time import time
 from typing import Any
 from uuid import uuid4
 
@@ -199,6 +200,16 @@ class TestAnAccount:
         assert restore("--account", person, "--erased-too")["erased_since"] == "not looked up"
         assert in_order(of(deployment, person)) == in_order(lost)
 
+    def test_the_table_itself_knows_better_than_the_operator_which_moment_it_shows(
+        self, taken, person, logged, monkeypatch
+    ):
+        """Who was erased before a moment that was mistyped would come back."""
+        restore, before = taken(), int(time()) - 60
+        logged("account.erased", person)
+        monkeypatch.setattr(DynamoSnapshot, "taken_at", lambda _: before)
+        with pytest.raises(AssertionError, match="was erased since then"):
+            restore("--account", person, "--as-of", "2999-01-07T09:00:00Z")
+
 
 class TestAnApplication:
     def test_comes_back_with_its_secret_and_its_people(self, deployment, freebusy, taken, person, created):
@@ -327,6 +338,13 @@ class TestRefusals:
     def test_a_table_that_does_not_say_which_moment_it_shows(self, deployment, refused):
         other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
         assert "--as-of" in refused("restore", "--from-table", other, "--everything")
+
+    def test_a_moment_that_is_still_to_come(self, deployment, refused):
+        """Of the log of a time that is not over yet, nobody would be known to have been erased."""
+        other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
+        assert "still to come" in refused(
+            "restore", "--from-table", other, "--as-of", "2999-01-07T09:00:00Z", "--everything"
+        )
 
     def test_a_log_that_does_not_reach_back_so_far(self, deployment, refused):
         """Nobody would know who was erased."""

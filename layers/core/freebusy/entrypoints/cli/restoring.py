@@ -56,9 +56,11 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     if options.from_table == table_name:
         raise CommandRefused(f"{table_name} is the table in use: --from-table names the restored one")
     restored_table = snapshot(dynamodb, options.from_table, table_name)
-    taken_at = options.as_of or restored_table.taken_at()
+    taken_at = restored_table.taken_at() or options.as_of
     if taken_at is None:
         raise CommandRefused(f"{options.from_table} does not say which moment it shows: say it with --as-of")
+    if taken_at > time():
+        raise CommandRefused(f"{moment(taken_at)} is still to come: --as-of is the moment that the table shows")
     wanted = Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run)
     log = None if options.erased_too else _log_since(taken_at, deployment)
     erased = erased_since(taken_at, log=log, now=int(time())) if log else frozenset()
