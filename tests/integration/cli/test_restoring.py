@@ -191,12 +191,17 @@ class TestAnAccount:
         restore("--account", person)
         assert in_order(of(deployment, person)) == in_order(lost)
 
-    def test_who_was_erased_since_does_not_come_back_unless_that_is_meant(self, deployment, taken, person, logged):
+    def test_who_was_erased_since_does_not_come_back_unless_that_is_meant(
+        self, deployment, taken, person, created, logged
+    ):
         restore = taken()
         lost = lose(deployment, person)
+        lose(deployment, f"KEY#{created['client_id']}")
         logged("account.erased", person)
+        before = in_order(deployment.items())
         with pytest.raises(AssertionError, match="was erased since then"):
             restore("--account", person)
+        assert in_order(deployment.items()) == before  # no data key either
         assert restore("--account", person, "--erased-too")["erased_since"] == "not looked up"
         assert in_order(of(deployment, person)) == in_order(lost)
 

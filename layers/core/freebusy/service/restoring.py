@@ -19,8 +19,10 @@ def erased_since(taken_at: int, *, log: AuditLog, now: int) -> frozenset[str]:
 
 def restore(wanted: Wanted, *, snapshot: Snapshot, erased: frozenset[str], now: int) -> Restored:
     """Nothing comes back of the ``erased``. Raises StorageUnavailable, and NotFound where they are what is wanted."""
-    restored = snapshot.copy(wanted, leaving_out=erased, now=now)
-    for name in erased & {wanted.sub, wanted.client_id}:
+    named = erased & {wanted.sub, wanted.client_id}
+    dry_run = wanted.dry_run or bool(named)
+    restored = snapshot.copy(wanted._replace(dry_run=dry_run), leaving_out=erased, now=now)
+    for name in named:
         told = "something of it is there again, to be erased unless that is meant"
         if name not in restored.back:
             told = "--erased-too brings it back all the same"
