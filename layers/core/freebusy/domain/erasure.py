@@ -23,13 +23,15 @@ def erased_in(records: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 def finished_at(name: str, records: Iterable[Mapping[str, Any]]) -> str | None:
     """When the last look found nothing of this account, organization or application any more. None where that was
-    never so, or its erasure has begun once more since then: it may have been brought back meanwhile.
+    never so, or the erasure of the application has begun once more since then: it may have been brought back meanwhile.
+
+    Who asked for it is not compared: that may have another clock than who did it.
     """
     last, done = max(
         (
-            (str(record["time"]), record["action"] in ERASED and record["outcome"] == DONE)
+            (str(record["time"]), record["outcome"] == DONE)
             for record in records
-            if name in _names(record)
+            if record["action"] in ERASED and name in _names(record)
         ),
         default=("", False),
     )
