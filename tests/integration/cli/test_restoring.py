@@ -215,6 +215,14 @@ class TestAnAccount:
         with pytest.raises(AssertionError, match="was erased since then"):
             restore("--account", person, "--as-of", "2999-01-07T09:00:00Z")
 
+    def test_nor_does_who_was_erased_from_a_machine_whose_clock_is_slow(self, taken, person, logged, monkeypatch):
+        restore, by_its_clock = taken(), datetime.fromtimestamp(time() - 300, UTC).isoformat()
+        with monkeypatch.context() as patched:
+            patched.setattr("freebusy.entrypoints.audit._now", lambda: by_its_clock)
+            logged("account.erased", person)
+        with pytest.raises(AssertionError, match="was erased since then"):
+            restore("--account", person)
+
 
 class TestAnApplication:
     def test_comes_back_with_its_secret_and_its_people(self, deployment, freebusy, taken, person, created):

@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from freebusy.ports import AuditLog, Snapshot
 
 
+_CLOCKS_APART = 600
+"""Seconds by which the clock of an operator's machine, which dates what it writes down, may be wrong. Of whoever was
+erased so shortly before the moment of a snapshot, that holds nothing anyway."""
+
+
 def erased_since(taken_at: int, *, log: AuditLog, now: int) -> frozenset[str]:
     """Subs and client ids of all whose erasure was asked for, or done. Raises AuditUnavailable."""
-    return erased_in(log.erasures(since=taken_at, until=now))
+    return erased_in(log.erasures(since=taken_at - _CLOCKS_APART, until=now + _CLOCKS_APART))
 
 
 def restore(wanted: Wanted, *, snapshot: Snapshot, erased: frozenset[str], now: int) -> Restored:
