@@ -261,6 +261,20 @@ def test_an_identity_stays_until_its_account_was_looked_at_again(company):
     assert company.left() == [item for item in company.left() if company.giver.sub in str(item)]
 
 
+def test_nobody_is_taken_for_erased_while_another_pass_has_left_their_identity(company, monkeypatch):
+    """Both have read the account, and one of them has erased all but the identity before the other one begins."""
+    (sub,) = company.hire(1)
+    erase = company.erasure.belongings.erase
+
+    def when_another_pass_is_over(*arguments, **named):
+        monkeypatch.setattr(company.erasure.belongings, "erase", erase)
+        assert erase(*arguments, **named)
+        return erase(*arguments, **named)
+
+    monkeypatch.setattr(company.erasure.belongings, "erase", when_another_pass_is_over)
+    assert company.erasure.erase(sub) == {"identity": 1}
+
+
 def test_of_several_at_once_each_repeats_a_page_at_most(company, monkeypatch):
     monkeypatch.setattr("freebusy.service.erasure.PAGE", 10)
     subs = company.hire(300)

@@ -379,7 +379,7 @@ class Belongings(Protocol):
 
     def erase(self, sub: str, *, deadline: float, identities: bool = True) -> dict[str, int]:
         """Removes it, the account itself first, its identities when nothing else is left, and only if they are to be
-        removed; how much of each kind was found.
+        removed; how much of each kind was found, that which stays too.
 
         ``deadline`` is on ``time.monotonic``'s clock, and may leave some of it over. Who read the account before it was
         gone may still write: nothing is left when a call that comes the longest request later erases nothing.

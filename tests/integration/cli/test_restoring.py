@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
+from time import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from freebusy.adapters.dynamodb.events import DynamoEvents
+from freebusy.adapters.dynamodb.events import DynamoEvents, DynamoInvitationLog
 from freebusy.adapters.dynamodb.snapshot import DynamoSnapshot
+from freebusy.adapters.dynamodb.table import Table, kind_of
 from freebusy.adapters.dynamodb.tokens import DynamoTokens
 from freebusy.bootstrap import belongings
 from freebusy.domain.identifiers import hashed
+from freebusy.domain.invitation import SentMark
 from freebusy.domain.token import TokenKind, TokenRecord
 from local.emulator import client
 from tests.integration.cli.deployment import CALLBACK, CREDENTIAL, Deployment
@@ -76,6 +80,16 @@ def in_order(items: list[dict[str, Any]]) -> list[str]:
 
 def of(deployment: Deployment, *names: str) -> list[dict[str, Any]]:
     return [item for item in deployment.items() if any(name in str(item) for name in names)]
+
+
+def queued(deployment: Deployment) -> list[str]:
+    """Who is to be erased; they are taken out of the queue."""
+    queue, found = client("sqs", deployment.endpoint), []
+    while messages := queue.receive_message(QueueUrl=deployment.erasures).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"])["sub"])
+            queue.delete_message(QueueUrl=deployment.erasures, ReceiptHandle=message["ReceiptHandle"])
+    return found
 
 
 def kinds(rows: list[dict[str, Any]]) -> dict[str, int]:
@@ -140,6 +154,27 @@ class TestAnAccount:
             dynamodb.delete_item(TableName=table, Key={"pk": {"S": key[0]}, "sk": {"S": key[1]}})
         assert kinds(restore("--account", person)["copied"]) == {"event": 1, "organizer": 1}
 
+    def test_no_event_is_back_before_what_was_mailed_about_any_or_attendees_would_be_invited_twice(
+        self, deployment, taken, person, monkeypatch
+    ):
+        dynamodb, table, write, written = deployment.dynamodb, deployment.table, Table.write, []
+        event = an_event()._replace(sub=person)
+        for number in range(3):
+            DynamoInvitationLog(dynamodb, table).mark(event, f"recipient{number}", SentMark(1, cancelled=False))
+        restore = taken()
+        for pk, sk in [key for key in belongings(dynamodb, table).keys(person) if key[0].startswith("EVENTS#")]:
+            dynamodb.delete_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+        def noted(self, action):
+            item = action["Put"]["Item"]
+            written.append(kind_of((item["pk"]["S"], item["sk"]["S"])))
+            return write(self, action)
+
+        monkeypatch.setattr(Table, "write", noted)
+        monkeypatch.setattr("freebusy.adapters.dynamodb.snapshot._AT_ONCE", 1)
+        restore("--account", person)
+        assert written == ["sent", "sent", "sent", "event"]
+
     def test_a_copy_that_was_interrupted_is_completed_by_another_one(self, deployment, taken, person, monkeypatch):
         """Whatever came last: the account itself does, so that everything else still comes with it."""
         restore = taken()
@@ -156,14 +191,37 @@ class TestAnAccount:
         restore("--account", person)
         assert in_order(of(deployment, person)) == in_order(lost)
 
-    def test_who_was_erased_since_does_not_come_back_unless_that_is_meant(self, deployment, taken, person, logged):
+    def test_who_was_erased_since_does_not_come_back_unless_that_is_meant(
+        self, deployment, taken, person, created, logged
+    ):
         restore = taken()
         lost = lose(deployment, person)
+        lose(deployment, f"KEY#{created['client_id']}")
         logged("account.erased", person)
+        before = in_order(deployment.items())
         with pytest.raises(AssertionError, match="was erased since then"):
             restore("--account", person)
+        assert in_order(deployment.items()) == before  # no data key either
         assert restore("--account", person, "--erased-too")["erased_since"] == "not looked up"
         assert in_order(of(deployment, person)) == in_order(lost)
+
+    def test_the_table_itself_knows_better_than_the_operator_which_moment_it_shows(
+        self, taken, person, logged, monkeypatch
+    ):
+        """Who was erased before a moment that was mistyped would come back."""
+        restore, before = taken(), int(time()) - 60
+        logged("account.erased", person)
+        monkeypatch.setattr(DynamoSnapshot, "taken_at", lambda _: before)
+        with pytest.raises(AssertionError, match="was erased since then"):
+            restore("--account", person, "--as-of", "2999-01-07T09:00:00Z")
+
+    def test_nor_does_who_was_erased_from_a_machine_whose_clock_is_slow(self, taken, person, logged, monkeypatch):
+        restore, by_its_clock = taken(), datetime.fromtimestamp(time() - 300, UTC).isoformat()
+        with monkeypatch.context() as patched:
+            patched.setattr("freebusy.entrypoints.audit._now", lambda: by_its_clock)
+            logged("account.erased", person)
+        with pytest.raises(AssertionError, match="was erased since then"):
+            restore("--account", person)
 
 
 class TestAnApplication:
@@ -208,7 +266,7 @@ class TestEverything:
     def test_whose_erasure_is_not_known_before_they_are_back_is_erased_again(
         self, deployment, taken, person, logged, monkeypatch
     ):
-        """They were erased while all was copied, or the log was late, or an earlier copy was interrupted."""
+        """They were erased while all was copied, or the log was late."""
         restore = taken()
         lose(deployment, person)
         copy = DynamoSnapshot.copy
@@ -219,9 +277,71 @@ class TestEverything:
 
         monkeypatch.setattr(DynamoSnapshot, "copy", and_meanwhile)
         assert restore("--everything")["erased_again"] == [person]
-        assert restore("--everything", "--dry-run")["erased_again"] == []
-        (message,) = client("sqs", deployment.endpoint).receive_message(QueueUrl=deployment.erasures)["Messages"]
-        assert json.loads(message["Body"]) == {"sub": person}
+        assert queued(deployment) == [person]
+
+    def test_also_of_somebody_who_was_there_when_it_began_and_of_whom_only_events_are_back(
+        self, deployment, taken, person, logged, monkeypatch
+    ):
+        restore, write = taken(), Table.write
+        stored = belongings(deployment.dynamodb, deployment.table)
+        key = next(key for key in stored.keys(person) if key[0].startswith("EVENTS#"))
+        deployment.dynamodb.delete_item(TableName=deployment.table, Key={"pk": {"S": key[0]}, "sk": {"S": key[1]}})
+
+        def erased_just_before(self, action):
+            monkeypatch.setattr(Table, "write", write)
+            stored.erase(person, deadline=inf)
+            logged("account.erased", person)
+            return write(self, action)
+
+        monkeypatch.setattr(Table, "write", erased_just_before)
+        assert restore("--account", person)["erased_again"] == [person]
+        assert kind_of(key) in stored.count(person)
+        assert queued(deployment) == [person]
+
+    def test_who_was_brought_back_by_an_earlier_run_is_told_and_not_erased_as_that_may_have_been_meant(
+        self, deployment, taken, person, logged
+    ):
+        restore = taken()
+        lose(deployment, person)
+        logged("account.erased", person)
+        assert restore("--everything")["there_although_erased"] == []
+        restore("--account", person, "--erased-too")
+        answer = restore("--everything")
+        assert (answer["there_although_erased"], answer["erased_again"]) == ([person], [])
+        with pytest.raises(AssertionError, match="something of it is there again"):
+            restore("--account", person)
+        assert queued(deployment) == []
+        assert deployment.accounts.find(person)
+
+    def test_an_identity_that_is_somebody_elses_by_now_is_none_of_theirs(self, deployment, taken, person, logged):
+        """Who was erased has connected anew."""
+        restore = taken()
+        lose(deployment, person)
+        logged("account.erased", person)
+        restore("--account", person, "--erased-too")
+        for item in of(deployment, person):
+            key = {name: item[name] for name in ("pk", "sk")}
+            deployment.dynamodb.delete_item(TableName=deployment.table, Key=key)
+            if item["pk"]["S"].startswith("IDENTITY#"):
+                item["sub"] = {"S": f"acc_{uuid4().hex[:24]}"}
+                deployment.dynamodb.put_item(TableName=deployment.table, Item=item)
+        assert restore("--everything")["there_although_erased"] == []
+
+    def test_an_application_of_which_only_the_log_of_later_knows_that_it_was_erased_goes_again(
+        self, deployment, freebusy, taken, person, created, waits, monkeypatch
+    ):
+        restore, client_id = taken(), created["client_id"]
+        copy = DynamoSnapshot.copy
+
+        def and_just_before(self, *arguments, **named):
+            freebusy("applications", "delete", client_id, "--yes")
+            return copy(self, *arguments, **named)
+
+        monkeypatch.setattr(DynamoSnapshot, "copy", and_just_before)
+        assert restore("--application", client_id)["erased_again"] == [client_id]
+        assert not deployment.works(client_id, created["client_secret"])
+        assert of(deployment, client_id, person) == []
+        assert freebusy("applications", "delete", client_id, "--verify")["left"] == 0
 
 
 class TestRefusals:
@@ -231,6 +351,13 @@ class TestRefusals:
     def test_a_table_that_does_not_say_which_moment_it_shows(self, deployment, refused):
         other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
         assert "--as-of" in refused("restore", "--from-table", other, "--everything")
+
+    def test_a_moment_that_is_still_to_come(self, deployment, refused):
+        """Of the log of a time that is not over yet, nobody would be known to have been erased."""
+        other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
+        assert "still to come" in refused(
+            "restore", "--from-table", other, "--as-of", "2999-01-07T09:00:00Z", "--everything"
+        )
 
     def test_a_log_that_does_not_reach_back_so_far(self, deployment, refused):
         """Nobody would know who was erased."""

@@ -22,13 +22,20 @@ def erased_in(records: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def finished_at(name: str, records: Iterable[Mapping[str, Any]]) -> str | None:
-    """When the last look found nothing of this account, organization or application any more."""
-    times = (
-        str(record["time"])
-        for record in records
-        if record["action"] in ERASED and record["outcome"] == DONE and name in _names(record)
+    """When the last look found nothing of this account, organization or application any more. None where that was
+    never so, or the erasure of the application has begun once more since then: it may have been brought back meanwhile.
+
+    Who asked for it is not compared: that may have another clock than who did it.
+    """
+    last, done = max(
+        (
+            (str(record["time"]), record["outcome"] == DONE)
+            for record in records
+            if record["action"] in ERASED and name in _names(record)
+        ),
+        default=("", False),
     )
-    return max(times, default=None)
+    return last if done else None
 
 
 def _names(record: Mapping[str, Any]) -> list[str]:

@@ -11,13 +11,13 @@ import secrets
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
-_SERVICE_ACCOUNT = "ser_"
+_ACCOUNT, _SERVICE_ACCOUNT = "acc_", "ser_"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _CHANNEL_HANDLE_LENGTH = 32
 
 
 def new_account_id() -> str:
-    return f"acc_{secrets.token_hex(12)}"
+    return f"{_ACCOUNT}{secrets.token_hex(12)}"
 
 
 def new_service_account_id() -> str:
@@ -26,6 +26,11 @@ def new_service_account_id() -> str:
 
 def is_service_account(sub: str) -> bool:
     return sub.startswith(_SERVICE_ACCOUNT)
+
+
+def is_sub(name: str) -> bool:
+    """Whether it names an account or a service account; client ids have no prefix."""
+    return name.startswith((_ACCOUNT, _SERVICE_ACCOUNT))
 
 
 def new_profile_id() -> str:

@@ -22,10 +22,12 @@ class Wanted(NamedTuple):
 
 class Restored(NamedTuple):
     """Numbers by kind: of what was copied, of what was there already and was left as it is, and of what was left out,
-    since whoever it belongs to has been erased. ``subs`` are the accounts and organizations that came back.
+    since whoever it belongs to has been erased. All of those are named by sub and client id: ``whose`` are the former
+    two, and of ``back`` something is there although it was to be left out.
     """
 
     copied: Mapping[str, int]
     there: Mapping[str, int]
     left_out: Mapping[str, int]
-    subs: frozenset[str]
+    whose: frozenset[str]
+    back: frozenset[str]

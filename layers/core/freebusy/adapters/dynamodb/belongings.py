@@ -46,7 +46,10 @@ class DynamoBelongings:
         found: Counter[str] = Counter()
         keys = self.keys(sub)
         others = [key for key in keys if kind_of(key) != "identity"]
-        last = [key for key in keys if kind_of(key) == "identity"] if identities else []
+        last = [key for key in keys if kind_of(key) == "identity"]
+        if not identities:
+            found.update(map(kind_of, last))
+            last.clear()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for some in (*chunks(others, _BETWEEN_LOOKS), last):
                 if time.monotonic() > deadline:

@@ -79,7 +79,9 @@ class DynamoSnapshot:
 
 
 class _Copying:
-    """Whoever things belong to goes last, so that a copy which was interrupted is completed by another one."""
+    """Whoever things belong to goes last, so that a copy which was interrupted is completed by another one. Events go
+    after the marks of what was mailed about them: the table's stream has each delivered that is not marked.
+    """
 
     def __init__(self, source: Table, target: Table, wanted: Wanted, leaving_out: frozenset[str]) -> None:
         self._source = source
@@ -88,29 +90,46 @@ class _Copying:
         self._leaving_out = leaving_out
         self._in_use: dict[Key, bool] = {}
         self._coming: set[Key] = set()
+        self._events: set[Key] = set()
         self._last: set[Key] = set()
         self._copied: Counter[str] = Counter()
         self._there: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
+        self._whose: set[str] = set()
+        self._back: set[str] = set()
 
     def take(self, items: Iterable[Item], pool: ThreadPoolExecutor) -> None:
         kept: list[tuple[Item, Key]] = []
+        left_out: list[Key] = []
         for item in items:
             owner = _owner(item)
-            if owner and self._leaving_out.isdisjoint(_names(item, owner)):
+            if owner and self._leaving_out.isdisjoint(names := _names(item, owner)):
                 kept.append((item, owner))
+                self._whose |= names
             elif owner:
-                self._left_out[kind_of(_key(item))] += 1
+                left_out.append(_key(item))
+        self._leave_out(left_out)
         self._look_up({owner for _, owner in kept} - {*self._in_use})
         self._last |= {owner for item, owner in kept if _key(item) == owner}
-        self._write([item for item, owner in kept if _key(item) != owner and self._may_come(item, owner)], pool)
+        coming = [item for item, owner in kept if _key(item) != owner and self._may_come(item, owner)]
+        events = {key for item in coming if kind_of(key := _key(item)) == "event"}
+        self._events |= events
+        self._write([item for item in coming if _key(item) not in events], pool)
 
     def finish(self, pool: ThreadPoolExecutor) -> Restored:
         coming = self._coming & self._last
+        self._write(self._source.get_many(self._events), pool)
         self._write(self._source.get_many(coming), pool)
         self._there.update(map(kind_of, self._last - coming))
-        subs = frozenset(pk.removeprefix("ACCOUNT#") for pk, _ in coming if pk.startswith("ACCOUNT#"))
-        return Restored(_sorted(self._copied), _sorted(self._there), _sorted(self._left_out), subs)
+        counted = _sorted(self._copied), _sorted(self._there), _sorted(self._left_out)
+        return Restored(*counted, frozenset(self._whose), frozenset(self._back))
+
+    def _leave_out(self, keys: list[Key]) -> None:
+        """What is there all the same an earlier copy has brought back. An identity may be another account's by now."""
+        self._left_out.update(map(kind_of, keys))
+        for item in self._target.get_many(keys):
+            if owner := _owner(item):
+                self._back |= self._leaving_out & _names(item, owner)
 
     def _look_up(self, owners: set[Key]) -> None:
         """Who of them is in use, and who comes back."""
@@ -157,7 +176,7 @@ def _owner(item: Item) -> Key | None:
 
 def _names(item: Item, owner: Key) -> set[str]:
     """What its erasure would be recorded by."""
-    return {owner[0].partition("#")[2], text(item, "application") or ""}
+    return {owner[0].partition("#")[2], text(item, "application") or ""} - {""}
 
 
 def _is_over(item: Item, now: int) -> bool:

@@ -169,10 +169,7 @@ def _show(options: argparse.Namespace, deployment: Deployment) -> Answer:
 
 
 def _delete(options: argparse.Namespace, deployment: Deployment) -> Answer:
-    """Done is what a last look finds nothing of, when every request that was under way is over.
-
-    The directory still knows the name of an application whose erasure was interrupted.
-    """
+    """The directory still knows the name of an application whose erasure was interrupted."""
     client_id, registry = options.client_id, deployment.registry
     there = registry.count(client_id)
     if options.verify:
@@ -182,6 +179,14 @@ def _delete(options: argparse.Namespace, deployment: Deployment) -> Answer:
     if not options.yes:
         name = registry.names().get(client_id, client_id)
         confirm("This erases the application with all its accounts, for good", name)
+    return {"client_id": client_id, "erased": erase_application(client_id, deployment)}
+
+
+def erase_application(client_id: str, deployment: Deployment) -> int:
+    """How many items that were. Done is what a last look finds nothing of, when every request that was under way is
+    over. Raises CommandRefused where it is to be gone on with later.
+    """
+    registry = deployment.registry
     write_down(APPLICATION_ERASED, deployment, client_id=client_id, outcome=BEGUN)
     erased = registry.lock_out(client_id)
     _end_at_cronofy(client_id, deployment)
@@ -193,7 +198,7 @@ def _delete(options: argparse.Namespace, deployment: Deployment) -> Answer:
             break
         erased += more
     write_down(APPLICATION_ERASED, deployment, client_id=client_id)
-    return {"client_id": client_id, "erased": erased}
+    return erased
 
 
 def _end_at_cronofy(client_id: str, deployment: Deployment) -> None:

@@ -7,16 +7,19 @@ from datetime import datetime
 from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
-from freebusy.bootstrap import account_store, erasure_queue, service_account_store, snapshot
+from freebusy.bootstrap import erasure_queue, snapshot
+from freebusy.domain.identifiers import is_sub
 from freebusy.domain.restoring import Wanted
+from freebusy.entrypoints.cli.applications import erase_application
 from freebusy.entrypoints.cli.erasing import audit_log_of
 from freebusy.entrypoints.cli.output import Answer, CommandRefused, moment, say
 from freebusy.entrypoints.cli.parsing import Commands, add_command, application_id, holder_id
-from freebusy.service.restoring import erase_again, erased_since, restore
+from freebusy.service.restoring import erased_since, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from freebusy.domain.restoring import Restored
     from freebusy.entrypoints.cli.deployment import Deployment
     from freebusy.ports import AuditLog
 
@@ -53,9 +56,11 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     if options.from_table == table_name:
         raise CommandRefused(f"{table_name} is the table in use: --from-table names the restored one")
     restored_table = snapshot(dynamodb, options.from_table, table_name)
-    taken_at = options.as_of or restored_table.taken_at()
+    taken_at = restored_table.taken_at() or options.as_of
     if taken_at is None:
         raise CommandRefused(f"{options.from_table} does not say which moment it shows: say it with --as-of")
+    if taken_at > time():
+        raise CommandRefused(f"{moment(taken_at)} is still to come: --as-of is the moment that the table shows")
     wanted = Wanted(taken_at, options.account or "", options.application or "", options.overwrite, options.dry_run)
     log = None if options.erased_too else _log_since(taken_at, deployment)
     erased = erased_since(taken_at, log=log, now=int(time())) if log else frozenset()
@@ -71,22 +76,29 @@ def _restore(options: argparse.Namespace, deployment: Deployment) -> Answer:
     }
     if log is None:
         return {**answer, "erased_since": "not looked up"}
-    return {**answer, "erased_since": sorted(erased), "erased_again": _erase_again(wanted, log, deployment)}
+    return {
+        **answer,
+        "erased_since": sorted(erased),
+        "there_although_erased": sorted(restored.back),
+        "erased_again": [] if options.dry_run else _erase_again(taken_at, erased, restored, log, deployment),
+    }
 
 
-def _erase_again(wanted: Wanted, log: AuditLog, deployment: Deployment) -> list[str]:
-    """Who was erased a moment before, which the log may not have shown, or meanwhile."""
-    if wanted.dry_run:
-        return []
+def _erase_again(
+    taken_at: int, erased: frozenset[str], restored: Restored, log: AuditLog, deployment: Deployment
+) -> list[str]:
+    """Who was erased a moment before, which the log may not have shown, or meanwhile, whether their account is there or
+    not: events alone may be back.
+    """
     if not deployment.laptop:
         say(f"waiting {_LOG_IS_LATE} seconds for what the log has not shown yet; interrupted, run this again")
         sleep(_LOG_IS_LATE)
-    return erase_again(
-        erased_since(wanted.taken_at, log=log, now=int(time())),
-        accounts=account_store(*deployment.dynamodb),
-        service_accounts=service_account_store(*deployment.dynamodb),
-        queue=erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")),
-    )
+    late = (erased_since(taken_at, log=log, now=int(time())) - erased) & restored.whose
+    if subs := sorted(filter(is_sub, late)):
+        erasure_queue(deployment.client("sqs"), deployment.output("ErasureQueueUrl")).put(subs)
+    for client_id in late.difference(subs):
+        erase_application(client_id, deployment)
+    return sorted(late)
 
 
 def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
