@@ -62,9 +62,9 @@ build: $(SAM) ## build functions and layers into .aws-sam, and say how large the
 
 deploy: $(SAM) ## build, and deploy with what samconfig.toml says (ARGS="--region eu-central-1": where; SNAPSTART=on: start from snapshots)
 	$(if $(filter-out on off,$(SNAPSTART)),$(error SNAPSTART is on or off, and not "$(SNAPSTART)"))
-	@case "$(ARGS)" in (*--region*|*--profile*) ;; (*) \
-	 grep -q '^region = ' samconfig.toml || .local/venvs/sam/bin/python -c 'import boto3, sys; sys.exit(not boto3.Session().region_name)' || \
-	 { echo 'Which region? export AWS_DEFAULT_REGION=eu-central-1, or make deploy ARGS="--region eu-central-1"'; exit 1; };; esac
+	$(if $(findstring --region,$(ARGS))$(findstring --profile,$(ARGS)),,@grep -q '^region = ' samconfig.toml || \
+	 .local/venvs/sam/bin/python -c 'import boto3, sys; sys.exit(not boto3.Session().region_name)' || \
+	 { echo 'Which region? export AWS_DEFAULT_REGION=eu-central-1, or make deploy ARGS="--region eu-central-1"'; exit 1; })
 	@$(MAKE) --no-print-directory build ARGS=
 ifeq ($(SNAPSTART),on)
 	@$(BIN)/python -m local.snapstart $(BUILD)/template.yaml > $(SNAPSHOTS)

@@ -241,7 +241,7 @@ class Deliveries:
 
 @pytest.fixture
 def deliveries(wired, monkeypatch) -> Deliveries:
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(callbacks_may_be_local=True))
+    monkeypatch.setattr(wired.settings, "callbacks_may_be_local", True)
     deliveries = Deliveries(wired)
     monkeypatch.setattr(Dependencies, "channel_queue", deliveries)
     quick = Callbacks(wired.hosts, HttpCallbacks(exchange_seconds=0.3), wired.secret_vault, local=True)
@@ -329,7 +329,8 @@ def stream(wired, monkeypatch) -> Stream:
         for name in ("invitations", "channels")
     }
     urls = {"invitation_queue_url": queues["invitations"], "channel_queue_url": queues["channels"]}
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(**urls))
+    for name, url in urls.items():
+        monkeypatch.setattr(wired.settings, name, url)
     wired.accounts.create(connected("ana"))
     wired.channels.create(Channel("chn_1", "ana", CLIENT_ID, URL))
     return Stream(wired, sqs, queues["channels"])

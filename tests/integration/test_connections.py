@@ -152,9 +152,7 @@ class TestSigningIn:
             assert lobby.depart(Browser(), provider).status == 404
 
     def test_through_cronofy_is_not_possible_and_the_page_says_so(self, lobby, monkeypatch):
-        monkeypatch.setattr(
-            lobby.deployment.wired, "settings", lobby.deployment.wired.settings._replace(cronofy_secret_id="x")
-        )
+        monkeypatch.setattr(lobby.deployment.wired.settings, "cronofy_secret_id", "x")
         assert "by way of Cronofy is not shown here" in shown(Browser()).body
 
 

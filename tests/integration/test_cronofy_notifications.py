@@ -126,7 +126,7 @@ def test_what_no_encoding_has_is_not_signed(queue):
 def test_forgers_do_not_have_our_secret_read_for_each_of_theirs(wired, monkeypatch):
     """Secrets Manager is paid for by the call: it is asked once, and once more in case that we are late to know."""
     manager = FakeSecretsManager(json.dumps({"client_id": "id", "client_secret": SECRET}))
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(cronofy_secret_id="cronofy"))
+    monkeypatch.setattr(wired.settings, "cronofy_secret_id", "cronofy")
     monkeypatch.setattr(wired, "_secrets", ProviderSecrets(manager, clock=lambda: NOW))
     assert [post(notification(), "AAAA") for _ in range(9)] == [401] * 9
     assert manager.reads == ["cronofy"] * 2

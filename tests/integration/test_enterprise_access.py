@@ -88,7 +88,7 @@ class Enterprise:
 def enterprise(wired, monkeypatch) -> Enterprise:
     """Of the application ``client-1``; ``admin`` is a token of the organization with the scope for accounts."""
     enterprise = Enterprise(wired)
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(access_queue_url=enterprise.queue))
+    monkeypatch.setattr(wired.settings, "access_queue_url", enterprise.queue)
     monkeypatch.setattr(Dependencies, "hosts", enterprise.hosts)
     monkeypatch.setattr(Dependencies, "organization_calendars", {ProviderName.GOOGLE: enterprise.calendars})
     register(wired, CLIENT_ID)

@@ -315,6 +315,6 @@ class TestCalendarObject:
 
 
 def test_without_a_mail_domain_events_have_no_organizers_address(wired, booked, monkeypatch):
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(mail_domain=""))
+    monkeypatch.setattr(wired.settings, "mail_domain", "")
     (event,) = read(UTC, ("only_managed", "true"), function="events", path="/v1/events").json()["events"]
     assert "organizer" not in event

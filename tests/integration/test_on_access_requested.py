@@ -92,7 +92,7 @@ def application() -> Iterator[Listener]:
 
 @pytest.fixture
 def answers(wired, monkeypatch, application) -> Answers:
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(callbacks_may_be_local=True))
+    monkeypatch.setattr(wired.settings, "callbacks_may_be_local", True)
     answers = Answers(wired, application)
     monkeypatch.setattr(Dependencies, "organization_calendars", {ProviderName.GOOGLE: answers.calendars})
     monkeypatch.setattr(Dependencies, "access_queue", answers)
@@ -218,7 +218,7 @@ class TestTheInside:
 
     @pytest.fixture(autouse=True)
     def _deployed(self, answers, monkeypatch):
-        monkeypatch.setattr(answers.wired, "settings", answers.wired.settings._replace(callbacks_may_be_local=False))
+        monkeypatch.setattr(answers.wired.settings, "callbacks_may_be_local", False)
         self.hosts = FakeHosts()
         monkeypatch.setattr(Dependencies, "hosts", self.hosts)
 

@@ -116,7 +116,7 @@ def desk(deployment, wired, monkeypatch) -> Desk:
     }.items():
         monkeypatch.setattr(Dependencies, name, value)
     monkeypatch.setattr(HttpCallbacks, "post", lambda _, *told, **signed: desk.sender.post(*told, **signed))
-    monkeypatch.setattr(wired, "settings", wired.settings._replace(cronofy_secret_id="cronofy"))
+    monkeypatch.setattr(wired.settings, "cronofy_secret_id", "cronofy")
     wired.service_accounts.connect(organization_at_cronofy(client_id=APP))
     credential = ProviderCredential("service-token", "refresh-token", NOW + 1800)
     sealed = wired.vault.seal(credential, client_id=APP, profile_id="ser_1")
@@ -263,7 +263,7 @@ def test_a_code_that_cannot_be_exchanged_now_is_asked_for_again(desk, monkeypatc
 
 def test_where_cronofy_is_not_offered_nobody_listens(desk, monkeypatch):
     desk.ask()
-    monkeypatch.setattr(desk.wired, "settings", desk.wired.settings._replace(cronofy_secret_id=None))
+    monkeypatch.setattr(desk.wired.settings, "cronofy_secret_id", None)
     assert desk.answer().status == 404
 
 

@@ -52,7 +52,14 @@ def test_without_a_region_nothing_is_built_and_the_operator_is_told(checkout):
     assert "sam build" not in done.stdout
 
 
-@pytest.mark.parametrize("arguments", ["--region eu-central-1", "--profile work"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param("--region eu-central-1", id="a region"),
+        pytest.param("--profile work", id="a profile, which may have one"),
+        pytest.param('--region eu-central-1 --parameter-overrides "LogLevel=DEBUG RecoveryDays=7"', id="quotes"),
+    ],
+)
 def test_what_the_operator_says_is_left_to_sam(checkout, arguments):
     """A region of ours in the environment would win over a profile's."""
     done = deployed(checkout, arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 from time import time
 from typing import Any
@@ -209,7 +209,7 @@ class TestAnAccount:
         self, taken, person, logged, monkeypatch
     ):
         """Who was erased before a moment that was mistyped would come back."""
-        restore, before = taken(), int(time()) - 60
+        restore, before = taken(), int(time())
         logged("account.erased", person)
         monkeypatch.setattr(DynamoSnapshot, "taken_at", lambda _: before)
         with pytest.raises(AssertionError, match="was erased since then"):
@@ -364,6 +364,14 @@ class TestRefusals:
         other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
         arguments = ("restore", "--from-table", other, "--as-of", "2020-01-07T09:00:00Z", "--everything")
         assert "kept for 60 days" in refused(*arguments)
+        assert "holds nothing" in refused(*arguments, "--erased-too")
+
+    def test_a_moment_before_the_stack_was_made_anew(self, deployment, refused):
+        """It took over a table whose logs went with the stack before it."""
+        other = create_table(deployment.dynamodb, f"restored-{uuid4().hex}")
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        arguments = ("restore", "--from-table", other, "--as-of", yesterday, "--everything")
+        assert "as old as the stack" in refused(*arguments)
         assert "holds nothing" in refused(*arguments, "--erased-too")
 
     def test_an_id_of_which_it_holds_nothing(self, taken):

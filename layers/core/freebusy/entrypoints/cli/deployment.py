@@ -75,6 +75,11 @@ class Deployment:
         """The outputs or the parameters of the stack."""
         return {each[f"{kind}Key"]: each.get(f"{kind}Value", "") for each in self._stack.get(f"{kind}s", [])}
 
+    @property
+    def created_at(self) -> int:
+        """When the stack was made, in epoch seconds: it has no logs from before."""
+        return int(self._stack["CreationTime"].timestamp())
+
     @cached_property
     def _stack(self) -> dict[str, Any]:
         (described,) = self.client("cloudformation").describe_stacks(StackName=self._name)["Stacks"]

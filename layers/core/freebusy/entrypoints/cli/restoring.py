@@ -104,10 +104,14 @@ def _erase_again(
 def _log_since(taken_at: int, deployment: Deployment) -> AuditLog:
     """Raises CommandRefused where the log does not reach back: who was erased would come back unseen."""
     days = deployment.described("Parameter").get("LogRetentionDays")
+    reason = ""
     if days and taken_at < time() - int(days) * _DAY:
+        reason = f"the log is kept for {days} days"
+    elif taken_at < deployment.created_at:
+        reason = "the log is as old as the stack, which was made later"
+    if reason:
         raise CommandRefused(
-            f"the log is kept for {days} days, so nobody knows who was erased since {moment(taken_at)}: "
-            "--erased-too copies without asking it"
+            f"{reason}, so nobody knows who was erased since {moment(taken_at)}: --erased-too copies without asking it"
         )
     return audit_log_of(deployment)
 
