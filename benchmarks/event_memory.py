@@ -84,6 +84,7 @@ def main() -> None:
 
 
 def _wire(wired: Dependencies) -> Mailer:
+    wired.settings.mail_domain = "invites.example.com"
     accounts, tokens = in_memory([person(0, wired)])
     tokens.save(
         hashed(ACCESS_TOKEN),
@@ -151,6 +152,9 @@ def _image(event: ManagedEvent) -> dict[str, Any]:
         "event_id": {"S": event.event_id},
         "version": {"N": str(event.version)},
         "revision": {"N": str(event.revision)},
+        "calendar_id": {"S": event.calendar_id},
+        "sequence": {"N": str(event.sequence)},
+        "updated_at": {"N": str(event.updated_at)},
         "attendees": {"L": attendees},
     }
 
