@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from freebusy.bootstrap import Dependencies, belongings
+from freebusy.domain.access_request import Granted
 from freebusy.domain.errors import NotFound
 from freebusy.service.connecting import connect_mailbox
 from freebusy.service.export import LEFT_OUT, WITHHELD, export_account
@@ -121,7 +122,9 @@ def test_what_is_still_asked_about_a_mailbox_belongs_to_it(wired, deployment):
     sub = connect_mailbox(giver, WHO.email, accounts=wired.accounts, now=NOW).sub
     ask_for_mailbox(wired, giver, WHO.email, "req_1")
     ask_for_mailbox(wired, giver, "else@example.com", "req_2")
+    wired.access_requests.settle("req_1", granted=Granted(sub, "pro_1", reconnecting=False))
     (request,) = export(wired, sub)["stored"]["access"]
+    assert request["granted"] == {"sub": sub, "profile_id": "pro_1", "reconnecting": False}
     assert (request["request_id"], request["requested_at"]) == ("req_1", "2027-01-15T08:00:00Z")
 
 

@@ -63,6 +63,8 @@ def _value(name: str, value: Any) -> Any:
         return PRESENT if value else None
     if isinstance(value, dict):
         return _readable(value)
+    if hasattr(value, "_asdict"):  # a named tuple, of a record that was read as such
+        return _readable(value._asdict())
     if isinstance(value, list | tuple):
         return [_value(name, each) for each in value]
     if isinstance(value, int) and not isinstance(value, bool) and (name in TIMES or name.endswith("_at")):
