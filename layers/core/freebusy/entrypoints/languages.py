@@ -25,7 +25,7 @@ _TAG = re.compile(r"[A-Za-z0-9]{1,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 """As the tags of the languages that there are; it goes into a cookie."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Texts:
     """The texts of one language, by the path of their key in its file: ``choose_provider.title``."""
 

@@ -21,7 +21,7 @@ class By(StrEnum):
     SERVICE = "service"  # nobody waits: something that was asked for before
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Notes:
     """``accounts`` are the subs of accounts and service accounts. ``action`` is empty where the route says it."""
 

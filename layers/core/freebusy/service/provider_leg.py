@@ -31,15 +31,15 @@ def trip_of(state: str) -> str:
     return hashed(state)[:8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ProviderLeg:
     """``state`` travels through the provider, ``browser_secret`` stays in the browser's cookie.
 
     Nonce and PKCE verifier follow from both, so that neither the table nor a leaked callback URL can finish the trip.
     """
 
-    state: str = field(default_factory=new_state, repr=False)
-    browser_secret: str = field(default_factory=new_state, repr=False)
+    state: str = field(default_factory=new_state)
+    browser_secret: str = field(default_factory=new_state)
 
     @property
     def state_hash(self) -> str:

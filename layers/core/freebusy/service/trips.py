@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from freebusy.domain.application import Application, Introduction
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Providers = Mapping[ProviderName, CalendarProvider]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Departure:
     """The browser goes to ``location``. It must bring ``browser_secret`` back, kept under the name of the ``trip`` for
     ``lifetime`` seconds.
@@ -30,7 +30,7 @@ class Departure:
 
     location: str
     trip: str
-    browser_secret: str = field(repr=False)
+    browser_secret: str
     lifetime: int = AUTHORIZATION_REQUEST_LIFETIME
 
     @classmethod
