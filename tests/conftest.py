@@ -36,8 +36,9 @@ LAST = ["test_least_privilege", "test_canaries"]
 """What all other tests have the stack's functions do is compared with what these may do, and with what they log."""
 
 LONGEST_FIRST = ["browser", "e2e", "wire", "integration", "template", "contract", "oracle", "unit"]
-WITH_THE_STACK = {"e2e", "browser", "wire"}
-"""The demo's first: sign-in pages list so many people, and others have theirs sign in there too."""
+"""But the demo before all who use its stack: sign-in pages list so many people, and others have theirs sign in too."""
+
+WITH_THE_STACK = {"browser", "e2e", "wire"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

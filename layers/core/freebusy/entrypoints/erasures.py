@@ -26,7 +26,7 @@ def erase_accounts(event: Mapping[str, Any], *, erasure: Erasure, queue: Erasure
     def erase(message: Message, sub: str) -> int | None:
         removed = erasure.erase(sub)
         if removed:
-            told = "erased, and looked at again in a minute"
+            told = "erased, and to be looked at again"
             logger.info(told, message_id=message.message_id, account=sub, removed=removed)
             return max(_A_MINUTE, message.received)
         notes = begin()
